@@ -1,0 +1,108 @@
+# osprey: one static binary. `make help` tells the targets.
+#
+# Variants are builds of their own: BUILD=build/asan SAN=address,undefined make test
+
+BUILD ?= build
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
+SAN ?=
+WERROR ?=
+OPT ?= -O2
+
+WARN = -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wformat=2 \
+       -Wno-missing-field-initializers $(if $(WERROR),-Werror)
+CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -I$(BUILD)/gen \
+            -DOSPREY_VERSION='"$(VERSION)"'
+CFLAGS += -std=gnu17 $(OPT) -g $(WARN) -ffunction-sections -fdata-sections -fno-omit-frame-pointer \
+          $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined)
+LDFLAGS += -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN),-static)
+LDLIBS = -lbpf -lelf -lz -lzstd -lcmark -lm -pthread
+
+VERSION = 0.1.0
+
+ALL_C := $(sort $(wildcard src/*.c src/*/*.c src/*/*/*.c))
+TEST_C := $(filter %_test.c,$(ALL_C))
+BENCH_C := $(wildcard bench/*.c)
+FUZZ_C := $(wildcard tests/fuzz/*_fuzz.c)
+LIB_C := $(filter-out %_test.c src/main.c,$(ALL_C))
+BPF_C := $(wildcard src/*/*/*.bpf.c src/*/*.bpf.c)
+LIB_C := $(filter-out $(BPF_C),$(LIB_C))
+
+LIB_O := $(LIB_C:%.c=$(BUILD)/%.o)
+SKEL_H := $(patsubst src/%.bpf.c,$(BUILD)/gen/%.skel.h,$(BPF_C))
+TESTS := $(TEST_C:src/%.c=$(BUILD)/test/%)
+BENCHES := $(BENCH_C:%.c=$(BUILD)/%)
+FUZZERS := $(FUZZ_C:%.c=$(BUILD)/%)
+
+all: $(BUILD)/osprey
+
+# The binary that is shipped carries no debug information; the one beside it does.
+$(BUILD)/osprey: $(BUILD)/osprey.debug
+	strip -s -o $@ $<
+
+$(BUILD)/osprey.debug: $(BUILD)/src/main.o $(BUILD)/libosprey.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/libosprey.a: $(LIB_O)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/%.o: %.c | $(SKEL_H)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Guides are embedded by .incbin, which the compiler's dependency output does not know.
+$(BUILD)/src/conditions/conditions.o: $(wildcard src/conditions/*/guide.md)
+
+# BPF: C -> object (BTF kept, DWARF dropped) -> light skeleton: no ELF is parsed at run time.
+$(BUILD)/gen/%.bpf.o: src/%.bpf.c $(wildcard src/kernel/*.bpf.h src/source/*/*.bpf.h)
+	@mkdir -p $(@D)
+	$(CLANG) -target bpf -D__TARGET_ARCH_x86 -D__bpf__ -O2 -g -Wall -Isrc -c -o $@ $<
+	llvm-strip -g $@
+
+$(BUILD)/gen/%.skel.h: $(BUILD)/gen/%.bpf.o
+	$(BPFTOOL) gen skeleton $(BPF_SKELETON) $< name $(notdir $*)_bpf > $@.tmp
+	mv $@.tmp $@
+
+$(BUILD)/test/%: $(BUILD)/src/%.o $(BUILD)/libosprey.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libosprey.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(LIB_C) | $(SKEL_H)
+	@mkdir -p $(@D)
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=$(CLANG) SAN=fuzzer-no-link,address,undefined \
+		$(BUILD)/fuzz/libosprey.a
+	$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer,address,undefined -o $@ $< \
+		$(BUILD)/fuzz/libosprey.a $(LDLIBS)
+
+tests: $(TESTS)
+benches: $(BENCHES)
+fuzzers: $(FUZZERS)
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make              build build/osprey, one static binary
+#: make doctor       install what the build needs, build, diagnose this machine
+#: make check        install what the tests need, build, run every test
+doctor:
+	tools/setup build
+	$(MAKE) $(BUILD)/osprey
+	$(BUILD)/osprey doctor || test $$? -eq 1
+
+check:
+	tools/setup tests
+	tests/run
+
+.PHONY: all tests benches fuzzers clean help doctor check
+.SECONDARY:
+
+-include $(LIB_O:.o=.d) $(BUILD)/src/main.d $(TESTS:$(BUILD)/test/%=$(BUILD)/src/%.d)

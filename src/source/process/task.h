@@ -1,0 +1,61 @@
+/* The table of all tasks, taken in one go.
+ *
+ * Two readers fill the same records, and a test holds them equal:
+ * - a BPF task iterator (5.8+ with BTF; CAP_BPF + CAP_PERFMON, or root): one read for all,
+ *   ~0.3 us a task;
+ * - /proc (any kernel): four or more files a task, ~20 us a task; works without privilege,
+ *   then io, fd count and syscall of other users' tasks are READING_DENIED.
+ *
+ * A task that vanishes between two reads is left out; a record is never half of one
+ * task and half of another (pid and start time are compared before and after). */
+#ifndef OSPREY_SOURCE_PROCESS_TASK_H
+#define OSPREY_SOURCE_PROCESS_TASK_H
+
+#include "base/note.h"
+#include "base/reading.h"
+#include "base/vec.h"
+#include "kernel/host.h"
+#include "source/process/task.bpf.h"
+
+typedef VEC(struct task) task_vec;
+
+enum task_reader_kind { TASK_READER_BPF, TASK_READER_PROC };
+
+struct task_reader;
+
+/* Takes BPF where it works and the host is not textual, else /proc. `note` says why not
+ * BPF. Never fails but for memory. */
+int task_reader_new(struct host *h, struct task_reader **ret, struct note *note)
+	__attribute__((warn_unused_result));
+int task_reader_new_of_kind(struct host *h, enum task_reader_kind kind, struct task_reader **ret,
+			    struct note *note) __attribute__((warn_unused_result));
+void task_reader_free(struct task_reader *r);
+enum task_reader_kind task_reader_kind(const struct task_reader *r);
+
+/* Calls `each` for every task, all threads of a process after another or not (the
+ * iterator walks pids in order, so threads may stand apart). `each` must not keep the
+ * pointer. Allocates nothing once its buffers have grown.
+ * 0, -errno (nothing could be read), or what `each` returned below 0. */
+int task_reader_each(struct task_reader *r, int (*each)(const struct task *t, void *arg), void *arg)
+	__attribute__((warn_unused_result));
+
+/* Single parsers of the /proc reader; pure. They fill their part of *ret. */
+int task_stat_parse(struct span text, struct task *ret) __attribute__((warn_unused_result));
+void task_status_parse(struct span text, struct task *ret);
+void task_schedstat_parse(struct span text, struct task *ret);
+void task_io_parse(struct span text, struct task *ret);
+void task_syscall_parse(struct span text, struct task *ret);
+void task_limits_parse(struct span text, struct task *ret);
+void task_statm_parse(struct span text, uint64_t page_bytes, struct task *ret);
+/* All members missing for the reason given. */
+void task_missing(reading why, struct task *ret);
+
+/* Details that are read for few tasks, when a finding names them. */
+/* Command line for people: arguments joined by blanks, unprintable bytes as \xNN, cut
+ * at `size`; "[comm]" for kernel threads. Bounded: never hangs on a held mmap_lock. */
+int task_command_line(struct host *h, int pid, char *ret, size_t size) __attribute__((warn_unused_result));
+/* Kernel stack, innermost first, "fn+0x1/0x2" a line; needs root. */
+int task_kernel_stack(struct host *h, int pid, int tid, struct buf *ret) __attribute__((warn_unused_result));
+int task_wchan(struct host *h, int pid, int tid, char *ret, size_t size) __attribute__((warn_unused_result));
+
+#endif
