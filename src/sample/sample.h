@@ -63,7 +63,7 @@ struct sample {
 void sample_deinit(struct sample *s);
 
 /* The same entity in an earlier sample; NULL when it was not there. */
-const struct cgroup *sample_cgroup(const struct sample *s, uint64_t id);
+const struct cgroup *sample_cgroup(const struct sample *s, const struct cgroup *like);
 const struct disk *sample_disk(const struct sample *s, uint32_t major, uint32_t minor);
 const struct net_ns *sample_net_ns(const struct sample *s, uint64_t inode);
 const struct interface *net_ns_interface(const struct net_ns *ns, const char *name);

@@ -113,8 +113,13 @@ const struct process_span *window_process(const struct window *w, int32_t pid);
 const struct task_span *window_task(const struct window *w, int32_t tid);
 /* The process with the largest value; NULL when all are missing or zero. */
 const struct process_span *window_top(const struct window *w, double (*value)(const struct process_span *p));
-/* The cgroup of a task, by id, in the last sample; NULL. */
-const struct cgroup *window_cgroup(const struct window *w, uint64_t id);
+/* The cgroup of a process for one controller, in the last sample; NULL: unknown, or a
+ * hierarchy that does not have the controller. Inode numbers are unique within one hierarchy
+ * only, so the controller is part of the name. */
+const struct cgroup *window_cgroup(const struct window *w, const struct process_span *p,
+				   enum task_cgroup controller);
+/* Whether the process is in exactly this cgroup (not below it). */
+bool window_in_cgroup(const struct process_span *p, const struct cgroup *c);
 /* When (s since the start of the window) a counter first grew by more than `step` between
  * two ticks; NaN: never. `value` picks the counter. For "since when". */
 double window_onset(const struct window *w, reading (*value)(const struct counters *c), double step);
