@@ -1,0 +1,22 @@
+/* Where commands print. stdout is the answer, stderr the talk. */
+#ifndef OSPREY_CMD_OUTPUT_H
+#define OSPREY_CMD_OUTPUT_H
+
+#include "base/buf.h"
+#include "report/page.h"
+
+/* Writes all of it to stdout. EXIT_FINE, or EXIT_UNABLE after telling why on stderr; a
+ * reader that has gone away (EPIPE) is told nothing. `error` below 0 (out of memory while
+ * the text was made) is told in place of writing. */
+int output_write(struct span text, int error);
+
+/* "osprey: …" and a newline, on stderr. */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* How a page for stdout shall look: its width, colour, character set. `no_color` asks for none. */
+struct page_style output_style(bool no_color);
+
+/* Same for stderr, for progress lines: false when nobody watches. */
+bool output_watched(struct page_style *ret);
+
+#endif

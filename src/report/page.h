@@ -1,0 +1,50 @@
+/* A page of text for people: wrapped to a width, perhaps in colour, safe to print.
+ *
+ * All that reaches a terminal passes through here, so here is the one place where text from
+ * the host is made harmless: control characters (C0, DEL, C1), bidirectional overrides and bytes
+ * that are no UTF-8 are shown as escapes (\n, \x1b, \u{202e}); without a UTF-8 locale all
+ * else beyond ASCII too, but for a few signs that have an ASCII form. */
+#ifndef OSPREY_REPORT_PAGE_H
+#define OSPREY_REPORT_PAGE_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+
+struct page_style {
+	unsigned width; /* columns; lines are wrapped to it where they can be */
+	bool color, unicode;
+};
+
+enum page_tone { TONE_PLAIN, TONE_STRONG, TONE_DIM, TONE_RED, TONE_YELLOW, TONE_GREEN, TONE_CYAN };
+
+struct page {
+	struct buf *out;
+	struct page_style style;
+	int error; /* the first; -ENOMEM */
+	unsigned column;
+	enum page_tone tone;
+};
+
+#define PAGE_MAX_PROSE 100 /* columns a paragraph takes at most */
+
+/* Appends `s` made safe. Never a newline or an escape sequence comes out of it. */
+int text_safe(struct span s, bool unicode, struct buf *ret) __attribute__((warn_unused_result));
+
+void page_tone(struct page *p, enum page_tone tone);
+/* Text as it is (made safe), without wrapping. */
+void page_put(struct page *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void page_put_span(struct page *p, struct span s);
+void page_newline(struct page *p);
+/* Blanks up to column `to`. */
+void page_indent(struct page *p, unsigned to);
+/* Text wrapped between words; lines after the first start at column `hang`. It goes on where the
+ * page stands; a word longer than a line is left whole. */
+void page_wrap(struct page *p, unsigned hang, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void page_wrap_span(struct page *p, unsigned hang, struct span s);
+/* One word of a wrapped text: goes to the next line when it does not fit. `glue`: stands
+ * directly behind what was put before. */
+void page_word(struct page *p, unsigned hang, struct span word, bool glue);
+
+#endif
