@@ -1,0 +1,338 @@
+#include "source/kernel_log/kernel_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+#define MAX_RECORD_BYTES 8192	    /* one read() gives one record; EINVAL when it does not fit */
+#define MAX_BYTES_PER_READ (1 << 20) /* a log that is flooded must not hold us */
+#define MAX_EVENTS 256
+
+struct kernel_log {
+	struct host *host;
+	int fd; /* -1: captured, or not to be had */
+	bool readable;
+	struct buf text;
+	struct kernel_event pending;
+};
+
+static int live_open(struct host *h, const char *key, void *arg, struct buf *ret)
+{
+	struct kernel_log *log = arg;
+
+	(void)key;
+	(void)ret;
+	log->fd = openat(host_root_fd(h), "dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (log->fd < 0)
+		return -errno;
+	/* Fails on anything that is not the kernel's log, such as /dev/null over it in a container. */
+	if (lseek(log->fd, 0, SEEK_END) < 0)
+		return -errno;
+	return 0;
+}
+
+int kernel_log_new(struct host *h, struct kernel_log **ret, enum presence *ret_presence)
+{
+	struct kernel_log *log = calloc(1, sizeof *log);
+
+	if (!log)
+		return -ENOMEM;
+	log->host = h;
+	log->fd = -1;
+	int r = host_fetch(h, "kmsg:open", live_open, log, &log->text);
+	if (r == -ENOMEM) {
+		kernel_log_free(log);
+		return r;
+	}
+	log->readable = r == 0;
+	*ret_presence = presence_from_errno(r);
+	*ret = log;
+	return 0;
+}
+
+void kernel_log_free(struct kernel_log *log)
+{
+	if (!log)
+		return;
+	close_fd(&log->fd);
+	buf_deinit(&log->text);
+	free(log);
+}
+
+/* All records since the last call, each with a NUL behind it (the kernel writes control
+ * bytes as \xNN, so none is within). */
+static int live_read(struct host *h, const char *key, void *arg, struct buf *ret)
+{
+	int fd = ((struct kernel_log *)arg)->fd;
+
+	(void)h;
+	(void)key;
+	while (ret->n < MAX_BYTES_PER_READ) {
+		int r = buf_reserve(ret, MAX_RECORD_BYTES);
+		if (r < 0)
+			return r;
+		ssize_t got = read(fd, ret->data + ret->n, MAX_RECORD_BYTES);
+		if (got < 0 && (errno == EPIPE || errno == EINTR))
+			continue; /* EPIPE: records were overwritten; the next read gives the oldest left */
+		if (got < 0 && errno != EAGAIN)
+			return ret->n ? 0 : -errno;
+		if (got <= 0)
+			break;
+		ret->n += (size_t)got;
+		ret->data[ret->n++] = '\0';
+	}
+	if (ret->data)
+		ret->data[ret->n] = '\0';
+	return 0;
+}
+
+static int parse_records(struct kernel_log *log, kernel_event_vec *ret)
+{
+	struct span text = buf_span(&log->text), record;
+
+	while (span_until(&text, '\0', &record)) {
+		struct kernel_event event;
+
+		if (!kernel_log_parse(record, &log->pending, &event) || event.kind == KERNEL_OTHER)
+			continue;
+		if (ret->n >= MAX_EVENTS)
+			continue; /* but go on: the constraint line of the next OOM kill */
+		struct kernel_event *kept = vec_push(ret);
+		if (!kept)
+			return -ENOMEM;
+		*kept = event;
+	}
+	return 0;
+}
+
+int kernel_log_read(struct kernel_log *log, kernel_event_vec *ret)
+{
+	if (!log->readable)
+		return 0;
+	int r = host_fetch(log->host, "kmsg", live_read, log, &log->text);
+	if (r == -ENOENT)
+		return 0; /* a capture in which this tick had no look at the log */
+	return r < 0 ? r : parse_records(log, ret);
+}
+
+/* ---- decoding ---- */
+
+/* Finds `needle` and moves *s behind it. */
+static bool skip_past(struct span *s, const char *needle)
+{
+	size_t n = strlen(needle);
+	const char *at = s->n ? memmem(s->p, s->n, needle, n) : NULL;
+
+	if (!at)
+		return false;
+	s->n -= (size_t)(at - s->p) + n;
+	s->p = at + n;
+	return true;
+}
+
+static bool contains(struct span s, const char *needle)
+{
+	return skip_past(&s, needle);
+}
+
+/* Copies, undoing the log's \xNN. */
+static void copy_unescaped(struct span s, char *ret, size_t size)
+{
+	size_t n = 0;
+
+	while (s.n && n + 1 < size) {
+		uint64_t byte;
+		bool escaped = s.n >= 4 && s.p[0] == '\\' && s.p[1] == 'x' &&
+			       span_hex((struct span){ s.p + 2, 2 }, &byte) && byte != 0;
+
+		ret[n++] = escaped ? (char)byte : s.p[0];
+		s.p += escaped ? 4 : 1;
+		s.n -= escaped ? 4 : 1;
+	}
+	ret[n] = '\0';
+}
+
+static bool parse_pid(struct span s, int32_t *ret)
+{
+	uint64_t pid;
+
+	if (!span_u64(s, &pid) || pid == 0 || pid > INT32_MAX)
+		return false;
+	*ret = (int32_t)pid;
+	return true;
+}
+
+/* "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,
+ *  oom_memcg=/a,task_memcg=/a/b,task=stress,pid=1,uid=0" (5.0 and later). A kill for want of
+ * memory on the host says "global_oom" in place of oom_memcg. */
+static void parse_constraint(struct span text, struct kernel_event *pending)
+{
+	const char *end;
+
+	*pending = (struct kernel_event){ 0 };
+	if (!skip_past(&text, ",oom_memcg="))
+		return;
+	end = memmem(text.p, text.n, ",task_memcg=", strlen(",task_memcg="));
+	if (end)
+		text.n = (size_t)(end - text.p);
+	copy_unescaped(text, pending->cgroup, sizeof pending->cgroup);
+}
+
+/* "Task in /a killed as a result of limit of /b" (before 5.0). */
+static void parse_limit_of(struct span text, struct kernel_event *pending)
+{
+	if (!skip_past(&text, " killed as a result of limit of "))
+		return;
+	*pending = (struct kernel_event){ 0 };
+	copy_unescaped(span_trim(text), pending->cgroup, sizeof pending->cgroup);
+}
+
+/* What stands before the last `mark`; comm may hold any of the characters around it. */
+static bool before_last(struct span text, const char *mark, struct span *ret)
+{
+	size_t n = strlen(mark);
+
+	for (size_t i = text.n >= n ? text.n - n + 1 : 0; i-- > 0;)
+		if (memcmp(text.p + i, mark, n) == 0) {
+			*ret = (struct span){ text.p, i };
+			return true;
+		}
+	return false;
+}
+
+static void parse_anon(struct span text, struct kernel_event *ret)
+{
+	uint64_t kib;
+	struct span digits;
+
+	/* 4.5 and later write anon-rss:…kB, file-rss:…kB, shmem-rss:…kB */
+	if (skip_past(&text, "anon-rss:") && span_until(&text, 'k', &digits) && span_u64(digits, &kib) &&
+	    kib < UINT64_MAX / 2048)
+		ret->anon_bytes = kib * 1024;
+}
+
+/* "Memory cgroup out of memory: Killed process 123 (stress) total-vm:…kB, anon-rss:…kB, …" */
+static bool parse_killed(struct span text, const struct kernel_event *pending, struct kernel_event *ret)
+{
+	bool of_cgroup = span_starts(text, "Memory cgroup out of memory");
+	bool of_host = span_starts(text, "Out of memory");
+	struct span pid, comm, figures;
+
+	if (!skip_past(&text, "Killed process ") || !span_until(&text, ' ', &pid))
+		return false;
+	if (!parse_pid(pid, &ret->pid) || !span_starts(text, "("))
+		return false;
+	text = (struct span){ text.p + 1, text.n - 1 };
+	if (!before_last(text, ") total-vm:", &comm) && !before_last(text, ")", &comm))
+		return false;
+	copy_unescaped(comm, ret->comm, sizeof ret->comm);
+	figures = (struct span){ text.p + comm.n, text.n - comm.n };
+	parse_anon(figures, ret);
+	/* Kernels before 5.2 say only "Killed process": then the constraint line decides. */
+	if (of_cgroup || !of_host)
+		memcpy(ret->cgroup, pending->cgroup, sizeof ret->cgroup);
+	ret->kind = KERNEL_OOM_KILL;
+	return true;
+}
+
+/* "INFO: task kworker/0:1:123 blocked for more than 120 seconds." */
+static bool parse_hung(struct span text, struct kernel_event *ret)
+{
+	struct span subject, pid;
+
+	if (!skip_past(&text, "INFO: task ") || !before_last(text, " blocked for more than ", &subject))
+		return false;
+	if (span_until_last(&subject, ':', &pid) && parse_pid(pid, &ret->pid))
+		copy_unescaped(subject, ret->comm, sizeof ret->comm);
+	ret->kind = KERNEL_HUNG_TASK;
+	return true;
+}
+
+/* "watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [comm:123]" */
+static bool parse_soft_lockup(struct span text, struct kernel_event *ret)
+{
+	struct span subject, pid;
+
+	if (!skip_past(&text, "BUG: soft lockup - CPU#"))
+		return false;
+	if (skip_past(&text, "! [") && before_last(text, "]", &subject) &&
+	    span_until_last(&subject, ':', &pid) && parse_pid(pid, &ret->pid))
+		copy_unescaped(subject, ret->comm, sizeof ret->comm);
+	ret->kind = KERNEL_SOFT_LOCKUP;
+	return true;
+}
+
+/* Kinds that one phrase of the kernel's decides. */
+static enum kernel_event_kind kind_by_phrase(struct span text)
+{
+	static const struct {
+		const char *phrase;
+		enum kernel_event_kind kind;
+	} phrases[] = {
+		{ "hard LOCKUP on cpu", KERNEL_HARD_LOCKUP },
+		{ "self-detected stall on CPU", KERNEL_RCU_STALL },
+		{ "detected stalls on CPUs/tasks", KERNEL_RCU_STALL },
+		{ "detected expedited stalls on CPUs/tasks", KERNEL_RCU_STALL },
+		{ "Buffer I/O error on ", KERNEL_IO_ERROR },
+		{ "I/O error, dev ", KERNEL_IO_ERROR },
+		{ "critical medium error, dev ", KERNEL_IO_ERROR },
+		{ "critical target error, dev ", KERNEL_IO_ERROR },
+		{ "Remounting filesystem read-only", KERNEL_FS_READONLY },
+		{ "RT throttling activated", KERNEL_RT_THROTTLED },
+		{ "conntrack: table full", KERNEL_TABLE_FULL },
+		{ "neighbor table overflow", KERNEL_TABLE_FULL },
+		{ "neighbour table overflow", KERNEL_TABLE_FULL },
+		{ "possible SYN flooding on port", KERNEL_TABLE_FULL },
+		{ "Possible SYN flooding on port", KERNEL_TABLE_FULL },
+	};
+
+	for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
+		if (contains(text, phrases[i].phrase))
+			return phrases[i].kind;
+	return KERNEL_OTHER;
+}
+
+/* "priority,sequence,usec,flags[,more]": false unless the kernel itself wrote the record. Its
+ * facility is 0; what processes write to /dev/kmsg is never let through as that. */
+static bool parse_head(struct span head, struct kernel_event *ret)
+{
+	struct span field;
+	uint64_t priority, us;
+
+	if (!span_until(&head, ',', &field) || !span_u64(field, &priority) || priority > 7)
+		return false;
+	if (!span_until(&head, ',', &field) || !span_u64(field, &ret->sequence))
+		return false;
+	if (!span_until(&head, ',', &field))
+		field = head;
+	if (!span_u64(field, &us) || __builtin_mul_overflow(us, UINT64_C(1000), &us))
+		return false;
+	ret->mono_ns = us;
+	return true;
+}
+
+bool kernel_log_parse(struct span record, struct kernel_event *pending, struct kernel_event *ret)
+{
+	struct kernel_event event = { .kind = KERNEL_OTHER, .anon_bytes = READING_ABSENT };
+	struct span head, text;
+
+	if (!span_until(&record, ';', &head) || !parse_head(head, &event) || !span_line(&record, &text))
+		return false;
+	if (span_starts(text, "oom-kill:constraint=")) {
+		parse_constraint(text, pending);
+		return false;
+	}
+	if (span_starts(text, "Task in ")) {
+		parse_limit_of(text, pending);
+		return false;
+	}
+	if (!parse_killed(text, pending, &event) && !parse_hung(text, &event) &&
+	    !parse_soft_lockup(text, &event))
+		event.kind = kind_by_phrase(text);
+	copy_unescaped(text, event.text, sizeof event.text);
+	*ret = event;
+	return event.kind != KERNEL_OTHER;
+}
