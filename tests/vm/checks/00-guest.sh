@@ -1,0 +1,8 @@
+#!/bin/bash
+# The kernel under test has what the other checks take for granted.
+. "$(dirname "$0")/../check.sh"
+
+for file in /sys/kernel/btf/vmlinux /proc/pressure/cpu /proc/self/schedstat \
+  /sys/kernel/tracing/events/sched; do
+  [ -e "$file" ] || fail "no $file"
+done
