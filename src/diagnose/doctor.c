@@ -1,0 +1,161 @@
+#include "diagnose/doctor.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "source/process/task.h"
+
+/* When a condition was first named, in looks without a gap: one that came and went was not
+ * known yet. */
+struct naming {
+	const struct condition *condition;
+	double after_s;
+	bool in_this_look;
+};
+typedef VEC(struct naming) naming_vec;
+
+static struct naming *naming_of(naming_vec *names, const struct condition *c)
+{
+	vec_each(n, names)
+		if (n->condition == c)
+			return n;
+	return NULL;
+}
+
+static int note_names(naming_vec *names, double after_s, struct diagnosis *d)
+{
+	vec_each(n, names)
+		n->in_this_look = false;
+	vec_each(f, &d->findings) {
+		struct naming *n = naming_of(names, f->condition);
+
+		if (!n) {
+			n = vec_push(names);
+			if (!n)
+				return -ENOMEM;
+			*n = (struct naming){ f->condition, after_s, true };
+		}
+		n->in_this_look = true;
+		f->named_after_s = n->after_s;
+	}
+	size_t kept = 0;
+	vec_each(n, names)
+		if (n->in_this_look)
+			names->v[kept++] = *n;
+	names->n = kept;
+	return 0;
+}
+
+static void add_command(struct host *h, struct actor *a)
+{
+	if (a->pid <= 0 || !a->kind)
+		return;
+	if (task_command_line(h, a->pid, a->command, sizeof a->command) < 0)
+		a->command[0] = '\0';
+}
+
+static void add_commands(struct host *h, struct diagnosis *d)
+{
+	vec_each(f, &d->findings) {
+		add_command(h, &f->culprit);
+		add_command(h, &f->victim);
+	}
+}
+
+/* What the header of a report shows, kept after the sampler is gone. */
+static void describe(const struct window *w, struct doctor_report *ret)
+{
+	ret->topology = *w->topology;
+	ret->abilities = *w->abilities;
+	ret->from = w->from;
+	ret->to = w->to;
+	ret->seconds = w->seconds;
+	ret->counters = *window_last_tick(w);
+	ret->processes = ret->tasks = 0;
+	for (size_t i = 0; i < w->nprocesses; i++)
+		ret->processes += !w->processes[i].gone;
+	for (size_t i = 0; i < w->ntasks; i++)
+		ret->tasks += !w->tasks[i].gone;
+}
+
+static int examine(struct sampler *s, const struct condition *const *conditions, size_t n,
+		   naming_vec *names, struct doctor_report *ret)
+{
+	struct window w;
+	int r = sampler_window(s, &w);
+
+	if (r == 0)
+		r = diagnose(conditions, n, &w, &ret->diagnosis);
+	if (r == 0)
+		r = note_names(names, w.seconds, &ret->diagnosis);
+	if (r == 0)
+		describe(&w, ret);
+	return r;
+}
+
+static int watch(struct sampler *s, const struct condition *const *conditions, size_t n,
+		 const struct doctor_options *o, uint64_t end_ns, struct doctor_report *ret)
+{
+	naming_vec names = { 0 };
+	int r;
+
+	do {
+		bool interrupted = o->interrupted && *o->interrupted;
+
+		r = sampler_step(s, interrupted ? 0 : end_ns);
+		bool over = r == 0 || r == -EINTR;
+		if (r == -EINTR)
+			r = 0;
+		if (r < 0 || !sampler_looked(s))
+			continue;
+		int error = examine(s, conditions, n, &names, ret);
+		if (error < 0)
+			r = error;
+		else if (o->progress)
+			o->progress(o->progress_arg, ret->seconds, &ret->diagnosis);
+		if (over)
+			break;
+	} while (r > 0);
+	vec_free(&names);
+	return r < 0 ? r : 0;
+}
+
+static double cpu_ms(const struct rusage *u)
+{
+	return (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) * 1e3 +
+	       (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1e3;
+}
+
+int doctor_run(struct host *h, const struct condition *const *conditions, size_t n,
+	       const struct doctor_options *options, struct doctor_report *ret, struct note *note)
+{
+	struct sampler *s;
+	struct rusage before, after;
+	uint64_t end_ns = host_time(h).mono_ns + options->window_ns;
+
+	memset(ret, 0, sizeof *ret);
+	getrusage(RUSAGE_SELF, &before);
+	struct sampler_options sampler_options = { .no_bpf = options->no_bpf };
+	int r = sampler_new(h, &sampler_options, &s, note);
+	if (r < 0)
+		return r;
+	r = watch(s, conditions, n, options, end_ns, ret);
+	if (r == 0 && ret->seconds <= 0)
+		r = note_set(note, -ENODATA, "the capture holds a single moment: rates need two");
+	else if (r < 0)
+		note_set(note, r, "cannot sample this host: %s", strerror(-r));
+	if (r == 0)
+		add_commands(h, &ret->diagnosis);
+	sampler_free(s);
+	getrusage(RUSAGE_SELF, &after);
+	ret->cost.cpu_ms = cpu_ms(&after) - cpu_ms(&before);
+	ret->cost.peak_rss_kib = (uint64_t)after.ru_maxrss;
+	return r;
+}
+
+void doctor_report_deinit(struct doctor_report *r)
+{
+	diagnosis_deinit(&r->diagnosis);
+}

@@ -1,0 +1,369 @@
+#include "sample/sampler.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sample/task_history.h"
+
+struct sampler {
+	struct host *host;
+	struct buf scratch;
+	struct topology topology;
+	struct abilities abilities;
+
+	struct task_reader *tasks;
+	struct socket_reader *sockets;
+	struct cgroup_reader *cgroups;
+	struct kernel_log *log;
+	struct fork_watch *forks;
+
+	struct counters ticks[WINDOW_MAX_TICKS];
+	size_t nticks;
+	size_t stride;		/* every how many-th tick is kept */
+	size_t since_kept;	/* ticks since the last kept one */
+	struct counters latest; /* the tick now, kept or not */
+
+	struct sample first, last;
+	struct task_history history;
+	kernel_event_vec events;
+	fork_count_vec fork_counts;
+	deleted_file_vec deleted;
+	uint64_t next_look_ns;
+	bool looked, deleted_searched;
+};
+
+static void read_counters(struct sampler *s, struct counters *c)
+{
+	c->at = host_time(s->host);
+	/* Without the per-CPU lines it cannot run out of memory. */
+	(void)!cpu_stat_read(s->host, &s->scratch, &c->cpu, NULL);
+	loadavg_read(s->host, &s->scratch, &c->load);
+	psi_read(s->host, &s->scratch, &c->psi);
+	vmstat_read(s->host, &s->scratch, &c->vmstat);
+	meminfo_read(s->host, &s->scratch, &c->memory);
+}
+
+/* A long window keeps every second, then every fourth tick…: the first and the newest always
+ * stay. */
+static void thin_ticks(struct sampler *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->nticks; i += 2)
+		s->ticks[kept++] = s->ticks[i];
+	s->nticks = kept;
+	s->stride *= 2;
+}
+
+static void keep_tick(struct sampler *s)
+{
+	read_counters(s, &s->latest);
+	fork_watch_tick(s->forks, s->latest.load.last_pid);
+	if (s->nticks && ++s->since_kept < s->stride)
+		return;
+	s->since_kept = 0;
+	/* One place stays free for the newest tick of a window (sampler_window). */
+	if (s->nticks == WINDOW_MAX_TICKS - 1)
+		thin_ticks(s);
+	s->ticks[s->nticks++] = s->latest;
+}
+
+/* Processes stand for the namespaces they are in; ours is [0]. */
+static struct net_ns *net_ns_slot(struct sample *now, uint64_t inode, int32_t pid)
+{
+	for (size_t i = 0; i < now->nnet_ns; i++)
+		if (now->net_ns[i].inode == inode)
+			return NULL;
+	if (now->nnet_ns == SAMPLE_MAX_NET_NS) {
+		now->net_ns_left_out++;
+		return NULL;
+	}
+	struct net_ns *ns = &now->net_ns[now->nnet_ns++];
+	ns->inode = inode;
+	ns->pid = pid;
+	return ns;
+}
+
+static uint64_t own_net_ns(struct sampler *s)
+{
+	struct span link, number = { 0 };
+	uint64_t inode = 0;
+
+	if (host_readlink(s->host, "/proc/self/ns/net", &s->scratch) < 0)
+		return 0;
+	link = buf_span(&s->scratch); /* "net:[4026531840]" */
+	if (span_until(&link, '[', &number) && span_until(&link, ']', &number))
+		span_u64(number, &inode);
+	return inode;
+}
+
+static int read_net_ns(struct sampler *s, struct net_ns *ns)
+{
+	int r;
+
+	net_counters_read(s->host, ns->pid, &s->scratch, &ns->counters);
+	r = interfaces_read(s->host, ns->pid, &s->scratch, &ns->interfaces, &ns->interfaces_presence);
+	if (r == 0)
+		r = sockets_read(s->sockets, ns->inode, ns->pid, &ns->sockets, &ns->sockets_skipped,
+				 &ns->sockets_presence);
+	return r;
+}
+
+static int read_network(struct sampler *s, struct sample *now)
+{
+	now->nnet_ns = now->net_ns_left_out = 0;
+	net_ns_slot(now, own_net_ns(s), 0);
+	vec_each(t, &s->history.spans)
+		if (!t->gone && t->last.net_ns && (t->last.flags & TASK_IS_LEADER))
+			net_ns_slot(now, t->last.net_ns, t->last.pid);
+	for (size_t i = 0; i < now->nnet_ns; i++) {
+		int r = read_net_ns(s, &now->net_ns[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Everything of a look but the tasks, which go first: they tell the namespaces. */
+static int read_sample(struct sampler *s, struct sample *now)
+{
+	struct cpu_stat totals;
+	struct host *h = s->host;
+	struct buf *b = &s->scratch;
+	int r;
+
+	now->at = host_time(h);
+	file_nr_read(h, b, &now->file_nr);
+	if ((r = cpu_stat_read(h, b, &totals, &now->cpus)) < 0 ||
+	    (r = interrupts_read(h, "/proc/interrupts", b, &now->interrupts, &now->interrupts_presence)) < 0 ||
+	    (r = interrupts_read(h, "/proc/softirqs", b, &now->softirqs, &now->softirqs_presence)) < 0 ||
+	    (r = softnet_read(h, b, &now->softnet, &now->softnet_presence)) < 0 ||
+	    (r = disks_read(h, b, &now->disks, &now->disks_presence)) < 0 ||
+	    (r = cgroups_read(s->cgroups, &now->cgroups, &now->cgroups_truncated)) < 0 ||
+	    (r = read_network(s, now)) < 0)
+		return r;
+	return 0;
+}
+
+/* A table that cannot be read at all (no /proc) is told, not fatal: counters may do. */
+static int look_at_tasks(struct sampler *s)
+{
+	int r = task_history_look(&s->history, s->host, s->tasks);
+
+	s->abilities.tasks = presence_from_errno(r);
+	return r == -ENOMEM ? r : 0;
+}
+
+static int take_look(struct sampler *s, struct sample *now)
+{
+	int r = look_at_tasks(s);
+
+	if (r == 0)
+		r = read_sample(s, now);
+	if (r == 0)
+		r = kernel_log_read(s->log, &s->events);
+	s->looked = r == 0;
+	s->next_look_ns += SAMPLER_LOOK_NS;
+	return r;
+}
+
+static int open_readers(struct sampler *s, const struct sampler_options *options)
+{
+	struct host *h = s->host;
+	bool proc_only = options && options->no_bpf;
+	int r = proc_only ? task_reader_new_of_kind(h, TASK_READER_PROC, &s->tasks, NULL) :
+			    task_reader_new(h, &s->tasks, &s->abilities.bpf_note);
+
+	if (r < 0 || (r = socket_reader_new(h, &s->sockets)) < 0 ||
+	    (r = cgroup_reader_new(h, &s->cgroups)) < 0 ||
+	    (r = kernel_log_new(h, &s->log, &s->abilities.kernel_log)) < 0 ||
+	    (r = fork_watch_new(h, &s->forks, NULL)) < 0)
+		return r;
+	if (proc_only)
+		note_set(&s->abilities.bpf_note, 0, "switched off");
+	s->abilities.bpf_tasks = task_reader_kind(s->tasks) == TASK_READER_BPF;
+	s->abilities.forks_exact = fork_watch_exact(s->forks);
+	return 0;
+}
+
+int sampler_new(struct host *h, const struct sampler_options *options, struct sampler **ret,
+		struct note *note)
+{
+	struct sampler *s = calloc(1, sizeof *s);
+	int r;
+
+	if (!s)
+		return note_set(note, -ENOMEM, "out of memory");
+	s->host = h;
+	s->stride = 1;
+	s->abilities.root = geteuid() == 0;
+	topology_read(h, &s->scratch, &s->topology);
+	s->next_look_ns = host_time(h).mono_ns;
+	if ((r = open_readers(s, options)) < 0)
+		goto fail;
+	keep_tick(s);
+	if ((r = take_look(s, &s->first)) < 0 ||
+	    (r = filesystems_read(h, &s->scratch, &s->first.filesystems)) < 0)
+		goto fail;
+	if (s->latest.cpu.presence != PRESENT && s->abilities.tasks != PRESENT) {
+		r = note_set(note, -ENOENT, "/proc cannot be read: is it mounted?");
+		goto fail;
+	}
+	*ret = s;
+	return 0;
+fail:
+	if (r == -ENOMEM)
+		note_set(note, r, "out of memory");
+	sampler_free(s);
+	return r;
+}
+
+void sampler_free(struct sampler *s)
+{
+	if (!s)
+		return;
+	task_reader_free(s->tasks);
+	socket_reader_free(s->sockets);
+	cgroup_reader_free(s->cgroups);
+	kernel_log_free(s->log);
+	fork_watch_free(s->forks);
+	task_history_deinit(&s->history);
+	sample_deinit(&s->first);
+	sample_deinit(&s->last);
+	vec_free(&s->events);
+	vec_free(&s->fork_counts);
+	vec_free(&s->deleted);
+	buf_deinit(&s->scratch);
+	free(s);
+}
+
+/* A socket is worth its owner's name when it refuses connections, drops or retransmits. */
+static bool suspicious(const struct socket *now, const struct socket *before)
+{
+	if (now->owner_pid || now->inode == 0)
+		return false;
+	if (now->kind == SOCKET_TCP_LISTEN && now->receive_queue && now->receive_queue >= now->send_queue)
+		return true;
+	reading drops = before ? reading_delta(before->drops, now->drops) : now->drops;
+	reading resent = before ? reading_delta(before->retransmits, now->retransmits) : now->retransmits;
+	return reading_or(drops, 0) > 0 || reading_or(resent, 0) > 0;
+}
+
+#define MAX_OWNERS 32
+
+static int name_owners(struct sampler *s)
+{
+	struct socket *wanted[MAX_OWNERS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->last.nnet_ns; i++) {
+		struct net_ns *ns = &s->last.net_ns[i];
+		const struct net_ns *was = sample_net_ns(&s->first, ns->inode);
+
+		vec_each(now, &ns->sockets)
+			if (n < MAX_OWNERS && suspicious(now, was ? net_ns_socket(was, now->cookie) : NULL))
+				wanted[n++] = now;
+	}
+	return n ? socket_owners(s->host, wanted, n) : 0;
+}
+
+/* Once a window: walking all fds is dear, and only a full filesystem makes it worth it. */
+static int search_deleted_files(struct sampler *s)
+{
+	for (size_t i = 0; i < s->last.filesystems.n && !s->deleted_searched; i++) {
+		const struct filesystem *f = &s->last.filesystems.v[i];
+
+		if (f->presence != PRESENT || f->read_only || !reading_ok(f->total_bytes) ||
+		    reading_or(f->available_bytes, UINT64_MAX) > f->total_bytes / 10)
+			continue;
+		int r = deleted_files_read(s->host, f->major, f->minor, &s->deleted);
+		if (r < 0)
+			return r;
+		s->deleted_searched = true;
+	}
+	return 0;
+}
+
+static int look_again(struct sampler *s, bool at_end)
+{
+	int r = take_look(s, &s->last);
+
+	if (r == 0)
+		r = name_owners(s);
+	if (r == 0)
+		r = filesystems_read(s->host, &s->scratch, &s->last.filesystems);
+	if (r == 0 && at_end)
+		r = search_deleted_files(s);
+	return r;
+}
+
+int sampler_step(struct sampler *s, uint64_t end_mono_ns)
+{
+	uint64_t now = host_time(s->host).mono_ns;
+	uint64_t next = (now / SAMPLER_TICK_NS + 1) * SAMPLER_TICK_NS;
+	int r, signal = 0;
+
+	s->looked = false;
+	if (now >= end_mono_ns)
+		return 0;
+	r = host_tick(s->host, next < end_mono_ns ? next : end_mono_ns);
+	if (r == -ENODATA)
+		return 0;
+	if (r == -EINTR)
+		signal = r;
+	else if (r < 0)
+		return r;
+	keep_tick(s);
+	now = host_time(s->host).mono_ns;
+	bool at_end = now >= end_mono_ns || signal;
+	/* Half a tick early is on time: the looks of a capture then fall where they fell. */
+	if (at_end || now + SAMPLER_TICK_NS / 2 >= s->next_look_ns) {
+		r = look_again(s, at_end);
+		if (r < 0)
+			return r;
+	}
+	return signal ? signal : !at_end;
+}
+
+bool sampler_looked(const struct sampler *s)
+{
+	return s->looked;
+}
+
+int sampler_window(struct sampler *s, struct window *ret)
+{
+	int r = task_history_fold(&s->history);
+
+	if (r == 0)
+		r = fork_watch_read(s->forks, &s->fork_counts);
+	if (r < 0)
+		return r;
+	size_t nticks = s->nticks;
+	if (s->ticks[nticks - 1].at.mono_ns != s->latest.at.mono_ns)
+		s->ticks[nticks++] = s->latest; /* in the free place: not kept */
+	*ret = (struct window){
+		.topology = &s->topology,
+		.abilities = &s->abilities,
+		.from = s->first.at,
+		.to = s->last.at,
+		.seconds = (double)(s->last.at.mono_ns - s->first.at.mono_ns) / 1e9,
+		.ticks = s->ticks,
+		.nticks = nticks,
+		.first = &s->first,
+		.last = &s->last,
+		.processes = s->history.processes.v,
+		.nprocesses = s->history.processes.n,
+		.tasks = s->history.spans.v,
+		.ntasks = s->history.spans.n,
+		.task_looks = s->history.looks,
+		.events = s->events.v,
+		.nevents = s->events.n,
+		.forks = s->fork_counts.v,
+		.nforks = s->fork_counts.n,
+		.deleted_files = s->deleted.v,
+		.ndeleted_files = s->deleted.n,
+	};
+	return 0;
+}
