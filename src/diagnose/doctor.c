@@ -95,31 +95,35 @@ static int examine(struct sampler *s, const struct condition *const *conditions,
 	return r;
 }
 
-static int watch(struct sampler *s, const struct condition *const *conditions, size_t n,
-		 const struct doctor_options *o, uint64_t end_ns, struct doctor_report *ret)
+static bool interrupted(const struct doctor_options *o)
 {
+	return o->interrupted && *o->interrupted;
+}
+
+/* A signal that is no wish to end (a resized terminal) only costs an early look. An
+ * interruption ends with a last look at once: what was seen until then is told. */
+static int watch(struct host *h, struct sampler *s, const struct condition *const *conditions, size_t n,
+		 const struct doctor_options *o, struct doctor_report *ret)
+{
+	uint64_t end_ns = host_time(h).mono_ns + o->window_ns;
 	naming_vec names = { 0 };
-	int r;
+	bool over = false;
+	int r = 0;
 
-	do {
-		bool interrupted = o->interrupted && *o->interrupted;
+	while (!over && r == 0) {
+		bool last = interrupted(o);
 
-		r = sampler_step(s, interrupted ? 0 : end_ns);
-		bool over = r == 0 || r == -EINTR;
-		if (r == -EINTR)
-			r = 0;
+		r = sampler_step(s, last ? host_time(h).mono_ns + 1 : end_ns);
+		over = r == 0 || last || (r == -EINTR && interrupted(o));
+		r = r == -EINTR || r > 0 ? 0 : r;
 		if (r < 0 || !sampler_looked(s))
 			continue;
-		int error = examine(s, conditions, n, &names, ret);
-		if (error < 0)
-			r = error;
-		else if (o->progress)
+		r = examine(s, conditions, n, &names, ret);
+		if (r == 0 && o->progress)
 			o->progress(o->progress_arg, ret->seconds, &ret->diagnosis);
-		if (over)
-			break;
-	} while (r > 0);
+	}
 	vec_free(&names);
-	return r < 0 ? r : 0;
+	return r;
 }
 
 static double cpu_ms(const struct rusage *u)
@@ -133,7 +137,6 @@ int doctor_run(struct host *h, const struct condition *const *conditions, size_t
 {
 	struct sampler *s;
 	struct rusage before, after;
-	uint64_t end_ns = host_time(h).mono_ns + options->window_ns;
 
 	memset(ret, 0, sizeof *ret);
 	getrusage(RUSAGE_SELF, &before);
@@ -141,7 +144,7 @@ int doctor_run(struct host *h, const struct condition *const *conditions, size_t
 	int r = sampler_new(h, &sampler_options, &s, note);
 	if (r < 0)
 		return r;
-	r = watch(s, conditions, n, options, end_ns, ret);
+	r = watch(h, s, conditions, n, options, ret);
 	if (r == 0 && ret->seconds <= 0)
 		r = note_set(note, -ENODATA, "the capture holds a single moment: rates need two");
 	else if (r < 0)

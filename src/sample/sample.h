@@ -50,7 +50,7 @@ struct sample {
 	interrupt_vec interrupts, softirqs;
 	softnet_vec softnet;
 	disk_vec disks;
-	filesystem_vec filesystems; /* in the first and the last sample of a window only */
+	filesystem_vec filesystems;
 	struct file_nr file_nr;
 	cgroup_vec cgroups;
 	bool cgroups_truncated;
