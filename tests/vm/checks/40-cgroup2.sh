@@ -6,6 +6,7 @@
 own_cgroup osprey-check cpu
 echo "20000 100000" >"$cgroup/cpu.max"
 bash -c 'echo $$ >"$1/cgroup.procs"; while :; do :; done' spinner "$cgroup" &
+until grep -q . "$cgroup/cgroup.procs"; do sleep 0.05; done
 
 answer=$(doctor --window 3s)
 jq -e '[.findings[] | select([.id?, .condition?] | index("cpu_throttled"))]
