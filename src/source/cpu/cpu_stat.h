@@ -5,8 +5,8 @@
  * Units: the kernel writes ticks of 1/100 s (USER_HZ); stored in ns.
  * guest time is also in user, guest_nice in nice: never add them twice.
  * Errors: a short or empty file leaves fields READING_ABSENT or READING_MALFORMED. */
-#ifndef OSPREY_SOURCE_CPU_STAT_H
-#define OSPREY_SOURCE_CPU_STAT_H
+#ifndef OSPREY_SOURCE_CPU_CPU_STAT_H
+#define OSPREY_SOURCE_CPU_CPU_STAT_H
 
 #include "base/field.h"
 #include "base/vec.h"
