@@ -5,7 +5,10 @@
  * bytes behind it (struct __pthread_mutex_s of glibc >= 2.3: __lock, __count, __owner on
  * 64-bit). PI mutexes sleep in FUTEX_LOCK_PI and keep the owner in the word's low 30 bits.
  * Reads 24 bytes of the process by process_vm_readv: does not stop it. Needs the same user
- * or CAP_SYS_PTRACE. */
+ * or CAP_SYS_PTRACE.
+ *
+ * The word holds the owner's id in the process's own pid namespace; owner_tid is the id in
+ * ours: translated by the last number of NSpid in /proc/PID/task/TID/status. */
 #ifndef OSPREY_SOURCE_PROCESS_MUTEX_H
 #define OSPREY_SOURCE_PROCESS_MUTEX_H
 
