@@ -1,23 +1,24 @@
 #include "base/vec.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 int vec_reserve_bytes(void **v, size_t *capacity, size_t n, size_t more, size_t size)
 {
-	size_t need, bytes;
+	size_t need;
 
 	if (__builtin_add_overflow(n, more, &need))
 		return -ENOMEM;
 	if (need <= *capacity)
 		return 0;
+	if (need > PTRDIFF_MAX / size)
+		return -ENOMEM; /* then neither growing by half nor the bytes can overflow */
 	size_t wanted = *capacity ? *capacity : 8;
 	while (wanted < need)
 		wanted += wanted / 2;
-	if (__builtin_mul_overflow(wanted, size, &bytes))
-		return -ENOMEM;
-	void *grown = realloc(*v, bytes);
+	void *grown = realloc(*v, wanted * size);
 	if (!grown)
 		return -ENOMEM;
 	*v = grown;
