@@ -1,0 +1,51 @@
+#include "cmd/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cmd/output.h"
+
+#define COMMAND(name) extern const struct command name##_command;
+#include "cmd/commands.def"
+#undef COMMAND
+
+const struct command *const *commands_all(void)
+{
+	static const struct command *const table[] = {
+#define COMMAND(name) &name##_command,
+#include "cmd/commands.def"
+#undef COMMAND
+		NULL,
+	};
+	return table;
+}
+
+/* A file opened as descriptor 1 would receive the answer. */
+static void keep_standard_descriptors(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = dup(fd);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+int command_main(int argc, char *argv[])
+{
+	cleanup(buf_deinit) struct buf message = { 0 };
+	const struct command *command;
+	struct arguments args;
+
+	keep_standard_descriptors();
+	signal(SIGPIPE, SIG_IGN); /* a reader that left is told by EPIPE */
+	int r = command_parse(commands_all(), argc > 0 ? argc - 1 : 0, argv + 1, &command, &args, &message);
+	if (r == 0)
+		return command->run(&args);
+	say("%s", r == -EINVAL ? message.data : strerror(-r));
+	return r == -EINVAL ? EXIT_USAGE : EXIT_UNABLE;
+}

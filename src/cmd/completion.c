@@ -1,0 +1,234 @@
+/* Shell completions, from the command tables. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cmd/output.h"
+#include "cmd/pages.h"
+
+struct script {
+	struct buf *out;
+	int error;
+};
+
+static void put(struct script *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void put(struct script *s, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (s->error == 0)
+		s->error = buf_vprintf(s->out, format, args);
+	va_end(args);
+}
+
+/* Within single quotes of bash and zsh; fish takes the same form. */
+static void quoted(struct script *s, const char *text)
+{
+	put(s, "'");
+	for (; *text; text++)
+		if (*text == '\'')
+			put(s, "'\\''");
+		else
+			put(s, "%c", *text);
+	put(s, "'");
+}
+
+/* Calls `each` for every command with its words behind `osprey`. */
+static void walk(struct script *s, const char *path, const struct command *const *commands,
+		 void (*each)(struct script *s, const char *path, const struct command *c))
+{
+	for (; *commands; commands++) {
+		char own[80];
+
+		snprintf(own, sizeof own, "%s%s%s", path, *path ? " " : "", (*commands)->name);
+		each(s, own, *commands);
+		if ((*commands)->commands)
+			walk(s, own, (*commands)->commands, each);
+	}
+}
+
+static void names(struct script *s, const struct command *const *commands)
+{
+	for (; *commands; commands++)
+		put(s, "%s ", (*commands)->name);
+}
+
+static void choices(struct script *s, const struct command *c)
+{
+	const char *word;
+
+	for (size_t i = 0; c->operand_choice && (word = c->operand_choice(i)); i++)
+		put(s, "%s ", word);
+	if (c == &help_command)
+		names(s, commands_all());
+}
+
+/* ---- bash (and zsh through its bashcompinit) ---- */
+
+static void bash_words(struct script *s, const char *path, const struct command *c)
+{
+	put(s, "\t\t'%s') words='", path);
+	if (c->commands)
+		names(s, c->commands);
+	choices(s, c);
+	for (size_t i = 0; i < c->noptions; i++)
+		put(s, "--%s ", c->options[i].name);
+	put(s, "--help' ;;\n");
+}
+
+static void bash_values(struct script *s, const char *path, const struct command *c)
+{
+	for (size_t i = 0; i < c->noptions; i++) {
+		const struct option *o = &c->options[i];
+
+		if (o->kind == OPTION_FLAG)
+			continue;
+		put(s, "\t\t'%s --%s') ", path, o->name);
+		if (o->kind == OPTION_FILE)
+			put(s, "COMPREPLY=($(compgen -f -- \"$current\"))");
+		for (size_t k = 0; o->kind == OPTION_CHOICE && o->choices[k]; k++)
+			put(s, "%s%s%s", k ? " " : "COMPREPLY=($(compgen -W '", o->choices[k],
+			    o->choices[k + 1] ? "" : "' -- \"$current\"))");
+		put(s, " return ;;\n");
+	}
+}
+
+static void bash(struct script *s, const struct command *const *commands)
+{
+	put(s, "# bash completion of osprey, made by `osprey --completion bash`\n"
+	       "_osprey() {\n"
+	       "\tlocal current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
+	       "\tlocal path='' word words=''\n"
+	       "\tCOMPREPLY=()\n"
+	       "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+	       "\t\tcase \"$path $word\" in\n");
+	put(s, "\t\t\t*' -'*) ;;\n");
+	put(s, "\t\t\t");
+	for (const struct command *const *c = commands; *c; c++)
+		put(s, "%s' %s'", c == commands ? "" : "|", (*c)->name);
+	for (const struct command *const *c = commands; *c; c++)
+		for (size_t i = 0; (*c)->commands && (*c)->commands[i]; i++)
+			put(s, "|'%s %s'", (*c)->name, (*c)->commands[i]->name);
+	put(s, ") path=\"${path:+$path }$word\" ;;\n\t\tesac\n\tdone\n"
+	       "\tcase \"${path:-%s} $previous\" in\n", commands[0]->name);
+	walk(s, "", commands, bash_values);
+	put(s, "\tesac\n\tcase \"$path\" in\n\t\t'') words='");
+	names(s, commands);
+	for (size_t i = 0; i < commands[0]->noptions; i++)
+		put(s, "--%s ", commands[0]->options[i].name);
+	put(s, "--help --version' ;;\n");
+	walk(s, "", commands, bash_words);
+	put(s, "\tesac\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n}\n"
+	       "complete -F _osprey osprey\n");
+}
+
+static void zsh(struct script *s, const struct command *const *commands)
+{
+	put(s, "#compdef osprey\n"
+	       "# zsh completion of osprey, made by `osprey --completion zsh`\n"
+	       "autoload -Uz bashcompinit && bashcompinit\n");
+	bash(s, commands);
+}
+
+/* ---- fish ---- */
+
+static void fish_condition(struct script *s, const char *path)
+{
+	struct span rest = span_from(path), word;
+
+	put(s, "complete -c osprey -n '");
+	for (bool first = true; span_word(&rest, &word); first = false)
+		put(s, "%s__fish_seen_subcommand_from %.*s", first ? "" : "; and ", (int)word.n, word.p);
+	put(s, "'");
+}
+
+static void fish_command(struct script *s, const char *path, const struct command *c)
+{
+	for (size_t i = 0; c->commands && c->commands[i]; i++) {
+		fish_condition(s, path);
+		put(s, " -f -a %s -d ", c->commands[i]->name);
+		quoted(s, c->commands[i]->summary);
+		put(s, "\n");
+	}
+	if (c->operand_choice || c == &help_command) {
+		fish_condition(s, path);
+		put(s, " -f -a '");
+		choices(s, c);
+		put(s, "'\n");
+	}
+	for (size_t i = 0; i < c->noptions; i++) {
+		const struct option *o = &c->options[i];
+
+		fish_condition(s, path);
+		put(s, " -l %s", o->name);
+		if (o->letter)
+			put(s, " -s %c", o->letter);
+		if (o->kind != OPTION_FLAG)
+			put(s, o->kind == OPTION_FILE ? " -r -F" : " -x");
+		for (size_t k = 0; o->kind == OPTION_CHOICE && o->choices[k]; k++)
+			put(s, "%s%s%s", k ? " " : " -a '", o->choices[k], o->choices[k + 1] ? "" : "'");
+		put(s, " -d ");
+		quoted(s, o->help);
+		put(s, "\n");
+	}
+}
+
+static void fish(struct script *s, const struct command *const *commands)
+{
+	put(s, "# fish completion of osprey, made by `osprey --completion fish`\n");
+	for (const struct command *const *c = commands; *c; c++) {
+		put(s, "complete -c osprey -n __fish_use_subcommand -f -a %s -d ", (*c)->name);
+		quoted(s, (*c)->summary);
+		put(s, "\n");
+	}
+	put(s, "complete -c osprey -n __fish_use_subcommand -l version -d 'print the version'\n"
+	       "complete -c osprey -s h -l help -d 'print help'\n");
+	walk(s, "", commands, fish_command);
+}
+
+int completion(const struct command *const *commands, enum shell shell, struct buf *ret)
+{
+	struct script s = { .out = ret };
+
+	switch (shell) {
+	case SHELL_BASH:
+		bash(&s, commands);
+		break;
+	case SHELL_ZSH:
+		zsh(&s, commands);
+		break;
+	case SHELL_FISH:
+		fish(&s, commands);
+		break;
+	}
+	return s.error;
+}
+
+static const char *const shells[] = { [SHELL_BASH] = "bash", [SHELL_ZSH] = "zsh", [SHELL_FISH] = "fish", NULL };
+
+static const char *shell_choice(size_t i)
+{
+	return shells[i];
+}
+
+static int run_completion(const struct arguments *args)
+{
+	cleanup(buf_deinit) struct buf script = { 0 };
+	enum shell shell = SHELL_BASH;
+
+	while (strcmp(shells[shell], args->operand[0]) != 0)
+		shell++;
+	int r = completion(commands_all(), shell, &script);
+	return output_write(buf_span(&script), r);
+}
+
+const struct command completion_command = {
+	.name = "--completion",
+	.summary = "print a completion script",
+	.operands = "bash|zsh|fish",
+	.min_operands = 1,
+	.max_operands = 1,
+	.operand_choice = shell_choice,
+	.run = run_completion,
+};

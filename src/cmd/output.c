@@ -1,0 +1,113 @@
+#include "cmd/output.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cmd/command.h"
+
+static int write_all(int fd, struct span text)
+{
+	while (text.n > 0) {
+		ssize_t n = write(fd, text.p, text.n);
+
+		if (n < 0 && errno == EAGAIN) {
+			struct pollfd ready = { .fd = fd, .events = POLLOUT };
+			(void)!poll(&ready, 1, -1);
+		} else if (n < 0 && errno != EINTR) {
+			return -errno;
+		} else if (n > 0) {
+			text.p += n;
+			text.n -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+int output_write(struct span text, int error)
+{
+	int r = error < 0 ? error : write_all(STDOUT_FILENO, text);
+
+	if (r < 0 && r != -EPIPE)
+		say("cannot write the answer: %s", strerror(-r));
+	return r < 0 ? EXIT_UNABLE : EXIT_FINE;
+}
+
+/* The C library's locales are no part of a static binary, so the names alone decide. */
+static bool locale_is_utf8(void)
+{
+	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		const char *value = getenv(names[i]);
+		if (value && *value)
+			return strcasestr(value, "utf-8") || strcasestr(value, "utf8");
+	}
+	return false;
+}
+
+static unsigned columns_of(int fd)
+{
+	struct winsize size;
+	const char *columns = getenv("COLUMNS");
+	uint64_t n;
+
+	if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		return size.ws_col < 20 ? 20 : size.ws_col;
+	if (columns && span_u64(span_from(columns), &n) && n >= 20 && n <= 1000)
+		return (unsigned)n;
+	return 80;
+}
+
+/* NO_COLOR: see no-color.org. */
+static bool color_wanted(int fd)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(fd) && !(no_color && *no_color) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+struct page_style output_style(bool no_color)
+{
+	return (struct page_style){
+		.width = columns_of(STDOUT_FILENO),
+		.color = !no_color && color_wanted(STDOUT_FILENO),
+		.unicode = locale_is_utf8(),
+	};
+}
+
+bool output_watched(struct page_style *ret)
+{
+	if (!isatty(STDERR_FILENO))
+		return false;
+	*ret = (struct page_style){
+		.width = columns_of(STDERR_FILENO),
+		.color = color_wanted(STDERR_FILENO),
+		.unicode = locale_is_utf8(),
+	};
+	return true;
+}
+
+void say(const char *format, ...)
+{
+	cleanup(buf_deinit) struct buf text = { 0 }, safe = { 0 };
+	va_list args;
+
+	va_start(args, format);
+	int r = buf_vprintf(&text, format, args);
+	va_end(args);
+	if (r == 0)
+		r = buf_append(&safe, "osprey: ", 8);
+	if (r == 0)
+		r = text_safe(buf_span(&text), locale_is_utf8(), &safe);
+	if (r == 0)
+		r = buf_append(&safe, "\n", 1);
+	if (r == 0)
+		(void)!write_all(STDERR_FILENO, buf_span(&safe));
+}

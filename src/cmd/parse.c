@@ -1,0 +1,273 @@
+/* Command lines: options may stand anywhere, as --name VALUE, --name=VALUE, -n VALUE or
+ * -nVALUE; behind "--" all are operands; the last of several wins. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "cmd/closest.h"
+#include "cmd/command.h"
+#include "cmd/pages.h"
+
+struct parse {
+	const struct command *const *commands;
+	const struct command *command;
+	char path[64]; /* "lab run": how messages call it */
+	int argc, at;
+	char *const *argv;
+	struct arguments *args;
+	struct buf *message;
+};
+
+#define REFUSE(p, ...) refuse(p, buf_printf((p)->message, __VA_ARGS__))
+
+static int refuse(struct parse *p, int r)
+{
+	(void)p;
+	return r < 0 ? r : -EINVAL;
+}
+
+static int wrong_command(struct parse *p, const char *word, const struct command *const *among)
+{
+	struct closest c = { 0 };
+
+	for (; *among; among++)
+		closest_offer(&c, word, (*among)->name);
+	return REFUSE(p, "unknown command '%s'; closest: %s", word, c.word);
+}
+
+static const struct command *find(const struct command *const *among, const char *name)
+{
+	for (; *among; among++)
+		if (strcmp((*among)->name, name) == 0)
+			return *among;
+	return NULL;
+}
+
+static int wrong_option(struct parse *p, const char *word)
+{
+	struct closest c = { 0 };
+	char given[64], dashed[OPTION_MAX][64];
+
+	snprintf(given, sizeof given, "%.*s", (int)strcspn(word, "="), word);
+	for (size_t i = 0; i < p->command->noptions; i++) {
+		snprintf(dashed[i], sizeof dashed[i], "--%s", p->command->options[i].name);
+		closest_offer(&c, given, dashed[i]);
+	}
+	closest_offer(&c, given, "--help");
+	return REFUSE(p, "%s: unknown option '%s'; closest: %s", p->path, given, c.word);
+}
+
+static int choose(struct parse *p, const struct option *o, const char *text, uint64_t *ret)
+{
+	struct closest c = { 0 };
+
+	for (size_t i = 0; o->choices[i]; i++) {
+		if (strcmp(o->choices[i], text) == 0) {
+			*ret = i;
+			return 0;
+		}
+		closest_offer(&c, text, o->choices[i]);
+	}
+	return REFUSE(p, "%s: --%s cannot be '%s'; closest: %s", p->path, o->name, text, c.word);
+}
+
+static int out_of_range(struct parse *p, const struct option *o, const char *text)
+{
+	if (o->kind == OPTION_DURATION)
+		return REFUSE(p, "%s: --%s %s is out of range: %s to %s", p->path, o->name, text,
+			      duration_text((double)o->minimum / 1e9).text,
+			      duration_text((double)o->maximum / 1e9).text);
+	return REFUSE(p, "%s: --%s %s is out of range: %llu to %llu", p->path, o->name, text,
+		      (unsigned long long)o->minimum, (unsigned long long)o->maximum);
+}
+
+static int set_option(struct parse *p, size_t index, const char *text)
+{
+	const struct option *o = &p->command->options[index];
+	struct option_value value = { .given = true, .text = text };
+	int r = 0;
+
+	if (o->kind == OPTION_DURATION) {
+		r = duration_parse(span_from(text), &value.number);
+		if (r == -EINVAL)
+			return REFUSE(p, "%s: --%s '%s' is no duration; write 500ms, 2s or 1m", p->path,
+				      o->name, text);
+	} else if (o->kind == OPTION_COUNT) {
+		if (!span_u64(span_from(text), &value.number))
+			return REFUSE(p, "%s: --%s '%s' is no whole number", p->path, o->name, text);
+	} else if (o->kind == OPTION_CHOICE) {
+		r = choose(p, o, text, &value.number);
+	} else if (text && !*text) {
+		return REFUSE(p, "%s: --%s is empty; it needs a %s", p->path, o->name, o->argument);
+	}
+	if (r == -ERANGE || (o->maximum && (value.number < o->minimum || value.number > o->maximum)))
+		return out_of_range(p, o, text);
+	if (r < 0)
+		return r;
+	p->args->option[index] = value;
+	return 0;
+}
+
+/* The word is an option: finds it and its value, which may be the next word. */
+static int take_option(struct parse *p, const char *word)
+{
+	bool is_long = word[1] == '-';
+	const char *name = word + (is_long ? 2 : 1);
+	size_t length = is_long ? strcspn(name, "=") : 1;
+	const char *value = name[length] == '\0' ? NULL : name + length + (is_long ? 1 : 0);
+
+	for (size_t i = 0; i < p->command->noptions; i++) {
+		const struct option *o = &p->command->options[i];
+
+		if (is_long ? strlen(o->name) != length || strncmp(o->name, name, length) != 0 : o->letter != name[0])
+			continue;
+		if (o->kind == OPTION_FLAG)
+			return value ? REFUSE(p, "%s: --%s takes no value, yet got '%s'", p->path, o->name, value) :
+				       set_option(p, i, NULL);
+		if (!value && p->at < p->argc)
+			value = p->argv[p->at++];
+		if (!value)
+			return REFUSE(p, "%s: --%s needs a %s", p->path, o->name, o->argument);
+		return set_option(p, i, value);
+	}
+	return wrong_option(p, word);
+}
+
+static int take_operand(struct parse *p, const char *word)
+{
+	const struct command *c = p->command;
+	struct closest close = { 0 };
+	const char *choice = NULL;
+
+	if (p->args->noperands == c->max_operands)
+		return c->max_operands ? REFUSE(p, "%s: '%s' is one argument too many; usage: osprey %s %s",
+						p->path, word, p->path, c->operands) :
+					 REFUSE(p, "%s: unexpected argument '%s'; it takes options alone, see --help",
+						p->path, word);
+	for (size_t i = 0; c->operand_choice && (choice = c->operand_choice(i)); i++) {
+		if (strcmp(choice, word) == 0)
+			break;
+		closest_offer(&close, word, choice);
+	}
+	if (c->operand_choice && !choice && close.word)
+		return REFUSE(p, "%s: unknown argument '%s'; closest: %s", p->path, word, close.word);
+	p->args->operand[p->args->noperands++] = word;
+	return 0;
+}
+
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* "osprey x --help" is "osprey help x". */
+static void turn_into_help(struct parse *p)
+{
+	static char words[2][32];
+	size_t n = 0;
+
+	for (struct span path = span_from(p->path), word; n < 2 && span_word(&path, &word); n++)
+		span_copy(word, words[n], sizeof words[n]);
+	if (p->path[0] == '-')
+		n = 0; /* osprey --man --help */
+	*p->args = (struct arguments){ .operand = { words[0], words[1] }, .noperands = n };
+	p->command = &help_command;
+}
+
+static int parse_words(struct parse *p)
+{
+	bool options_ended = false;
+
+	while (p->at < p->argc) {
+		const char *word = p->argv[p->at++];
+		int r = 0;
+
+		if (!options_ended && strcmp(word, "--") == 0) {
+			options_ended = true;
+		} else if (!options_ended && is_help(word)) {
+			turn_into_help(p);
+			return 0;
+		} else if (!options_ended && word[0] == '-' && word[1]) {
+			r = take_option(p, word);
+		} else {
+			r = take_operand(p, word);
+		}
+		if (r < 0)
+			return r;
+	}
+	if (p->args->noperands < p->command->min_operands)
+		return REFUSE(p, "%s: something is missing; usage: osprey %s %s", p->path, p->path,
+			      p->command->operands);
+	return 0;
+}
+
+/* The options that are commands: "osprey --version". */
+static const struct command *dashed_command(const char *word)
+{
+	static const struct {
+		const char *word;
+		const struct command *command;
+	} table[] = {
+		{ "--version", &version_command }, { "-V", &version_command }, { "--help", &help_command },
+		{ "-h", &help_command },	   { "--man", &man_command },  { "--completion", &completion_command },
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		if (strcmp(table[i].word, word) == 0)
+			return table[i].command;
+	return NULL;
+}
+
+/* Finds the command; p->at then stands behind its words. */
+static int find_command(struct parse *p)
+{
+	const char *word = p->argc > 0 ? p->argv[0] : "";
+
+	p->command = p->commands[0];
+	if (word[0] == '-' && dashed_command(word)) {
+		p->command = dashed_command(word);
+		p->at = 1;
+	} else if (word[0] && word[0] != '-') {
+		p->command = find(p->commands, word);
+		p->at = 1;
+		if (!p->command)
+			return wrong_command(p, word, p->commands);
+	}
+	snprintf(p->path, sizeof p->path, "%s", p->command->name);
+	while (p->command->commands) {
+		if (p->at == p->argc)
+			return REFUSE(p, "%s: something is missing; see osprey help %s", p->path, p->path);
+		word = p->argv[p->at++];
+		if (is_help(word)) {
+			turn_into_help(p);
+			p->at = p->argc;
+			return 0;
+		}
+		const struct command *child = find(p->command->commands, word);
+		if (!child)
+			return wrong_command(p, word, p->command->commands);
+		p->command = child;
+		size_t n = strlen(p->path);
+		snprintf(p->path + n, sizeof p->path - n, " %s", child->name);
+	}
+	return 0;
+}
+
+int command_parse(const struct command *const *commands, int argc, char *const argv[],
+		  const struct command **ret_command, struct arguments *ret, struct buf *ret_message)
+{
+	struct arguments args = { 0 };
+	struct parse p = {
+		.commands = commands, .argc = argc, .argv = argv, .args = &args, .message = ret_message,
+	};
+	int r = find_command(&p);
+
+	if (r == 0)
+		r = parse_words(&p);
+	if (r < 0)
+		return r;
+	*ret_command = p.command;
+	*ret = args;
+	return 0;
+}
