@@ -102,7 +102,32 @@ check:
 	tools/setup tests
 	tests/run
 
-.PHONY: all tests benches fuzzers clean help doctor check
+#: make check-fresh  the two commands above on a minimal Debian 12 made for it
+check-fresh:
+	tools/setup fresh
+	tools/check-fresh
+
+#: make check-kernels  under Debian's 6.1 and a backports kernel, in QEMU
+check-kernels:
+	tools/setup kernels
+	$(MAKE) all tests
+	tests/vm/run
+
+#: make bench        every claim about speed, the peer beside osprey
+bench: all benches
+	tools/setup bench
+	bench/run
+
+#: make bless        take the output of today's commands as what the tests expect
+bless: all
+	tests/cli/run --bless
+
+#: make new-condition NAME=x   the folder of a new condition
+new-condition:
+	@tools/new-condition "$(NAME)"
+
+#: make clean        remove build/
+.PHONY: all tests benches fuzzers clean help doctor check check-fresh check-kernels bench bless new-condition
 .SECONDARY:
 
 -include $(LIB_O:.o=.d) $(BUILD)/src/main.d $(TESTS:$(BUILD)/test/%=$(BUILD)/src/%.d)
