@@ -1,6 +1,7 @@
 /* Protocol counters of one network namespace: /proc/net/snmp, /proc/net/netstat,
- * /proc/net/sockstat, read as /proc/PID/net/… for the namespace of PID.
- * Privilege: none (hidepid hides others). Cost: three files, ~60 us.
+ * /proc/net/snmp6, /proc/net/sockstat, read as /proc/PID/net/… for the namespace of PID.
+ * TCP counts both address families together; UDP has counters for each.
+ * Privilege: none (hidepid hides others). Cost: four files, ~80 us.
  * Format: pairs of lines "Tcp: name name…" / "Tcp: value value…"; values may be negative
  * (Tcp MaxConn is -1), which is no reading: malformed. */
 #ifndef OSPREY_SOURCE_NETWORK_NET_COUNTERS_H
@@ -9,7 +10,7 @@
 #include "base/field.h"
 #include "kernel/host.h"
 
-/* kernel_name is "Prefix.Name". In the kernel's order. */
+/* kernel_name is "Prefix.Name"; of snmp6, its plain name. */
 #define NET_COUNTER_FIELDS(FIELD)                                                                      \
 	FIELD(500, ip_in_packets, "Ip.InReceives", COUNT, COUNTER, "packets received")                 \
 	FIELD(501, ip_in_discards, "Ip.InDiscards", COUNT, COUNTER, "good packets dropped for want of room") \
@@ -39,9 +40,14 @@
 	FIELD(529, syn_queue_drops, "TcpExt.TCPReqQFullDrop", COUNT, COUNTER, "SYN queue full: SYN dropped") \
 	FIELD(530, tcp_syn_retransmits, "TcpExt.TCPSynRetrans", COUNT, COUNTER, "SYNs sent again")     \
 	FIELD(531, tcp_zero_windows, "TcpExt.TCPToZeroWindowAdv", COUNT, COUNTER, "times our receive window closed") \
+	FIELD(532, tcp_dsacks_received, "TcpExt.TCPDSACKRecv", COUNT, COUNTER, "segments that arrived twice, says the peer: needless retransmissions") \
 	FIELD(540, tcp_time_wait, "sockstat.tw", COUNT, GAUGE, "sockets in TIME_WAIT")                 \
 	FIELD(541, tcp_memory_pages, "sockstat.mem", PAGES, GAUGE, "memory of TCP buffers")            \
-	FIELD(542, tcp_orphans, "sockstat.orphan", COUNT, GAUGE, "connections no process holds")
+	FIELD(542, tcp_orphans, "sockstat.orphan", COUNT, GAUGE, "connections no process holds") \
+	FIELD(550, udp6_in, "Udp6InDatagrams", COUNT, COUNTER, "datagrams delivered, IPv6")            \
+	FIELD(551, udp6_no_port, "Udp6NoPorts", COUNT, COUNTER, "datagrams for a port nobody reads, IPv6") \
+	FIELD(552, udp6_in_errors, "Udp6InErrors", COUNT, COUNTER, "datagrams lost on the way in, IPv6") \
+	FIELD(553, udp6_receive_buffer_errors, "Udp6RcvbufErrors", COUNT, COUNTER, "datagrams dropped: receive buffer full, IPv6")
 
 struct net_counters {
 	enum presence presence;
@@ -54,8 +60,10 @@ extern const size_t net_counter_nfields;
 /* Fills what `text` (snmp or netstat) holds and leaves the rest; start from
  * fields_missing(…, READING_ABSENT). */
 void net_counters_parse(struct span text, struct net_counters *ret);
+void snmp6_parse(struct span text, struct net_counters *ret);
 void sockstat_parse(struct span text, struct net_counters *ret);
-/* Of the namespace of `pid`; 0: our own. */
+/* Of the namespace of `pid`; 0: our own. `presence` is that of snmp; what another file would
+ * have told carries the reason in its readings. */
 void net_counters_read(struct host *h, int pid, struct buf *scratch, struct net_counters *ret);
 
 #endif
