@@ -26,8 +26,9 @@ static int spin(struct lab *lab, void *arg)
 	(void)arg;
 	if (r < 0)
 		return r;
-	for (;;)
+	while (turns < UINT64_MAX)
 		turns++;
+	return 0;
 }
 
 static int run(struct lab *lab, struct note *note)
