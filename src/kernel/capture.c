@@ -1,6 +1,7 @@
 #include "kernel/capture.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zstd.h>
@@ -55,6 +56,7 @@ int capture_writer_new(const char *path, struct capture_writer **ret, struct not
 		return note_set(note, -error, "cannot write %s: %s", path, strerror(error));
 	}
 	ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_compressionLevel, 9);
+	ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_checksumFlag, 1);
 	put(w, MAGIC, sizeof MAGIC - 1, ZSTD_e_continue);
 	*ret = w;
 	return 0;
@@ -69,6 +71,19 @@ void capture_write_tick(struct capture_writer *w, struct host_time at)
 	put(w, line, (size_t)n, ZSTD_e_continue);
 }
 
+/* A mount point may hold a newline, which ends a key here; NUL stands for it. */
+static void put_key(struct capture_writer *w, const char *key)
+{
+	const char *newline;
+
+	for (; (newline = strchr(key, '\n')); key = newline + 1) {
+		put(w, key, (size_t)(newline - key), ZSTD_e_continue);
+		put(w, "", 1, ZSTD_e_continue);
+	}
+	put(w, key, strlen(key), ZSTD_e_continue);
+	put(w, "\n", 1, ZSTD_e_continue);
+}
+
 void capture_write(struct capture_writer *w, const char *key, int result, struct span bytes)
 {
 	char word[32];
@@ -76,8 +91,7 @@ void capture_write(struct capture_writer *w, const char *key, int result, struct
 			     snprintf(word, sizeof word, "have %zu ", bytes.n);
 
 	put(w, word, (size_t)n, ZSTD_e_continue);
-	put(w, key, strlen(key), ZSTD_e_continue);
-	put(w, "\n", 1, ZSTD_e_continue);
+	put_key(w, key);
 	if (result < 0)
 		return;
 	put(w, bytes.p, bytes.n, ZSTD_e_continue);
@@ -261,9 +275,22 @@ int capture_next(struct capture_reader *r)
 	return 0;
 }
 
+static uint64_t index_key_of_text(size_t tick, const char *key)
+{
+	char written[PATH_MAX + 64];
+	size_t n = strlen(key);
+
+	if (!strchr(key, '\n'))
+		return index_key(tick, (struct span){ key, n });
+	n = n < sizeof written ? n : sizeof written;
+	for (size_t i = 0; i < n; i++)
+		written[i] = key[i] == '\n' ? '\0' : key[i];
+	return index_key(tick, (struct span){ written, n });
+}
+
 int capture_get(const struct capture_reader *r, const char *key, struct span *ret)
 {
-	uint32_t at = map_get(&r->index, index_key(r->tick, span_from(key)));
+	uint32_t at = map_get(&r->index, index_key_of_text(r->tick, key));
 
 	if (at == MAP_NONE)
 		return -ENOENT;
