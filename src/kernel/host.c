@@ -52,21 +52,36 @@ int host_open_live(const char *root, struct host **ret, struct note *note)
 	return 0;
 }
 
-int host_open_capture(const char *path, struct host **ret, struct note *note)
+/* Takes the reader over. */
+static int host_of_capture(struct capture_reader *captured, struct host **ret)
 {
 	struct host *h = calloc(1, sizeof *h);
 
-	if (!h)
+	if (!h) {
+		capture_reader_free(captured);
 		return -ENOMEM;
-	h->root_fd = -1;
-	int r = capture_reader_new(path, &h->captured, note);
-	if (r < 0) {
-		free(h);
-		return r;
 	}
-	h->at = capture_time(h->captured);
+	h->root_fd = -1;
+	h->captured = captured;
+	h->at = capture_time(captured);
 	*ret = h;
 	return 0;
+}
+
+int host_open_capture(const char *path, struct host **ret, struct note *note)
+{
+	struct capture_reader *captured;
+	int r = capture_reader_new(path, &captured, note);
+
+	return r < 0 ? r : host_of_capture(captured, ret);
+}
+
+int host_open_capture_text(struct buf *text, struct host **ret, struct note *note)
+{
+	struct capture_reader *captured;
+	int r = capture_reader_from_text(text, &captured, note);
+
+	return r < 0 ? r : host_of_capture(captured, ret);
 }
 
 void host_free(struct host *h)

@@ -37,6 +37,9 @@ int host_open_live(const char *root, struct host **ret, struct note *note)
 /* Opens a capture at its first tick. -EBADMSG: not a capture, or damaged. */
 int host_open_capture(const char *path, struct host **ret, struct note *note)
 	__attribute__((warn_unused_result));
+/* The same from the decompressed text of a capture; takes `text` over. For tests and fuzzers. */
+int host_open_capture_text(struct buf *text, struct host **ret, struct note *note)
+	__attribute__((warn_unused_result));
 void host_free(struct host *h);
 
 /* From now on writes all answers of a live host to `path`. */
