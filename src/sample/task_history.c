@@ -76,6 +76,7 @@ static void note_mutex(struct task_span *s, struct host *h, const struct task *n
 		s->mutex = (struct mutex_wait){ 0 };
 		return;
 	}
+	s->lock_looks++;
 	s->mutex_looks = s->mutex.address == wait.address ? s->mutex_looks + 1 : 1;
 	s->mutex = wait;
 }

@@ -25,6 +25,7 @@ struct task_span {
 	uint32_t stuck_looks; /* consecutive last looks in one system call without a context switch */
 	struct mutex_wait mutex; /* address 0: waits for none at the last look */
 	uint32_t mutex_looks;	 /* looks at which it waited for this mutex (same address) */
+	uint32_t lock_looks;	 /* looks at which it waited for any mutex */
 };
 
 /* One process over the window: its threads summed, dead ones included where the kernel
