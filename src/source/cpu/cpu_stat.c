@@ -37,16 +37,17 @@ static void parse_times(struct span line, struct cpu_times *ret)
 
 int cpu_stat_parse(struct span text, struct cpu_stat *ret, cpu_line_vec *ret_cpus)
 {
-	struct span lines = text, line, name;
+	struct span lines = text, after = text, line, name;
 
 	fields_missing(cpu_time_fields, cpu_time_nfields, READING_ABSENT, &ret->total);
 	if (ret_cpus)
 		ret_cpus->n = 0;
-	while (span_line(&lines, &line)) {
+	while (span_line(&after, &line)) {
 		struct span rest = line;
 
 		if (!span_word(&rest, &name) || !span_starts(name, "cpu"))
 			break; /* CPU lines come first */
+		lines = after;
 		uint64_t number;
 		struct span digits = { name.p + 3, name.n - 3 };
 		if (digits.n == 0) {
