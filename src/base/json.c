@@ -151,6 +151,12 @@ void json_double(struct json *j, const char *key, double value)
 		json_null(j, key);
 		return;
 	}
+	if (value == trunc(value) && fabs(value) < 1e15) {
+		begin(j, key);
+		snprintf(text, sizeof text, "%.0f", value);
+		put_text(j, text);
+		return;
+	}
 	for (int digits = 6; digits <= 17; digits++) {
 		snprintf(text, sizeof text, "%.*g", digits, value);
 		if (strtod(text, NULL) == value)

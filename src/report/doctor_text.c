@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/units.h"
 #include "base/utf8.h"
 #include "report/doctor.h"
@@ -233,23 +234,33 @@ static void value_text(const struct evidence *e, char *ret, size_t size)
 		snprintf(ret, size, "%s%s%s", number_text(e->value).text, e->unit[0] ? " " : "", e->unit);
 }
 
+/* Kept together where a line can hold it. */
+static void phrase(struct page *p, unsigned hang, const char *text)
+{
+	if (hang + text_columns(span_from(text), p->style.unicode) <= p->style.width)
+		page_word(p, hang, span_from(text), false);
+	else
+		page_wrap(p, hang, "%s", text);
+}
+
 static void evidence_line(struct page *p, size_t number, const struct evidence *e)
 {
 	unsigned hang = LABEL_COLUMN + 4;
-	char value[80];
+	char value[80], threshold[128], field[80];
 
 	value_text(e, value, sizeof value);
+	snprintf(field, sizeof field, "%s:", e->field);
 	page_indent(p, LABEL_COLUMN);
-	page_put(p, "%2zu", number);
-	page_indent(p, hang);
+	page_put(p, "%2zu  ", number);
 	page_wrap(p, hang, "%s", e->source);
-	page_wrap(p, hang, "%s", e->field);
-	page_word(p, hang, span_from(":"), true);
+	phrase(p, hang, field);
 	page_tone(p, TONE_STRONG);
-	page_wrap(p, hang, "%s", value);
+	phrase(p, hang, value);
 	page_tone(p, TONE_PLAIN);
-	if (e->threshold[0])
-		page_wrap(p, hang, "(compared with %s)", e->threshold);
+	if (e->threshold[0]) {
+		snprintf(threshold, sizeof threshold, "(compared with %s)", e->threshold);
+		phrase(p, hang, threshold);
+	}
 	page_newline(p);
 }
 
@@ -272,34 +283,31 @@ static void proof(struct page *p, const struct finding *f)
 	}
 }
 
-/* "command  # what it does". A command stays on one line, however long, so that it can be
- * copied; prose (it begins with a capital) is wrapped. */
+/* "COMMAND   # what it does": the command stays on one line, however long, so that it can be
+ * copied. A line without such a remark is advice in words, and is wrapped. */
 static void command_line(struct page *p, const char *line)
 {
-	const char *comment = strstr(line, " # ");
-	struct span command = span_trim((struct span){ line, comment ? (size_t)(comment - line) : strlen(line) });
+	const char *remark = strstr(line, " # ");
 	unsigned hang = hang_of(p);
 
 	page_indent(p, hang);
-	if (!comment && line[0] >= 'A' && line[0] <= 'Z') {
-		page_wrap_span(p, hang, command);
+	if (!remark) {
+		page_wrap(p, hang, "%s", line);
+		page_newline(p);
+		return;
+	}
+	page_tone(p, TONE_CYAN);
+	page_put_span(p, span_trim((struct span){ line, (size_t)(remark - line) }));
+	page_tone(p, TONE_PLAIN);
+	if (p->column + 2 + utf8_columns(span_from(remark + 1)) > p->style.width) {
+		page_newline(p);
+		page_indent(p, hang + 2);
 	} else {
-		page_tone(p, TONE_CYAN);
-		page_put_span(p, command);
-		page_tone(p, TONE_PLAIN);
+		page_put(p, "  ");
 	}
-	if (comment) {
-		comment += 1;
-		if (p->column + 2 + utf8_columns(span_from(comment)) > p->style.width) {
-			page_newline(p);
-			page_indent(p, hang + 2);
-		} else {
-			page_put(p, "  ");
-		}
-		page_tone(p, TONE_DIM);
-		page_wrap(p, hang + 2, "%s", comment);
-		page_tone(p, TONE_PLAIN);
-	}
+	page_tone(p, TONE_DIM);
+	page_wrap(p, p->column, "%s", remark + 1);
+	page_tone(p, TONE_PLAIN);
 	page_newline(p);
 }
 
@@ -339,7 +347,7 @@ static void finding(struct page *p, const struct doctor_view *v, size_t i)
 
 	page_newline(p);
 	page_tone(p, severity_tone(f->severity));
-	page_put(p, "%zu. %s", i + 1, severity_name(f->severity));
+	page_put(p, "%zu. %s:", i + 1, severity_name(f->severity));
 	page_tone(p, TONE_STRONG);
 	page_wrap(p, LABEL_COLUMN, "%s", f->title[0] ? f->title : f->condition->title);
 	page_tone(p, TONE_PLAIN);
@@ -351,7 +359,7 @@ static void finding(struct page *p, const struct doctor_view *v, size_t i)
 	}
 	page_newline(p);
 	actor(p, "victim", &f->victim);
-	labelled(p, "short of", f->condition->resource);
+	labelled(p, "resource", f->condition->resource);
 	actor(p, "culprit", &f->culprit);
 	since(p, v->report, f);
 	price(p, f);
@@ -372,22 +380,27 @@ static void finding(struct page *p, const struct doctor_view *v, size_t i)
 /* Cut to the line, with an ellipsis. */
 static void put_cut(struct page *p, const char *text)
 {
-	const char *ellipsis = p->style.unicode ? "\xe2\x80\xa6" : "...";
-	unsigned room = p->style.width > p->column ? p->style.width - p->column : 0, end = p->style.unicode ? 1 : 3;
-	struct span rest = span_from(text), cut = { text, 0 };
-	unsigned columns = 0;
+	cleanup(buf_deinit) struct buf safe = { 0 };
+	unsigned room = p->style.width > p->column ? p->style.width - p->column : 0;
+	unsigned ellipsis = p->style.unicode ? 1 : 3, columns = 0;
 	uint32_t c;
+	int r = text_safe(span_from(text), p->style.unicode, &safe);
 
+	if (r < 0) {
+		p->error = r;
+		return;
+	}
+	struct span rest = buf_span(&safe), cut = { rest.p, 0 };
 	if (utf8_columns(rest) <= room) {
 		page_put_span(p, rest);
 		return;
 	}
-	while (utf8_next(&rest, &c) && columns + utf8_width(c) + end <= room) {
+	while (utf8_next(&rest, &c) && columns + utf8_width(c) + ellipsis <= room) {
 		columns += utf8_width(c);
-		cut.n = (size_t)(rest.p - text);
+		cut.n = (size_t)(rest.p - cut.p);
 	}
 	page_put_span(p, cut);
-	page_put(p, "%s", ellipsis);
+	page_put(p, "\xe2\x80\xa6"); /* "..." where the terminal has ASCII alone */
 }
 
 static void remarks(struct page *p, const char *title, const remark_vec *list, bool whole)

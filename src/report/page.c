@@ -98,10 +98,13 @@ void page_put_span(struct page *p, struct span s)
 {
 	size_t before = p->out->n;
 
+	if (s.n == 0)
+		return;
 	if (p->error == 0)
 		p->error = text_safe(s, p->style.unicode, p->out);
 	if (p->error == 0)
 		p->column += utf8_columns((struct span){ p->out->data + before, p->out->n - before });
+	p->parted = s.p[s.n - 1] == ' ';
 }
 
 void page_put(struct page *p, const char *format, ...)
@@ -121,43 +124,42 @@ void page_newline(struct page *p)
 {
 	put_raw(p, "\n", 1);
 	p->column = 0;
+	p->parted = true;
 }
 
 void page_indent(struct page *p, unsigned to)
 {
 	for (; p->column < to; p->column++)
 		put_raw(p, " ", 1);
+	p->parted = true;
 }
 
-static unsigned right_edge(const struct page *p)
+void page_room(struct page *p, unsigned hang, unsigned columns, bool glue)
 {
-	return p->style.width < PAGE_MAX_PROSE ? p->style.width : PAGE_MAX_PROSE;
+	unsigned edge = p->style.width < PAGE_MAX_PROSE ? p->style.width : PAGE_MAX_PROSE;
+	unsigned blank = p->column > 0 && !p->parted && !glue;
+
+	/* The first word of a line stays: the next line has no more room. */
+	if (p->column > hang && !glue && p->column + blank + columns > edge) {
+		page_newline(p);
+		page_indent(p, hang);
+	} else if (p->column == 0) {
+		page_indent(p, hang);
+	} else if (blank) {
+		page_indent(p, p->column + 1);
+	}
 }
 
-/* Columns of a word once it is safe; its escapes are wider than it. */
-static unsigned safe_columns(struct page *p, struct span word)
+unsigned text_columns(struct span s, bool unicode)
 {
-	cleanup(buf_deinit) struct buf text = { 0 };
+	cleanup(buf_deinit) struct buf safe = { 0 };
 
-	if (text_safe(word, p->style.unicode, &text) < 0)
-		return (unsigned)word.n;
-	return utf8_columns(buf_span(&text));
+	return text_safe(s, unicode, &safe) < 0 ? (unsigned)s.n : utf8_columns(buf_span(&safe));
 }
 
 void page_word(struct page *p, unsigned hang, struct span word, bool glue)
 {
-	bool first = p->column <= hang;
-	unsigned blank = first || glue ? 0 : 1;
-
-	if (!first && !glue && p->column + blank + safe_columns(p, word) > right_edge(p)) {
-		page_newline(p);
-		blank = 0;
-	}
-	page_indent(p, hang);
-	if (blank) {
-		put_raw(p, " ", 1);
-		p->column++;
-	}
+	page_room(p, hang, text_columns(word, p->style.unicode), glue);
 	page_put_span(p, word);
 }
 

@@ -24,12 +24,16 @@ struct page {
 	int error; /* the first; -ENOMEM */
 	unsigned column;
 	enum page_tone tone;
+	bool parted; /* what was put last ends in a blank */
 };
 
 #define PAGE_MAX_PROSE 100 /* columns a paragraph takes at most */
 
 /* Appends `s` made safe. Never a newline or an escape sequence comes out of it. */
 int text_safe(struct span s, bool unicode, struct buf *ret) __attribute__((warn_unused_result));
+
+/* Columns it takes once it is safe. */
+unsigned text_columns(struct span s, bool unicode);
 
 void page_tone(struct page *p, enum page_tone tone);
 /* Text as it is (made safe), without wrapping. */
@@ -43,6 +47,8 @@ void page_indent(struct page *p, unsigned to);
 void page_wrap(struct page *p, unsigned hang, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void page_wrap_span(struct page *p, unsigned hang, struct span s);
+/* Makes ready for a word of so many columns: a blank, or a new line that starts at `hang`. */
+void page_room(struct page *p, unsigned hang, unsigned columns, bool glue);
 /* One word of a wrapped text: goes to the next line when it does not fit. `glue`: stands
  * directly behind what was put before. */
 void page_word(struct page *p, unsigned hang, struct span word, bool glue);
