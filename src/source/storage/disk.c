@@ -93,7 +93,7 @@ static bool did_io(const struct disk *d)
 	return reading_or(d->reads, 1) || reading_or(d->writes, 1) || reading_or(d->in_flight, 1);
 }
 
-static int parse_all(struct span text, disk_vec *ret)
+int disks_parse(struct span text, disk_vec *ret)
 {
 	char whole[sizeof ret->v->name] = "";
 	struct span line;
@@ -122,7 +122,7 @@ int disks_read(struct host *h, struct buf *scratch, disk_vec *ret, enum presence
 	*ret_presence = presence_from_errno(r);
 	if (r < 0)
 		return 0;
-	r = parse_all(buf_span(scratch), ret);
+	r = disks_parse(buf_span(scratch), ret);
 	if (r < 0)
 		return r;
 	vec_each(d, ret)

@@ -46,7 +46,9 @@ extern const size_t disk_nfields;
 
 /* One line; -EBADMSG when it is none. */
 int disk_parse(struct span line, struct disk *ret) __attribute__((warn_unused_result));
-/* Whole disks that did I/O since boot. 0 or -ENOMEM; absence of the file is in *ret_presence. */
+/* Whole disks that did I/O since boot, from the whole text. */
+int disks_parse(struct span text, disk_vec *ret) __attribute__((warn_unused_result));
+/* The same with their queues. 0 or -ENOMEM; absence of the file is in *ret_presence. */
 int disks_read(struct host *h, struct buf *scratch, disk_vec *ret, enum presence *ret_presence)
 	__attribute__((warn_unused_result));
 
