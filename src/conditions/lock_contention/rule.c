@@ -1,0 +1,221 @@
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "conditions/conditions.h"
+#include "diagnose/evidence.h"
+#include "diagnose/lock_graph.h"
+
+#define LOST 1.0    /* task-seconds a second: a whole thread stands in front of locks */
+#define WAITERS 2   /* at one lock, at the last look */
+#define LASTING 2   /* of its threads were found waiting at two looks or more */
+#define LOST_BADLY 3.0 /* … and that is more than MOST times what the process computes */
+#define MOST 3.0
+
+/* What the threads of one process lose in front of mutexes. */
+struct contention {
+	const struct process_span *process;
+	double lost;	  /* threads that waited, on average over the looks */
+	uint32_t lasting; /* threads that waited at two looks or more */
+	uint32_t waiting; /* at the last look */
+	/* the lock with the most waiters at the last look */
+	uint64_t address;
+	uint32_t waiters, stuck;
+	const struct task_span *owner; /* NULL: could not be named */
+	uint32_t locks;		       /* addresses waited for */
+};
+
+/* Threads of a deadlock wait too, but not for their turn. */
+static bool counts(const struct window *w, const struct task_span *t)
+{
+	struct lock_cycle c;
+
+	return t->lock_looks > 0 && !lock_cycle_of(w, t, &c);
+}
+
+static bool waits_now(const struct task_span *t)
+{
+	return t->mutex.address != 0 && !t->gone;
+}
+
+static void count_waiters(const struct window *w, const struct task_span *like, struct contention *c)
+{
+	uint32_t waiters = 0, stuck = 0;
+	const struct task_span *owner = NULL;
+
+	for (const struct task_span *t = process_threads(w, c->process); t < process_threads_end(w, c->process); t++) {
+		if (!waits_now(t) || t->mutex.address != like->mutex.address)
+			continue;
+		if (t < like)
+			return; /* this lock was counted with that thread */
+		waiters++;
+		stuck += lock_stuck(t);
+		if (!owner)
+			owner = lock_owner(w, t);
+	}
+	c->locks++;
+	if (waiters > c->waiters) {
+		c->address = like->mutex.address;
+		c->waiters = waiters;
+		c->stuck = stuck;
+		c->owner = owner;
+	}
+}
+
+static void measure(const struct window *w, const struct process_span *p, struct contention *ret)
+{
+	*ret = (struct contention){ .process = p };
+	for (const struct task_span *t = process_threads(w, p); t < process_threads_end(w, p); t++) {
+		if (!counts(w, t))
+			continue;
+		ret->lost += (double)t->lock_looks / w->task_looks;
+		ret->lasting += t->lock_looks >= 2;
+		if (waits_now(t)) {
+			ret->waiting++;
+			count_waiters(w, t, ret);
+		}
+	}
+}
+
+static bool contended(const struct contention *c)
+{
+	return c->lost >= LOST && c->waiters >= WAITERS && c->lasting >= LASTING;
+}
+
+static double cpus(const struct window *w, const struct contention *c)
+{
+	return number_or(window_rate(w, c->process->cpu_ns) / 1e9, 0);
+}
+
+static void tell_owner(const struct window *w, const struct contention *c, struct finding *f)
+{
+	const struct task_span *o = c->owner;
+
+	if (!o)
+		finding_proof(f, "%u threads wait for lock 0x%" PRIx64 "; its owner changed while it was read",
+			      c->waiters, c->address);
+	else
+		finding_proof(f, "%u threads wait for lock 0x%" PRIx64 ", held by thread %d (%s), state %c", c->waiters,
+			      c->address, o->last.tid, o->last.comm, o->last.state);
+	for (const struct task_span *t = process_threads(w, c->process); t < process_threads_end(w, c->process); t++)
+		if (waits_now(t) && t->mutex.address == c->address)
+			finding_proof(f, "thread %d (%s) waited at %u of %u looks", t->last.tid, t->last.comm,
+				      t->lock_looks, t->looks);
+}
+
+static void add_evidence(const struct window *w, const struct contention *c, struct finding *f)
+{
+	const struct process_span *p = c->process;
+
+	finding_evidence(f, "threads waiting for a mutex, mean of the looks", c->lost, "threads", ">= 1",
+			 "/proc/%d/task/*/syscall (futex)", p->pid);
+	finding_evidence(f, "waiters at this lock, at the last look", c->waiters, "threads", ">= 2",
+			 "memory of pid %d at 0x%" PRIx64 " (pthread_mutex_t)", p->pid, c->address);
+	finding_evidence(f, "threads that waited at two looks or more", c->lasting, "threads", ">= 2",
+			 "/proc/%d/task/*/syscall (futex)", p->pid);
+	finding_evidence(f, "voluntary_ctxt_switches", window_rate(w, p->voluntary_switches), "/s", "",
+			 "/proc/%d/task/*/status", p->pid);
+	finding_evidence(f, "CPU time of the process", cpus(w, c), "CPUs", "", "/proc/%d/stat", p->pid);
+	if (c->locks > 1)
+		finding_evidence(f, "locks with waiters", c->locks, "locks", "", "/proc/%d/task/*/syscall (futex)",
+				 p->pid);
+}
+
+static void add_advice(const struct contention *c, struct finding *f)
+{
+	int pid = c->process->pid;
+
+	finding_confirm(f, "grep -h '^202 ' /proc/%d/task/*/syscall | sort | uniq -c   # futex waits by lock address", pid);
+	finding_confirm(f, "pidstat -w -t -p %d 1   # voluntary switches of its threads", pid);
+	finding_confirm(f, "perf trace -s -p %d -- sleep 5   # time in futex, by thread", pid);
+	if (c->owner)
+		finding_confirm(f, "gdb -p %d -batch -ex 'thread find %d' -ex 'thread apply all bt 6'   # what the owner does; "
+				   "stops it for a moment", pid, c->owner->last.tid);
+	finding_mend(f, "run it with fewer threads: those that only wait add switches, not work");
+	finding_mend(f, "in the program: hold the lock for less (no I/O, no allocation, no logging under it), split it, "
+			"or give each thread its own part");
+}
+
+static void tell(const struct window *w, const struct contention *c, struct finding *f)
+{
+	const struct process_span *p = c->process;
+	bool held_long = c->stuck == c->waiters;
+
+	finding_title(f, "%s (pid %d): %.1f of %u threads wait for a lock", p->comm, p->pid, c->lost, p->threads);
+	if (held_long && c->owner)
+		finding_summary(f,
+				"Lock 0x%" PRIx64 " is held without a pause by thread %d (%s, state %c); %u threads "
+				"have waited for it between two looks and more.",
+				c->address, c->owner->last.tid, c->owner->last.comm, c->owner->last.state, c->waiters);
+	else
+		finding_summary(f,
+				"At any moment %.1f threads of %s stand in front of locks, %u of them before 0x%" PRIx64
+				", while the process gets %.2f CPUs of work done. The lock changes hands, so nothing "
+				"hangs, but the threads run one after the other.",
+				c->lost, p->comm, c->waiters, c->address, cpus(w, c));
+}
+
+static void report(const struct window *w, const struct contention *c, struct verdict *v)
+{
+	bool badly = c->lost >= LOST_BADLY && c->lost > MOST * cpus(w, c);
+	struct finding *f = verdict_find(v, badly ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+					 c->lasting >= 4 ? 0.95 : 0.85);
+
+	tell(w, c, f);
+	finding_lost(f, c->lost, true);
+	actor_named(&f->culprit, ACTOR_PROCESS, "lock 0x%" PRIx64, c->address);
+	f->culprit.pid = c->process->pid;
+	snprintf(f->culprit.comm, sizeof f->culprit.comm, "%s", c->process->comm);
+	actor_process(&f->victim, c->process->pid, c->process->comm);
+	tell_owner(w, c, f);
+	add_evidence(w, c, f);
+	add_advice(c, f);
+}
+
+static bool any_call_told(const struct window *w)
+{
+	for (size_t i = 0; i < w->ntasks; i++)
+		if (w->tasks[i].last.flags & TASK_HAS_SYSCALL)
+			return true;
+	return false;
+}
+
+static void exonerate(const struct window *w, double most, uint32_t waiting, struct verdict *v)
+{
+	if (w->abilities->tasks != PRESENT || !any_call_told(w))
+		verdict_unmeasured(v, "needs the system calls that threads sleep in (/proc/PID/task/TID/syscall)");
+	else if (!w->abilities->root)
+		verdict_unmeasured(v, "needs CAP_SYS_PTRACE: the locks of other users' processes cannot be read");
+	else
+		verdict_clear(v, "%u threads waited for a mutex at the last look; at most %.1f threads of one process, "
+				 "on average (>= %.0f counts)", waiting, most, LOST);
+}
+
+static void rule(const struct window *w, struct verdict *v)
+{
+	double most = 0;
+	uint32_t waiting = 0;
+
+	for (size_t i = 0; i < w->nprocesses; i++) {
+		struct contention c;
+
+		if (w->processes[i].threads < 2)
+			continue;
+		measure(w, &w->processes[i], &c);
+		most = fmax(most, c.lost);
+		waiting += c.waiting;
+		if (contended(&c))
+			report(w, &c, v);
+	}
+	if (v->outcome == OUTCOME_NONE)
+		exonerate(w, most, waiting, v);
+}
+
+static const char *const explains[] = { "context_switch_storm", NULL };
+
+const struct condition_rule lock_contention_rule = {
+	.title = "Threads wait for one lock and run one after the other",
+	.resource = "lock",
+	.rule = rule,
+	.explains = explains,
+};
