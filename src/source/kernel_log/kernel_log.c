@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #define MAX_RECORD_BYTES 8192	    /* one read() gives one record; EINVAL when it does not fit */
 #define MAX_BYTES_PER_READ (1 << 20) /* a log that is flooded must not hold us */
@@ -155,6 +156,19 @@ static void copy_unescaped(struct span s, char *ret, size_t size)
 	ret[n] = '\0';
 }
 
+/* What stands before the last `mark`; comm may hold any of the characters around it. */
+static bool before_last(struct span text, const char *mark, struct span *ret)
+{
+	size_t n = strlen(mark);
+
+	for (size_t i = text.n >= n ? text.n - n + 1 : 0; i-- > 0;)
+		if (memcmp(text.p + i, mark, n) == 0) {
+			*ret = (struct span){ text.p, i };
+			return true;
+		}
+	return false;
+}
+
 static bool parse_pid(struct span s, int32_t *ret)
 {
 	uint64_t pid;
@@ -170,37 +184,56 @@ static bool parse_pid(struct span s, int32_t *ret)
  * memory on the host says "global_oom" in place of oom_memcg. */
 static void parse_constraint(struct span text, struct kernel_event *pending)
 {
+	struct span pid, rest;
 	const char *end;
 
 	*pending = (struct kernel_event){ 0 };
 	if (!skip_past(&text, ",oom_memcg="))
 		return;
+	rest = text;
 	end = memmem(text.p, text.n, ",task_memcg=", strlen(",task_memcg="));
 	if (end)
 		text.n = (size_t)(end - text.p);
 	copy_unescaped(text, pending->cgroup, sizeof pending->cgroup);
+	if (before_last(rest, ",uid=", &rest) && span_until_last(&rest, '=', &pid))
+		(void)!parse_pid(pid, &pending->pid);
+}
+
+#define ANY_PID (-1)
+
+/* "Tasks in /a are going to be killed due to memory.oom.group set": the first is already
+ * killed, the others follow at once and have no constraint line. */
+static bool parse_group(struct span text, uint64_t mono_ns, struct kernel_event *pending)
+{
+	struct span cgroup;
+
+	if (!span_starts(text, "Tasks in ") ||
+	    !before_last(text, " are going to be killed due to memory.oom.group set", &cgroup))
+		return false;
+	cgroup = (struct span){ cgroup.p + strlen("Tasks in "), cgroup.n - strlen("Tasks in ") };
+	if (!pending->cgroup[0])
+		copy_unescaped(cgroup, pending->cgroup, sizeof pending->cgroup);
+	pending->pid = ANY_PID;
+	pending->mono_ns = mono_ns;
+	return true;
+}
+
+/* The kernel limits how often it writes a constraint line, but not the kill lines: a kill
+ * must not get the cgroup of an earlier one. */
+static bool belongs(const struct kernel_event *pending, const struct kernel_event *kill)
+{
+	if (pending->pid == ANY_PID)
+		return kill->mono_ns - pending->mono_ns < NS_PER_S;
+	return pending->pid == kill->pid;
 }
 
 /* "Task in /a killed as a result of limit of /b" (before 5.0). */
-static void parse_limit_of(struct span text, struct kernel_event *pending)
+static void parse_limit_of(struct span text, uint64_t mono_ns, struct kernel_event *pending)
 {
 	if (!skip_past(&text, " killed as a result of limit of "))
 		return;
-	*pending = (struct kernel_event){ 0 };
+	*pending = (struct kernel_event){ .pid = ANY_PID, .mono_ns = mono_ns };
 	copy_unescaped(span_trim(text), pending->cgroup, sizeof pending->cgroup);
-}
-
-/* What stands before the last `mark`; comm may hold any of the characters around it. */
-static bool before_last(struct span text, const char *mark, struct span *ret)
-{
-	size_t n = strlen(mark);
-
-	for (size_t i = text.n >= n ? text.n - n + 1 : 0; i-- > 0;)
-		if (memcmp(text.p + i, mark, n) == 0) {
-			*ret = (struct span){ text.p, i };
-			return true;
-		}
-	return false;
 }
 
 static void parse_anon(struct span text, struct kernel_event *ret)
@@ -215,7 +248,7 @@ static void parse_anon(struct span text, struct kernel_event *ret)
 }
 
 /* "Memory cgroup out of memory: Killed process 123 (stress) total-vm:…kB, anon-rss:…kB, …" */
-static bool parse_killed(struct span text, const struct kernel_event *pending, struct kernel_event *ret)
+static bool parse_killed(struct span text, struct kernel_event *pending, struct kernel_event *ret)
 {
 	bool of_cgroup = span_starts(text, "Memory cgroup out of memory");
 	bool of_host = span_starts(text, "Out of memory");
@@ -232,7 +265,9 @@ static bool parse_killed(struct span text, const struct kernel_event *pending, s
 	figures = (struct span){ text.p + comm.n, text.n - comm.n };
 	parse_anon(figures, ret);
 	/* Kernels before 5.2 say only "Killed process": then the constraint line decides. */
-	if (of_cgroup || !of_host)
+	if (!belongs(pending, ret))
+		*pending = (struct kernel_event){ 0 };
+	else if (of_cgroup || !of_host)
 		memcpy(ret->cgroup, pending->cgroup, sizeof ret->cgroup);
 	ret->kind = KERNEL_OOM_KILL;
 	return true;
@@ -326,9 +361,11 @@ bool kernel_log_parse(struct span record, struct kernel_event *pending, struct k
 		return false;
 	}
 	if (span_starts(text, "Task in ")) {
-		parse_limit_of(text, pending);
+		parse_limit_of(text, event.mono_ns, pending);
 		return false;
 	}
+	if (parse_group(text, event.mono_ns, pending))
+		return false;
 	if (!parse_killed(text, pending, &event) && !parse_hung(text, &event) &&
 	    !parse_soft_lockup(text, &event))
 		event.kind = kind_by_phrase(text);
