@@ -9,14 +9,14 @@
 #include "base/cleanup.h"
 #include "cmd/output.h"
 
-#define COMMAND(name) extern const struct command name##_command;
+#define COMMAND(name) extern const struct command command_##name;
 #include "cmd/commands.def"
 #undef COMMAND
 
 const struct command *const *commands_all(void)
 {
 	static const struct command *const table[] = {
-#define COMMAND(name) &name##_command,
+#define COMMAND(name) &command_##name,
 #include "cmd/commands.def"
 #undef COMMAND
 		NULL,

@@ -1,7 +1,7 @@
 /* Commands: the words that stand behind `osprey`.
  *
  * To add the command x:
- *  1. src/cmd/x.c defines `const struct command x_command`: name, one-line summary,
+ *  1. src/cmd/x.c defines `const struct command command_x`: name, one-line summary,
  *     description, option table, operands, and `run`. Look at cmd/explain.c: it is short.
  *  2. A line in src/cmd/commands.def, where `osprey help` shall list it.
  *  3. tests/cli/x/: a folder for each case, with a file `cmd` and what it must print

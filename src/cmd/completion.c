@@ -60,7 +60,7 @@ static void choices(struct script *s, const struct command *c)
 
 	for (size_t i = 0; c->operand_choice && (word = c->operand_choice(i)); i++)
 		put(s, "%s ", word);
-	if (c == &help_command)
+	if (c == &command_help)
 		names(s, commands_all());
 }
 
@@ -151,7 +151,7 @@ static void fish_command(struct script *s, const char *path, const struct comman
 		quoted(s, c->commands[i]->summary);
 		put(s, "\n");
 	}
-	if (c->operand_choice || c == &help_command) {
+	if (c->operand_choice || c == &command_help) {
 		fish_condition(s, path);
 		put(s, " -f -a '");
 		choices(s, c);
@@ -223,7 +223,7 @@ static int run_completion(const struct arguments *args)
 	return output_write(buf_span(&script), r);
 }
 
-const struct command completion_command = {
+const struct command command_completion = {
 	.name = "--completion",
 	.summary = "print a completion script",
 	.operands = "bash|zsh|fish",

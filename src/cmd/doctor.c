@@ -175,7 +175,7 @@ static int run(const struct arguments *args)
 	return code;
 }
 
-const struct command doctor_command = {
+const struct command command_doctor = {
 	.name = "doctor",
 	.summary = "find out why this machine is slow, and prove it",
 	.description =

@@ -102,7 +102,7 @@ static int run(const struct arguments *args)
 	return output_write(buf_span(&text), r < 0 ? r : p.error);
 }
 
-const struct command explain_command = {
+const struct command command_explain = {
 	.name = "explain",
 	.summary = "tell what a condition means, how to confirm it and how to mend it",
 	.description =

@@ -156,7 +156,7 @@ static int run_help(const struct arguments *args)
 	return output_write(buf_span(&text), p.error);
 }
 
-const struct command help_command = {
+const struct command command_help = {
 	.name = "help",
 	.summary = "tell what a command does and which options it has",
 	.operands = "[COMMAND]",
@@ -170,7 +170,7 @@ static int run_version(const struct arguments *args)
 	return output_write(SPAN("osprey " OSPREY_VERSION "\n"), 0);
 }
 
-const struct command version_command = {
+const struct command command_version = {
 	.name = "--version",
 	.summary = "print the version",
 	.run = run_version,

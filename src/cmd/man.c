@@ -117,7 +117,7 @@ static int run_man(const struct arguments *args)
 	return output_write(buf_span(&page), r);
 }
 
-const struct command man_command = {
+const struct command command_man = {
 	.name = "--man",
 	.summary = "print the manual page",
 	.run = run_man,

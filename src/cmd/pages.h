@@ -5,9 +5,9 @@
 #include "cmd/command.h"
 #include "report/page.h"
 
-extern const struct command help_command;
+extern const struct command command_help;
 /* Reached by options: osprey --version, --man, --completion SHELL. */
-extern const struct command version_command, man_command, completion_command;
+extern const struct command command_version, command_man, command_completion;
 
 /* The overview, or the help of one command; `path` is what stands behind `osprey`. */
 void help_overview(struct page *p, const struct command *const *commands);

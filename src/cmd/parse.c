@@ -172,7 +172,7 @@ static void turn_into_help(struct parse *p)
 	if (p->path[0] == '-')
 		n = 0; /* osprey --man --help */
 	*p->args = (struct arguments){ .operand = { words[0], words[1] }, .noperands = n };
-	p->command = &help_command;
+	p->command = &command_help;
 }
 
 static int parse_words(struct parse *p)
@@ -209,8 +209,8 @@ static const struct command *dashed_command(const char *word)
 		const char *word;
 		const struct command *command;
 	} table[] = {
-		{ "--version", &version_command }, { "-V", &version_command }, { "--help", &help_command },
-		{ "-h", &help_command },	   { "--man", &man_command },  { "--completion", &completion_command },
+		{ "--version", &command_version }, { "-V", &command_version }, { "--help", &command_help },
+		{ "-h", &command_help },	   { "--man", &command_man },  { "--completion", &command_completion },
 	};
 
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
