@@ -1,0 +1,183 @@
+/* The sampler on this machine: its pace, that a step costs no allocation once running, and that
+ * a capture of it replays to the same window. */
+#include "sample/sampler.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+/* Counts allocations while `counting`. Sanitizers bring their own allocator. */
+static bool counting;
+static unsigned long allocations;
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define CAN_COUNT 1
+void *__libc_malloc(size_t n);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t n);
+
+void *malloc(size_t n)
+{
+	allocations += counting;
+	return __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+	allocations += counting;
+	return __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t n)
+{
+	allocations += counting;
+	return __libc_realloc(p, n);
+}
+#else
+#define CAN_COUNT 0
+#endif
+
+static struct sampler *start(struct host **ret_host)
+{
+	struct sampler *s = NULL;
+	struct note note = { "" };
+
+	CHECK(host_open_live("/", ret_host, &note) == 0);
+	CHECK(sampler_new(*ret_host, NULL, &s, &note) == 0);
+	return s;
+}
+
+static void looks_once_a_second_and_at_both_ends(void)
+{
+	struct host *h;
+	struct sampler *s = start(&h);
+	struct window w;
+	uint64_t from = host_time(h).mono_ns, end = from + 1500 * NS_PER_MS;
+	unsigned steps = 0, looks = 0;
+	int r;
+
+	do {
+		r = sampler_step(s, end);
+		steps++;
+		looks += sampler_looked(s);
+	} while (r > 0);
+	CHECK(r == 0);
+	CHECK(steps >= 10 && steps <= 17); /* a loaded machine may miss ticks, never adds any */
+	CHECK_U64(looks, 2);
+	CHECK(sampler_window(s, &w) == 0);
+	CHECK(w.seconds >= 1.49);
+	CHECK(w.nticks == steps + 1 || w.nticks == steps);
+	CHECK_U64(w.task_looks, 3);
+	CHECK(window_process(&w, getpid()) != NULL);
+	CHECK(window_process(&w, getpid())->looks >= 3);
+	CHECK(reading_ok(WINDOW_DELTA(&w, cpu.context_switches)));
+	for (size_t i = 1; i < w.nticks; i++)
+		CHECK(w.ticks[i].at.mono_ns > w.ticks[i - 1].at.mono_ns);
+	sampler_free(s);
+	host_free(h);
+}
+
+/* Ticks between looks read fixed files: nothing may be allocated at all. Looks may meet new tasks
+ * and grow a vector for them, which no test can forbid on a machine that lives. */
+static void ticks_allocate_nothing(void)
+{
+#if CAN_COUNT
+	struct host *h;
+	struct sampler *s = start(&h);
+	uint64_t end = host_time(h).mono_ns + 900 * NS_PER_MS;
+
+	CHECK(sampler_step(s, end) == 1); /* buffers grow to their size */
+	counting = true;
+	for (int i = 0; i < 5; i++)
+		CHECK(sampler_step(s, end) == 1 && !sampler_looked(s));
+	counting = false;
+	CHECK_U64(allocations, 0);
+	sampler_free(s);
+	host_free(h);
+#endif
+}
+
+struct figures {
+	size_t nprocesses, ntasks, nticks, nevents;
+	uint64_t switches, idle_ns, first_ns, last_ns, cpu_sum_ns;
+};
+
+static struct figures figures_of(const struct window *w)
+{
+	struct figures f = {
+		.nprocesses = w->nprocesses,
+		.ntasks = w->ntasks,
+		.nticks = w->nticks,
+		.nevents = w->nevents,
+		.switches = WINDOW_DELTA(w, cpu.context_switches),
+		.idle_ns = WINDOW_DELTA(w, cpu.total.idle_ns),
+		.first_ns = w->from.mono_ns,
+		.last_ns = w->to.mono_ns,
+	};
+
+	for (size_t i = 0; i < w->nprocesses; i++)
+		f.cpu_sum_ns += reading_or(w->processes[i].cpu_ns, 0);
+	return f;
+}
+
+static void check_same(const struct figures *a, const struct figures *b)
+{
+	CHECK_U64(a->nprocesses, b->nprocesses);
+	CHECK_U64(a->ntasks, b->ntasks);
+	CHECK_U64(a->nticks, b->nticks);
+	CHECK_U64(a->nevents, b->nevents);
+	CHECK_U64(a->switches, b->switches);
+	CHECK_U64(a->idle_ns, b->idle_ns);
+	CHECK_U64(a->first_ns, b->first_ns);
+	CHECK_U64(a->last_ns, b->last_ns);
+	CHECK_U64(a->cpu_sum_ns, b->cpu_sum_ns);
+}
+
+static struct figures run(struct host *h, uint64_t window_ns)
+{
+	struct sampler *s = NULL;
+	struct note note = { "" };
+	struct window w;
+	struct figures f = { 0 };
+
+	CHECK(sampler_new(h, NULL, &s, &note) == 0);
+	if (!s)
+		return f;
+	uint64_t end = host_time(h).mono_ns + window_ns;
+	while (sampler_step(s, end) > 0)
+		;
+	CHECK(sampler_window(s, &w) == 0);
+	f = figures_of(&w);
+	sampler_free(s);
+	return f;
+}
+
+static void a_capture_replays_to_the_same_window(void)
+{
+	char path[] = "/tmp/osprey-sampler-test.XXXXXX";
+	struct note note = { "" };
+	struct host *h;
+
+	close(mkstemp(path));
+	CHECK(host_open_live("/", &h, &note) == 0);
+	CHECK(host_capture_to(h, path, &note) == 0);
+	struct figures live = run(h, 1200 * NS_PER_MS);
+	CHECK(host_capture_end(h) == 0);
+	host_free(h);
+
+	CHECK(host_open_capture(path, &h, &note) == 0);
+	struct figures replayed = run(h, 1200 * NS_PER_MS);
+	CHECK(replayed.nprocesses > 1);
+	check_same(&live, &replayed);
+	host_free(h);
+	unlink(path);
+}
+
+int main(void)
+{
+	looks_once_a_second_and_at_both_ends();
+	ticks_allocate_nothing();
+	a_capture_replays_to_the_same_window();
+	return check_exit();
+}
