@@ -267,9 +267,14 @@ struct host_time capture_time(const struct capture_reader *r)
 	return r->ticks.v[r->tick].at;
 }
 
+bool capture_at_end(const struct capture_reader *r)
+{
+	return r->tick + 1 >= r->ticks.n;
+}
+
 int capture_next(struct capture_reader *r)
 {
-	if (r->tick + 1 >= r->ticks.n)
+	if (capture_at_end(r))
 		return -ENODATA;
 	r->tick++;
 	return 0;

@@ -150,6 +150,11 @@ int host_tick(struct host *h, uint64_t mono_ns)
 	return r;
 }
 
+bool host_at_end(const struct host *h)
+{
+	return !host_is_live(h) && capture_at_end(h->captured);
+}
+
 int host_fetch(struct host *h, const char *key, host_fetch_fn live, void *arg, struct buf *ret)
 {
 	buf_clear(ret);

@@ -60,6 +60,8 @@ struct host_time host_time(const struct host *h);
  * Captured: moves to the next recorded tick, at once. -ENODATA: the capture has
  * ended. -EINTR: a signal came; the time was taken all the same. */
 int host_tick(struct host *h, uint64_t mono_ns) __attribute__((warn_unused_result));
+/* Whether this is the last moment of a capture; never on a live host. */
+bool host_at_end(const struct host *h);
 
 /* The one gate. `key` names the answer ("/proc/stat", "statvfs:/home",
  * "sock_diag:tcp:4026531840"); `live` fetches it: it appends to `ret`, already

@@ -317,7 +317,7 @@ int sampler_step(struct sampler *s, uint64_t end_mono_ns)
 		return r;
 	keep_tick(s);
 	now = host_time(s->host).mono_ns;
-	bool at_end = now >= end_mono_ns || signal;
+	bool at_end = now >= end_mono_ns || signal || host_at_end(s->host);
 	/* Half a tick early is on time: the looks of a capture then fall where they fell. */
 	if (at_end || now + SAMPLER_TICK_NS / 2 >= s->next_look_ns) {
 		r = look_again(s, at_end);
