@@ -34,6 +34,7 @@ SKEL_H := $(patsubst src/%.bpf.c,$(BUILD)/gen/%.skel.h,$(BPF_C))
 TESTS := $(TEST_C:src/%.c=$(BUILD)/test/%)
 BENCHES := $(BENCH_C:%.c=$(BUILD)/%)
 FUZZERS := $(FUZZ_C:%.c=$(BUILD)/%)
+AGREE := $(BUILD)/tests/agree/figures
 
 all: $(BUILD)/osprey
 
@@ -73,6 +74,9 @@ $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libosprey.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$(BUILD)/tests/agree/%: $(BUILD)/tests/agree/%.o $(BUILD)/libosprey.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 $(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(LIB_C) | $(SKEL_H)
 	@mkdir -p $(@D)
 	$(MAKE) BUILD=$(BUILD)/fuzz CC=$(CLANG) SAN=fuzzer-no-link,address,undefined \
@@ -80,7 +84,7 @@ $(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(LIB_C) | $(SKEL_H)
 	$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer,address,undefined -o $@ $< \
 		$(BUILD)/fuzz/libosprey.a $(LDLIBS)
 
-tests: $(TESTS)
+tests: $(TESTS) $(AGREE)
 benches: $(BENCHES)
 fuzzers: $(FUZZERS)
 
