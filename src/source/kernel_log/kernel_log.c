@@ -207,10 +207,9 @@ static bool parse_group(struct span text, uint64_t mono_ns, struct kernel_event 
 {
 	struct span cgroup;
 
-	if (!span_starts(text, "Tasks in ") ||
+	if (!span_starts(text, "Tasks in ") || !skip_past(&text, "Tasks in ") ||
 	    !before_last(text, " are going to be killed due to memory.oom.group set", &cgroup))
 		return false;
-	cgroup = (struct span){ cgroup.p + strlen("Tasks in "), cgroup.n - strlen("Tasks in ") };
 	if (!pending->cgroup[0])
 		copy_unescaped(cgroup, pending->cgroup, sizeof pending->cgroup);
 	pending->pid = ANY_PID;

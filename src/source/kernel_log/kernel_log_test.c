@@ -137,6 +137,7 @@ static void test_malformed(void)
 		"3,1,1,-;", "3,1,1,-;Out of memory: Killed process", "3,1,1,-;Out of memory: Killed process x (a) ",
 		"3,1,1,-;Out of memory: Killed process 0 (a) total-vm:", "3,1,1,-;Out of memory: Killed process 99999999999 (a)",
 		"3,1,1,-;Out of memory: Killed process 7 a total-vm",
+		"3,1,1,-;Tasks in are going to be killed due to memory.oom.group set",
 	};
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
