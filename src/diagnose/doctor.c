@@ -81,7 +81,7 @@ static void describe(const struct window *w, struct doctor_report *ret)
 }
 
 static int examine(struct sampler *s, const struct condition *const *conditions, size_t n,
-		   naming_vec *names, struct doctor_report *ret)
+		   const struct doctor_options *o, naming_vec *names, struct doctor_report *ret)
 {
 	struct window w;
 	int r = sampler_window(s, &w);
@@ -92,6 +92,8 @@ static int examine(struct sampler *s, const struct condition *const *conditions,
 		r = note_names(names, w.seconds, &ret->diagnosis);
 	if (r == 0)
 		describe(&w, ret);
+	if (r == 0 && o->observe)
+		o->observe(o->observe_arg, &w);
 	return r;
 }
 
@@ -118,7 +120,7 @@ static int watch(struct host *h, struct sampler *s, const struct condition *cons
 		r = r == -EINTR || r > 0 ? 0 : r;
 		if (r < 0 || !sampler_looked(s))
 			continue;
-		r = examine(s, conditions, n, &names, ret);
+		r = examine(s, conditions, n, o, &names, ret);
 		if (r == 0 && o->progress)
 			o->progress(o->progress_arg, ret->seconds, &ret->diagnosis);
 	}

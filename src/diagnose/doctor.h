@@ -11,6 +11,9 @@ struct doctor_options {
 	/* Called after each look with what is known so far; nullable. */
 	void (*progress)(void *arg, double elapsed_s, const struct diagnosis *so_far);
 	void *progress_arg;
+	/* Called with the window of each look, for who judges the same figures otherwise; nullable. */
+	void (*observe)(void *arg, const struct window *w);
+	void *observe_arg;
 	const volatile int *interrupted; /* nonzero: end now with what there is; nullable */
 };
 

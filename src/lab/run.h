@@ -2,7 +2,7 @@
 #ifndef OSPREY_LAB_RUN_H
 #define OSPREY_LAB_RUN_H
 
-#include "base/vec.h"
+#include "base/buf.h"
 #include "lab/scenario.h"
 
 struct lab_label {
@@ -54,6 +54,8 @@ int lab_clean(unsigned *ret_undone, struct note *note) __attribute__((warn_unuse
 struct residue;
 int residue_take(struct residue **ret) __attribute__((warn_unused_result));
 void residue_free(struct residue *r);
+/* What was looked at: "1052 tunables, 21 mounts, …". */
+int residue_summary(const struct residue *r, struct buf *ret_line) __attribute__((warn_unused_result));
 /* Differences, one a line; 0 when there are none, else how many. -errno. */
 int residue_compare(const struct residue *before, const struct residue *after, struct buf *ret_lines)
 	__attribute__((warn_unused_result));
