@@ -23,9 +23,10 @@
 
 #define vec_free(vec) vec_free_bytes((void **)&(vec)->v, &(vec)->n, &(vec)->capacity)
 
-/* v + 0 is no lvalue, so the iterator of a const vec is not itself const. */
+/* v + 0 is no lvalue, so the iterator of a const vec is not itself const. An empty vec may
+ * have no storage, and NULL + 0 is undefined. */
 #define vec_each(item, vec) \
-	for (__typeof__((vec)->v + 0) item = (vec)->v; item < (vec)->v + (vec)->n; item++)
+	for (__typeof__((vec)->v + 0) item = (vec)->v; (vec)->n && item < (vec)->v + (vec)->n; item++)
 
 int vec_reserve_bytes(void **v, size_t *capacity, size_t n, size_t more, size_t size)
 	__attribute__((warn_unused_result));

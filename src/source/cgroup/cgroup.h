@@ -8,7 +8,7 @@
  * Privilege: none to read. At most 4096 cgroups are walked, `truncated` says when there were
  * more. Cost: a stat and 2 to 11 small files a cgroup, 3 to 8 us each; what cannot have
  * changed is not read again (cgroup_walk.c says how that is known). Limits are read at first
- * and then every fourth time, so a changed limit shows up to three reads late.
+ * and then every 16th time, so a limit that is changed while we look shows late.
  * Units: bytes, ns. "max" (no limit) is UNLIMITED.
  * Sources: Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/{memory,blkio-controller,pids}.rst,
  * scheduler/sched-bwc.rst. */

@@ -6,10 +6,11 @@
  * gone fails, and the parent is listed again.
  *
  * Files are left unread when a cheaper reading proves that nothing happened:
- * - limits: three times of four;
+ * - limits: fifteen times of sixteen;
  * - v1 cpu.stat without a quota: its counters stand still;
  * - memory, pids, cpu and memory stalls of a v2 group whose tasks used no CPU;
- * - v1 memory.stat when neither usage nor failcnt moved.
+ * - v1 memory.stat when neither usage nor failcnt moved;
+ * - v1 blkio counters of a group that has no limit and did no I/O so far.
  * While a host is captured everything is read, so that a capture is whole at every tick. */
 #include <dirent.h>
 #include <errno.h>
@@ -25,6 +26,7 @@
 
 #define MAX_CGROUPS 4096
 #define MAX_DEPTH 32
+#define LIMITS_EVERY 16 /* reads */
 #define NONE UINT32_MAX
 
 struct node {
@@ -399,7 +401,7 @@ static void read_v1_io(struct cgroup_reader *r, bool again, struct cgroup *row)
 		if (read_file(r, limits[i]) == 0)
 			cgroup_blkio_parse(buf_span(&r->text), limits[i], row);
 	for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++)
-		if ((i == 0 || row->nio) && read_file(r, passed[i]) == 0)
+		if ((row->nio || (again && i == 0)) && read_file(r, passed[i]) == 0)
 			cgroup_blkio_parse(buf_span(&r->text), passed[i], row);
 }
 
@@ -436,7 +438,7 @@ static void read_row(struct cgroup_reader *r, const struct cgroup_mount *mount, 
 {
 	struct node *node = &r->nodes.v[at];
 	/* Spread over the rounds by position, so that no round pays for all limits. */
-	bool again = !node->read_once || host_is_textual(r->host) || (r->round + at) % 4 == 0;
+	bool again = !node->read_once || host_is_textual(r->host) || (r->round + at) % LIMITS_EVERY == 0;
 
 	if (!node->read_once)
 		begin_row(r, mount, node);

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "base/bounded.h"
+#include "base/cleanup.h"
+#include "base/map.h"
 #include "source/storage/mountinfo.h"
 
 #define STATVFS_TIMEOUT_MS 200
@@ -85,33 +87,70 @@ static bool is_above(struct span above, struct span below)
 	return below.n > above.n && memcmp(above.p, below.p, above.n) == 0 && below.p[above.n] == '/';
 }
 
-/* Covered: another mount stands on its root, or was made later on a directory above it in
- * the same parent; or its parent is covered. Chains are short; the bound is against loops
- * in text that no kernel wrote. */
-static bool is_covered(struct span mountinfo, struct mountinfo m)
+/* All mounts, and which of them have another upon their root. */
+struct mounts {
+	VEC(struct mount {
+		struct mountinfo info;
+		uint32_t parent; /* position; MAP_NONE: outside what we see */
+		bool root_covered;
+	}) all;
+	struct map by_id;
+};
+
+static void mounts_deinit(struct mounts *m)
 {
-	uint64_t child = 0; /* stands on m; does not cover itself */
+	vec_free(&m->all);
+	map_deinit(&m->by_id);
+}
 
+static int mounts_parse(struct span text, struct mounts *ret)
+{
+	struct mountinfo info;
+	struct span line;
+
+	while (span_line(&text, &line)) {
+		if (mountinfo_line_parse(line, &info) < 0 || info.id == 0)
+			continue;
+		struct mount *m = vec_push(&ret->all);
+		if (!m)
+			return -ENOMEM;
+		m->info = info;
+		int r = map_set(&ret->by_id, info.id, (uint32_t)ret->all.n - 1);
+		if (r < 0)
+			return r;
+	}
+	vec_each(m, &ret->all) {
+		m->parent = m->info.parent ? map_get(&ret->by_id, m->info.parent) : MAP_NONE;
+		if (m->parent != MAP_NONE && span_equal(ret->all.v[m->parent].info.mount, m->info.mount))
+			ret->all.v[m->parent].root_covered = true;
+	}
+	return 0;
+}
+
+/* Whether a mount that was made later in the same parent stands on a directory above. */
+static bool is_covered_from_above(const struct mounts *mounts, const struct mount *m)
+{
+	for (const struct mount *other = m + 1; other < mounts->all.v + mounts->all.n; other++)
+		if (other->parent == m->parent && is_above(other->info.mount, m->info.mount))
+			return true;
+	return false;
+}
+
+/* Covered itself, or below one that is. The bound is against loops in text that no kernel
+ * wrote. */
+static bool is_covered(const struct mounts *mounts, const struct mount *m)
+{
+	if (m->root_covered)
+		return true;
 	for (int depth = 0; depth < 32; depth++) {
-		struct span lines = mountinfo, line;
-		struct mountinfo other, parent = { 0 };
-		bool later = false;
-
-		while (span_line(&lines, &line)) {
-			if (mountinfo_line_parse(line, &other) < 0)
-				continue;
-			if (other.id == m.id)
-				later = true;
-			else if (other.id == m.parent)
-				parent = other;
-			else if (other.parent == m.id && other.id != child && span_equal(other.mount, m.mount))
-				return true;
-			else if (later && other.parent == m.parent && is_above(other.mount, m.mount))
-				return true;
-		}
-		if (!parent.id)
+		if (is_covered_from_above(mounts, m))
+			return true;
+		if (m->parent == MAP_NONE)
 			return false;
-		child = m.id;
+		const struct mount *parent = &mounts->all.v[m->parent];
+		/* What covers the parent's root may be the mount we come from. */
+		if (parent->root_covered && !span_equal(parent->info.mount, m->info.mount))
+			return true;
 		m = parent;
 	}
 	return false;
@@ -267,18 +306,19 @@ static bool has_device(const filesystem_vec *all, const struct mountinfo *m)
 
 int filesystems_parse(struct span mountinfo, filesystem_vec *ret)
 {
-	struct span lines = mountinfo, line;
-	struct mountinfo m;
+	cleanup(mounts_deinit) struct mounts mounts = { 0 };
+	int r = mounts_parse(mountinfo, &mounts);
 
 	ret->n = 0;
-	while (span_line(&lines, &line)) {
-		if (mountinfo_line_parse(line, &m) < 0 || !is_candidate(&m) || has_device(ret, &m) ||
-		    is_covered(mountinfo, m))
+	if (r < 0)
+		return r;
+	vec_each(m, &mounts.all) {
+		if (!is_candidate(&m->info) || has_device(ret, &m->info) || is_covered(&mounts, m))
 			continue;
 		struct filesystem *fs = vec_push(ret);
 		if (!fs)
 			return -ENOMEM;
-		from_mountinfo(&m, fs);
+		from_mountinfo(&m->info, fs);
 	}
 	return 0;
 }
