@@ -29,9 +29,13 @@ static void text_row(struct page *p, const struct source *s, const struct source
 	page_tone(p, TONE_PLAIN);
 	page_indent(p, p->column >= hang ? p->column + 1 : hang);
 	page_tone(p, TONE_STRONG);
-	page_wrap(p, hang, "%s", s->path);
+	page_put(p, "%s", s->path);
 	page_tone(p, TONE_PLAIN);
-	page_wrap(p, hang, "%s", s->gives);
+	if (p->style.width < 80)
+		page_newline(p);
+	unsigned column = p->style.width < 80 ? hang + 2 : 43;
+	page_indent(p, column);
+	page_wrap(p, column, "%s", s->gives);
 	page_newline(p);
 	if (state->presence == PRESENT)
 		return;

@@ -1,6 +1,7 @@
 #include "source/sources.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/genetlink.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
@@ -140,22 +141,72 @@ PROBE(STATVFS)
 	return fetch(h, s, ask_statvfs, scratch);
 }
 
-/* Reads a byte of pid 1 where nothing is mapped: EFAULT says that we may. */
+/* Whether CapEff of /proc/self/status has CAP_SYS_PTRACE: what the kernel asks for before it
+ * tells of other users' processes. A single process proves little: it may be special. */
+static int may_trace_others(struct host *h, struct buf *scratch, struct note *note)
+{
+	int r = host_read(h, "/proc/self/status", scratch);
+	struct span text = buf_span(scratch), line, name, word;
+	uint64_t effective = 0;
+
+	while (r == 0 && span_line(&text, &line))
+		if (span_word(&line, &name) && span_is(name, "CapEff:") && span_word(&line, &word) &&
+		    !span_hex(word, &effective))
+			return -EBADMSG;
+	if (r == 0 && !(effective & UINT64_C(1) << CAP_SYS_PTRACE))
+		return note_set(note, -EPERM, "CAP_SYS_PTRACE, or root, for processes of other users");
+	return r;
+}
+
+static int probe_own_and_others(struct host *h, const char *own, struct buf *scratch, struct note *note)
+{
+	int r = host_read(h, own, scratch);
+
+	return r < 0 ? r : may_trace_others(h, scratch, note);
+}
+
+PROBE(OTHERS_IO)
+{
+	(void)s;
+	return probe_own_and_others(h, "/proc/self/io", scratch, note);
+}
+
+PROBE(OTHERS_SYSCALL)
+{
+	(void)s;
+	return probe_own_and_others(h, "/proc/self/syscall", scratch, note);
+}
+
+PROBE(SCHEDSTAT)
+{
+	(void)s;
+	(void)note;
+	return host_read(h, "/proc/self/schedstat", scratch);
+}
+
+/* hidepid hides even the directory of other users' processes. */
+PROBE(OTHERS_STAT)
+{
+	int r = host_read(h, "/proc/1/stat", scratch);
+
+	(void)s;
+	return r == -ENOENT && host_is_live(h) ? note_set(note, -EPERM, "/proc without hidepid, or root") : r;
+}
+
+/* Reads one byte of our own. */
 static int ask_process_memory(void)
 {
-	char byte;
-	struct iovec here = { &byte, 1 }, there = { NULL, 1 };
+	char from = 1, to = 0;
+	struct iovec local = { &to, 1 }, remote = { &from, 1 };
 
-	if (process_vm_readv(1, &here, 1, &there, 1, 0) >= 0 || errno == EFAULT)
-		return 0;
-	return -errno;
+	return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == 1 && to == 1 ? 0 : -errno;
 }
 
 PROBE(MUTEX_OWNER)
 {
 	int r = fetch(h, s, ask_process_memory, scratch);
 
-	return r == -EPERM ? note_set(note, r, "processes of other users need CAP_SYS_PTRACE, or root") : r;
+	return r < 0 ? r : may_trace_others(h, scratch, note);
 }
 
 static int probe_cgroup(struct host *h, bool v2, struct buf *scratch)
