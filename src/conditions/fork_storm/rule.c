@@ -1,0 +1,206 @@
+#include <math.h>
+
+#include "conditions/conditions.h"
+#include "diagnose/evidence.h"
+
+#define RATE 500.0	  /* processes and threads a second */
+#define RISE 10.0	  /* times the pace of the start of the window… */
+#define RISE_RATE 200.0	  /* … when that is more than a trickle */
+#define ONE_PARENT 0.8	  /* of the forks: a loop */
+#define HIGH_RATE 2000.0  /* no build keeps this up; then few parents are enough */
+#define FEW_PARENTS 0.6
+#define FEW 8
+#define HALF_THE_HOST 0.5 /* of the CPUs */
+
+struct storm {
+	double rate, rate_before; /* forks a second: of the window, of its first quarter */
+	bool exact;
+	const struct fork_count *parent; /* NULL: nobody could be named */
+	double one_share, few_share;	 /* of the counted forks */
+	double cpus;	   /* CPU time of the named parents and the children they waited for */
+	double system_cpus;
+};
+
+static double pace(const struct window *w, size_t from, size_t to)
+{
+	const struct counters *a = &w->ticks[from], *b = &w->ticks[to];
+	double seconds = (double)(b->at.mono_ns - a->at.mono_ns) / 1e9;
+
+	return reading_value(reading_delta(a->cpu.forks, b->cpu.forks)) / seconds;
+}
+
+/* What a process and its children, as far as it has waited for them, computed. */
+static double family_cpus(const struct window *w, int32_t pid)
+{
+	const struct process_span *p = window_process(w, pid);
+	double ns = 0;
+
+	if (!p)
+		return 0;
+	ns = number_or(reading_value(p->cpu_ns), 0);
+	for (const struct task_span *t = process_threads(w, p); t < process_threads_end(w, p); t++)
+		if (t->last.flags & TASK_IS_LEADER)
+			ns += number_or(reading_value(TASK_DELTA(t, children_user_ns)), 0) +
+			      number_or(reading_value(TASK_DELTA(t, children_system_ns)), 0);
+	return ns / 1e9 / w->seconds;
+}
+
+static void share_out(const struct window *w, struct storm *s)
+{
+	double all = 0, few = 0;
+
+	for (size_t i = 0; i < w->nforks; i++)
+		all += (double)w->forks[i].forks;
+	if (all <= 0)
+		return;
+	for (size_t i = 0; i < w->nforks && i < FEW; i++) {
+		few += (double)w->forks[i].forks;
+		s->cpus += family_cpus(w, w->forks[i].pid);
+	}
+	s->parent = &w->forks[0];
+	s->one_share = (double)w->forks[0].forks / all;
+	s->few_share = few / all;
+}
+
+static void measure(const struct window *w, struct storm *s)
+{
+	*s = (struct storm){
+		.rate = window_rate(w, WINDOW_DELTA(w, cpu.forks)),
+		.rate_before = pace(w, 0, w->nticks / 4),
+		.exact = w->abilities->forks_exact,
+		.system_cpus = window_system_cpus(w),
+	};
+	share_out(w, s);
+}
+
+static bool risen(const struct storm *s)
+{
+	return s->rate > RISE_RATE && s->rate > RISE * s->rate_before;
+}
+
+static bool from_few(const struct storm *s)
+{
+	return s->one_share >= ONE_PARENT || (s->rate > HIGH_RATE && s->few_share >= FEW_PARENTS);
+}
+
+/* Forks from everywhere are what builds and scripts do. */
+static enum severity severity_of(const struct window *w, const struct storm *s)
+{
+	/* Without a count of parents, a pace that no build keeps up must be enough. */
+	bool storm = s->parent ? from_few(s) : s->rate > HIGH_RATE;
+
+	if (!storm)
+		return SEVERITY_NOTE;
+	return s->cpus > HALF_THE_HOST * w->topology->cpus ? SEVERITY_CRITICAL : SEVERITY_WARNING;
+}
+
+static reading forks_of(const struct counters *c)
+{
+	return c->cpu.forks;
+}
+
+static double onset(const struct window *w, const struct storm *s)
+{
+	double tick_s = w->seconds / (double)(w->nticks - 1);
+	double at = window_onset(w, forks_of, fmin(s->rate / 2, RATE) * tick_s);
+
+	return at > 2 * tick_s ? at : NAN; /* under way from the start */
+}
+
+static void add_evidence(const struct storm *s, struct finding *f)
+{
+	finding_evidence(f, "processes", s->rate, "forks/s", "> 500/s, or 10 times the pace before", "/proc/stat");
+	finding_evidence(f, "processes, first quarter of the window", s->rate_before, "forks/s", "", "/proc/stat");
+	if (s->parent) {
+		finding_evidence(f, "share of the parent named", 100 * s->one_share, "% of the forks",
+				 ">= 80 %, or few parents at > 2000/s",
+				 s->exact ? "tracepoint sched:sched_process_fork" : "/proc/loadavg (newest pid, sampled)");
+		finding_evidence(f, "share of the 8 busiest parents", 100 * s->few_share, "% of the forks",
+				 ">= 60 % at > 2000/s",
+				 s->exact ? "tracepoint sched:sched_process_fork" : "/proc/loadavg (newest pid, sampled)");
+		finding_evidence(f, "utime + stime + cutime + cstime of these parents", s->cpus, "CPUs", "",
+				 "/proc/%d/stat", s->parent->pid);
+	}
+	finding_evidence(f, "system", s->system_cpus, "CPUs", "", "/proc/stat");
+}
+
+static void add_advice(const struct storm *s, struct finding *f)
+{
+	finding_confirm(f, "vmstat -f; sleep 1; vmstat -f   # forks since boot, twice");
+	if (!s->parent) {
+		finding_confirm(f, "execsnoop-bpfcc   # which programs start, and their parents");
+		finding_mend(f, "find the parent (ps -e -o ppid= | sort | uniq -c | sort -n), then stop it");
+		return;
+	}
+	finding_confirm(f, "ps --ppid %d -o pid,stat,args   # its children at this moment; they change at each look",
+			s->parent->pid);
+	finding_confirm(f, "strace -f -c -e trace=process -p %d   # clone, vfork, wait4 counted; slows it meanwhile",
+			s->parent->pid);
+	finding_mend(f, "kill -STOP %d   # the forks should end at once; undo: kill -CONT %d", s->parent->pid,
+		     s->parent->pid);
+	finding_mend(f, "echo 100 > /sys/fs/cgroup/GROUP/pids.max   # bounds its living children, where it piles them up; "
+			"undo: echo max");
+	finding_mend(f, "in the program: keep the helper running and talk to it, use a pool of threads, or a builtin "
+			"of the shell in place of a program");
+}
+
+static void tell(const struct window *w, const struct storm *s, struct finding *f)
+{
+	if (!s->parent) {
+		finding_title(f, "%.0f processes or threads start each second", s->rate);
+		finding_summary(f, "Who starts them is not known here; the kernel spends %.2f of %u CPUs.",
+				s->system_cpus, w->topology->cpus);
+		actor_host(&f->victim);
+		return;
+	}
+	finding_title(f, "%s (pid %d) starts %.0f processes or threads a second", s->parent->comm, s->parent->pid,
+		      s->rate * s->one_share);
+	finding_summary(f,
+			"%.0f processes or threads start each second, %.0f %% of them by %s (pid %d)%s. Making and "
+			"ending them costs %.2f of %u CPUs.",
+			s->rate, 100 * s->one_share, s->parent->comm, s->parent->pid,
+			s->exact ? "" : ", judging by samples", s->cpus, w->topology->cpus);
+	actor_process(&f->culprit, s->parent->pid, s->parent->comm);
+	actor_host(&f->victim);
+}
+
+static void rule(const struct window *w, struct verdict *v)
+{
+	struct storm s;
+
+	if (!reading_ok(WINDOW_DELTA(w, cpu.forks)) || w->nticks < 2) {
+		verdict_unmeasured(v, "needs the line \"processes\" of /proc/stat");
+		return;
+	}
+	measure(w, &s);
+	if (!(s.rate > RATE) && !risen(&s)) {
+		verdict_clear(v, "%.0f processes and threads started each second (> %.0f/s is a storm)", s.rate, RATE);
+		return;
+	}
+	struct finding *f = verdict_find(v, severity_of(w, &s), s.parent ? (s.exact ? 0.95 : 0.75) : 0.6);
+	tell(w, &s, f);
+	finding_lost(f, s.parent ? s.cpus : s.system_cpus, true);
+	f->since_s = onset(w, &s);
+	add_evidence(&s, f);
+	add_advice(&s, f);
+}
+
+/* Its own children keep the CPUs busy, and each of them is switched to and from. What others
+ * do beside it stands for itself. */
+static bool absorbs(const struct window *w, const struct finding *cause, const struct finding *symptom)
+{
+	const struct process_span *p = symptom->culprit.pid ? window_process(w, symptom->culprit.pid) : NULL;
+
+	return symptom->culprit.pid == 0 || symptom->culprit.pid == cause->culprit.pid ||
+	       (p && p->ppid == cause->culprit.pid);
+}
+
+static const char *const explains[] = { "context_switch_storm", "cpu_saturated", NULL };
+
+const struct condition_rule fork_storm_rule = {
+	.title = "Processes or threads are started without end",
+	.resource = "cpu",
+	.rule = rule,
+	.explains = explains,
+	.absorbs = absorbs,
+};
