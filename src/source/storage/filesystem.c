@@ -120,7 +120,9 @@ static int mounts_parse(struct span text, struct mounts *ret)
 			return r;
 	}
 	vec_each(m, &ret->all) {
-		m->parent = m->info.parent ? map_get(&ret->by_id, m->info.parent) : MAP_NONE;
+		/* The first mount of all is its own parent. */
+		m->parent = m->info.parent && m->info.parent != m->info.id ?
+				    map_get(&ret->by_id, m->info.parent) : MAP_NONE;
 		if (m->parent != MAP_NONE && span_equal(ret->all.v[m->parent].info.mount, m->info.mount))
 			ret->all.v[m->parent].root_covered = true;
 	}

@@ -97,7 +97,7 @@ static void selection(void)
 	for (size_t i = 0; i < all.n && i < 6; i++)
 		CHECK_STR(all.v[i].mount, wanted[i]);
 	CHECK_U64(all.v[1].minor, 27); /* the upper /dev/shm, not the one it covers */
-	CHECK(filesystems_parse(SPAN("1 0 0:9 / / rw - overlay overlay rw\n"), &all) == 0);
+	CHECK(filesystems_parse(SPAN("1 1 0:9 / / rw - overlay overlay rw\n"), &all) == 0);
 	CHECK_U64(all.n, 1); /* a container's root */
 	CHECK(filesystems_parse(SPAN("nonsense\n\n\n1 0 0"), &all) == 0);
 	CHECK_U64(all.n, 0);
