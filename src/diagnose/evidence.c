@@ -118,26 +118,28 @@ const struct cgroup *held_back_by(const struct held_back *held, const struct win
 	return NULL;
 }
 
-double cgroup_wait(const struct window *w, const struct cgroup *c, const struct process_span **ret_waiter)
+struct cgroup_work cgroup_work(const struct window *w, const struct cgroup *c)
 {
-	struct held_back one = { { c }, 1 };
-	double sum = 0, most = 0;
+	const struct held_back one = { { c }, 1 };
+	struct cgroup_work work = { 0 };
+	double most = 0;
 
-	*ret_waiter = NULL;
 	for (size_t i = 0; i < w->nprocesses; i++) {
 		const struct process_span *p = &w->processes[i];
 		double wait = number_or(window_rate(w, p->wait_ns) / 1e9, 0);
+		double run = number_or(window_rate(w, p->cpu_ns) / 1e9, 0);
 
-		/* The search for a cgroup is for those who waited at all. */
-		if (wait <= 0 || !held_back_by(&one, w, p))
+		/* The search for a cgroup is for those who did anything at all. */
+		if (wait + run <= 0 || !held_back_by(&one, w, p))
 			continue;
-		sum += wait;
+		work.wait += wait;
+		work.run += run;
 		if (wait > most) {
 			most = wait;
-			*ret_waiter = p;
+			work.waiter = p;
 		}
 	}
-	return sum;
+	return work;
 }
 
 double process_cpu_ns(const struct process_span *p)

@@ -61,9 +61,13 @@ void window_held_back(const struct window *w, struct held_back *ret);
 const struct cgroup *held_back_by(const struct held_back *held, const struct window *w,
 				  const struct process_span *p);
 
-/* Run-queue delay of all processes in the cgroup and below it. The kernel counts the time in
- * which a task is throttled as run-queue delay. *ret_waiter: who waited most; NULL: nobody. */
-double cgroup_wait(const struct window *w, const struct cgroup *c, const struct process_span **ret_waiter);
+/* What the processes in a cgroup and below it did, in task-seconds a second. The kernel counts
+ * the time in which a task is throttled as run-queue delay. */
+struct cgroup_work {
+	double run, wait;
+	const struct process_span *waiter; /* who waited most; NULL: nobody */
+};
+struct cgroup_work cgroup_work(const struct window *w, const struct cgroup *c);
 
 /* Processes that do the same work usually share a name: eight workers, one culprit. */
 struct process_group {

@@ -11,8 +11,10 @@
 struct held_cgroup {
 	const struct cgroup *cgroup;
 	struct throttling throttling;
-	const struct process_span *waiter;
-	double lost; /* task-seconds a second */
+	struct cgroup_work work; /* of the processes that can be seen */
+	double use;	   /* CPUs */
+	bool use_of_tasks; /* … summed over processes: the group itself does not tell */
+	double lost;	   /* task-seconds a second */
 };
 
 /* "/sys/fs/cgroup/cpu" + "/" is the mount itself. */
@@ -26,18 +28,18 @@ static const char *path_of(const struct cgroup *c)
  * (they end soon, or belong to others) the first is the larger. */
 static void measure_loss(const struct window *w, struct held_cgroup *h)
 {
-	double waited = cgroup_wait(w, h->cgroup, &h->waiter);
-	double throttled = number_or(h->throttling.throttled_cpus, 0);
-
-	h->lost = waited > throttled ? waited : throttled;
+	h->work = cgroup_work(w, h->cgroup);
+	h->lost = fmax(h->work.wait, number_or(h->throttling.throttled_cpus, 0));
+	/* cgroup v1 counts use in the cpuacct controller, which may be mounted elsewhere. */
+	h->use_of_tasks = isnan(h->throttling.usage_cpus);
+	h->use = h->use_of_tasks ? h->work.run : h->throttling.usage_cpus;
 }
 
 static enum severity severity_of(const struct held_cgroup *h)
 {
 	if (h->lost < NOTICEABLE)
 		return SEVERITY_NOTE;
-	return h->lost > MOST_LOST * (h->lost + number_or(h->throttling.usage_cpus, 0)) ? SEVERITY_CRITICAL :
-											  SEVERITY_WARNING;
+	return h->lost > MOST_LOST * (h->lost + h->use) ? SEVERITY_CRITICAL : SEVERITY_WARNING;
 }
 
 static double quota_cpus(const struct cgroup *c)
@@ -48,9 +50,7 @@ static double quota_cpus(const struct cgroup *c)
 /* CPUs its tasks would have used: what they ran and what they waited, within the machine. */
 static double wanted_cpus(const struct window *w, const struct held_cgroup *h)
 {
-	double wanted = number_or(h->throttling.usage_cpus, quota_cpus(h->cgroup)) + h->lost;
-
-	return fmin(wanted, w->topology->cpus);
+	return fmin(fmax(h->use, quota_cpus(h->cgroup)) + h->lost, w->topology->cpus);
 }
 
 static void add_evidence(const struct held_cgroup *h, struct finding *f)
@@ -65,12 +65,15 @@ static void add_evidence(const struct held_cgroup *h, struct finding *f)
 			 "%s%s/cpu.stat", c->mount, path_of(c));
 	finding_evidence(f, c->v2 ? "cpu.max" : "cpu.cfs_quota_us / cpu.cfs_period_us", quota_cpus(c), "CPUs", "",
 			 "%s%s", c->mount, path_of(c));
-	finding_evidence(f, "use", t->usage_cpus, "CPUs", "",
-			 c->v2 ? "%s%s/cpu.stat" : "%s%s/cpuacct.usage", c->mount, path_of(c));
-	if (h->waiter)
+	if (h->use_of_tasks)
+		finding_evidence(f, "CPU time of its processes", h->use, "CPUs", "", "/proc/PID/stat");
+	else
+		finding_evidence(f, c->v2 ? "usage_usec" : "usage", h->use, "CPUs", "",
+				 c->v2 ? "%s%s/cpu.stat" : "%s%s/cpuacct.usage", c->mount, path_of(c));
+	if (h->work.waiter)
 		finding_evidence(f, "run-queue delay (field 2)",
-				 reading_value(h->waiter->wait_ns) / 1e9, "s in the window", "",
-				 "/proc/%d/task/*/schedstat", h->waiter->pid);
+				 reading_value(h->work.waiter->wait_ns) / 1e9, "s in the window", "",
+				 "/proc/%d/task/*/schedstat", h->work.waiter->pid);
 }
 
 static void add_advice(const struct window *w, const struct held_cgroup *h, struct finding *f)
@@ -82,8 +85,8 @@ static void add_advice(const struct window *w, const struct held_cgroup *h, stru
 
 	finding_confirm(f, "cat '%s%s/cpu.stat'; sleep 5; cat '%s%s/cpu.stat'   # nr_throttled grows with nr_periods",
 			c->mount, path_of(c), c->mount, path_of(c));
-	if (h->waiter)
-		finding_confirm(f, "pidstat -u -p %d 1   # %%wait is high while the CPUs are idle", h->waiter->pid);
+	if (h->work.waiter)
+		finding_confirm(f, "pidstat -u -p %d 1   # %%wait is high while the CPUs are idle", h->work.waiter->pid);
 	if (c->v2)
 		finding_mend(f, "echo '%.0f %.0f' > '%s%s/cpu.max'   # %.1f CPUs: throttling should stop (now: %.0f %.0f)",
 			     enough * period_us, period_us, c->mount, path_of(c), enough, quota_us, period_us);
@@ -107,8 +110,8 @@ static void report(const struct window *w, const struct held_cgroup *h, struct v
 			quota_cpus(c), t->throttled, t->periods, 100 * t->share, h->lost,
 			number_or(window_idle_cpus(w), 0));
 	finding_lost(f, h->lost, false);
-	if (h->waiter)
-		actor_process(&f->victim, h->waiter->pid, h->waiter->comm);
+	if (h->work.waiter)
+		actor_process(&f->victim, h->work.waiter->pid, h->work.waiter->comm);
 	else
 		actor_named(&f->victim, ACTOR_CGROUP, "%s", c->path);
 	actor_named(&f->culprit, ACTOR_CGROUP, "%s", c->path);
