@@ -87,10 +87,12 @@ static void bash_values(struct script *s, const char *path, const struct command
 		put(s, "\t\t'%s --%s') ", path, o->name);
 		if (o->kind == OPTION_FILE)
 			put(s, "COMPREPLY=($(compgen -f -- \"$current\"))");
+		else if (o->kind != OPTION_CHOICE)
+			put(s, "COMPREPLY=()");
 		for (size_t k = 0; o->kind == OPTION_CHOICE && o->choices[k]; k++)
 			put(s, "%s%s%s", k ? " " : "COMPREPLY=($(compgen -W '", o->choices[k],
 			    o->choices[k + 1] ? "" : "' -- \"$current\"))");
-		put(s, " return ;;\n");
+		put(s, "; return ;;\n");
 	}
 }
 

@@ -50,7 +50,8 @@ static int wrong_option(struct parse *p, const char *word)
 	char given[64], dashed[OPTION_MAX][64];
 
 	snprintf(given, sizeof given, "%.*s", (int)strcspn(word, "="), word);
-	for (size_t i = 0; i < p->command->noptions; i++) {
+	/* No letter is closer to another letter. */
+	for (size_t i = 0; word[1] == '-' && i < p->command->noptions; i++) {
 		snprintf(dashed[i], sizeof dashed[i], "--%s", p->command->options[i].name);
 		closest_offer(&c, given, dashed[i]);
 	}
