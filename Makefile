@@ -7,13 +7,16 @@ CC ?= gcc
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
 SAN ?=
+# -L: light skeletons. Measured and reasoned in src/kernel/bpf_load.h.
+BPF_SKELETON ?= -L
+BPF_ARCH ?= $(if $(filter aarch64%,$(shell $(CC) -dumpmachine)),arm64,x86)
 WERROR ?=
 OPT ?= -O2
 
 WARN = -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wformat=2 \
        -Wno-missing-field-initializers $(if $(WERROR),-Werror)
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -I$(BUILD)/gen \
-            -DOSPREY_VERSION='"$(VERSION)"'
+            -DOSPREY_VERSION='"$(VERSION)"' $(if $(filter -L,$(BPF_SKELETON)),-DOSPREY_BPF_LIGHT)
 CFLAGS += -std=gnu17 $(OPT) -g $(WARN) -ffunction-sections -fdata-sections -fno-omit-frame-pointer \
           $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined)
 LDFLAGS += -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN),-static)
@@ -59,7 +62,7 @@ $(BUILD)/src/conditions/conditions.o: $(wildcard src/conditions/*/guide.md)
 # BPF: C -> object (BTF kept, DWARF dropped) -> light skeleton: no ELF is parsed at run time.
 $(BUILD)/gen/%.bpf.o: src/%.bpf.c $(wildcard src/kernel/*.bpf.h src/source/*/*.bpf.h)
 	@mkdir -p $(@D)
-	$(CLANG) -target bpf -D__TARGET_ARCH_x86 -D__bpf__ -O2 -g -Wall -Isrc -c -o $@ $<
+	$(CLANG) -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -D__bpf__ -O2 -g -Wall -Isrc -c -o $@ $<
 	llvm-strip -g $@
 
 $(BUILD)/gen/%.skel.h: $(BUILD)/gen/%.bpf.o
@@ -75,6 +78,9 @@ $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libosprey.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/tests/agree/%: $(BUILD)/tests/agree/%.o $(BUILD)/libosprey.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/tools/capture.d/%: $(BUILD)/tools/capture.d/%.o $(BUILD)/libosprey.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(LIB_C) | $(SKEL_H)

@@ -1,0 +1,17 @@
+#!/bin/bash
+# 64 processes want the CPUs, for at most 8 s.
+. "$(dirname "$0")/common"
+
+cat >"$scratch/burn_spin" <<'SPIN'
+#!/bin/bash
+while :; do :; done
+SPIN
+chmod +x "$scratch/burn_spin"
+for _ in $(seq 64); do timeout -k 1 8 "$scratch/burn_spin" & pids+=($!); done
+doctor 8 "$osprey" doctor --json --window 2s
+kill -9 "${pids[@]}" 2>/dev/null || true
+[ "$took" -lt 6000 ] || wrong "a window of 2 s took $took ms"
+diagnosed
+[ "$(ask '.findings[0].condition')" = cpu_saturated ] || wrong "first finding: $(ask '.findings[0].title')"
+[ "$(ask '.findings[0].culprit.comm')" = burn_spin ] || wrong "culprit: $(ask '.findings[0].culprit.comm')"
+exit $bad
