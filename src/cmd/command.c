@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -24,15 +25,27 @@ const struct command *const *commands_all(void)
 	return table;
 }
 
-/* A file opened as descriptor 1 would receive the answer. */
+/* Without this a file opened as descriptor 1 would receive the answer. Read-only, so that an
+ * answer that nobody receives is an error. */
 static void keep_standard_descriptors(void)
 {
-	int fd = open("/dev/null", O_RDWR);
+	int fd = open("/dev/null", O_RDONLY);
 
 	while (fd >= 0 && fd <= STDERR_FILENO)
 		fd = dup(fd);
 	if (fd > STDERR_FILENO)
 		close(fd);
+}
+
+/* A shell on the burning host may allow few: what may be had, is taken. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max && limit.rlim_cur < 256) {
+		limit.rlim_cur = limit.rlim_max < 256 ? limit.rlim_max : 256;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
 }
 
 int command_main(int argc, char *argv[])
@@ -42,6 +55,7 @@ int command_main(int argc, char *argv[])
 	struct arguments args;
 
 	keep_standard_descriptors();
+	raise_descriptor_limit();
 	signal(SIGPIPE, SIG_IGN); /* a reader that left is told by EPIPE */
 	int r = command_parse(commands_all(), argc > 0 ? argc - 1 : 0, argv + 1, &command, &args, &message);
 	if (r == 0)

@@ -471,7 +471,7 @@ void doctor_text(struct page *p, const struct doctor_view *v)
 void doctor_progress(struct page *p, double left_s, const struct diagnosis *d)
 {
 	char line[512];
-	int n = snprintf(line, sizeof line, "osprey watches, %.0f s to go", left_s > 0 ? left_s : 0);
+	int n = snprintf(line, sizeof line, "osprey watches, %.0f s to go", left_s > 0 ? ceil(left_s) : 0);
 
 	for (size_t i = 0; d && i < d->nroots && n > 0 && (size_t)n < sizeof line; i++) {
 		const struct finding *f = &d->findings.v[i];

@@ -175,7 +175,7 @@ static void check_progress(void)
 	make_ill(&report);
 	doctor_progress(&p, 3.2, &report.diagnosis);
 	CHECK(p.column == 60);
-	CHECK(strncmp(text.data, "osprey watches, 3 s to go; found so far: /app/b", 47) == 0);
+	CHECK(strncmp(text.data, "osprey watches, 4 s to go; found so far: /app/b", 47) == 0);
 	CHECK(!strchr(text.data, '\n') && !strchr(text.data, '\033'));
 	doctor_report_deinit(&report);
 }
