@@ -68,6 +68,7 @@ static int third(struct lab *lab, void *arg)
 		pace(&next, 10 * NS_PER_MS);
 		burn(3 * NS_PER_MS);
 	}
+	return 0;
 }
 
 static int cpu30_run(struct lab *lab, struct note *note)

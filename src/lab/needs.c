@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/units.h"
 #include "lab/tree.h"
 
 /* What must stay free on the disk besides. */
@@ -88,5 +89,30 @@ int lab_possible(const struct scenario *s, struct note *note)
 		r = check_disk(s, note);
 	if (r == 0)
 		r = check_memory(s, note);
+	return r;
+}
+
+int scenario_touches(const struct scenario *s, struct buf *ret_line)
+{
+	static const struct {
+		unsigned needs;
+		const char *text;
+	} parts[] = {
+		{ LAB_CPU_CGROUP, "a cpu cgroup" },	 { LAB_MEMORY_CGROUP, "a memory cgroup" },
+		{ LAB_IO_CGROUP, "an io cgroup" },	 { LAB_PIDS_CGROUP, "a pids cgroup" },
+		{ LAB_NET_NS, "a network namespace" },	 { LAB_ZRAM, "swap in a zram device" },
+		{ LAB_LOOP, "a filesystem on a loop device" },
+		{ LAB_NFTABLES, "packet filters in its namespace" },
+	};
+	struct scratch_place place;
+	int r = buf_printf(ret_line, "up to %u processes and %s of memory", s->processes,
+			   bytes_text((double)s->memory_bytes).text);
+
+	if (r == 0 && s->disk_bytes && scratch_place_find(&place) == 0)
+		r = buf_printf(ret_line, ", up to %s in %s%s%s", bytes_text((double)s->disk_bytes).text,
+			       place.directory, place.disk[0] ? " on " : "", place.disk);
+	for (size_t i = 0; r == 0 && i < sizeof parts / sizeof parts[0]; i++)
+		if (s->needs & parts[i].needs)
+			r = buf_printf(ret_line, ", %s", parts[i].text);
 	return r;
 }

@@ -25,6 +25,10 @@ struct lab_options {
  * -EOPNOTSUPP, -ENOSPC with the reason. Changes nothing. */
 int lab_possible(const struct scenario *s, struct note *note) __attribute__((warn_unused_result));
 
+/* What the scenario takes and makes, for people: "up to 4 processes, 64 MiB of memory, a cgroup
+ * (cpu)". */
+int scenario_touches(const struct scenario *s, struct buf *ret_line) __attribute__((warn_unused_result));
+
 /* Starts a scenario; returns when its fault is in force (lab_ready). On failure everything
  * is undone and `note` says why; besides the errors of lab_possible: -ETIME (the limit passed),
  * -EINTR, and what the scenario returned. */
