@@ -3,14 +3,15 @@
  *
  *     figures [--proc] SECONDS [PID…]
  *
- * --proc: tasks from /proc, not from BPF. PIDs: processes to be told of. Prints "ready" on stderr
- * once the window has begun. */
+ * --proc: tasks from /proc, not from BPF. PIDs: processes to be told of. Prints "ready MS" on stderr
+ * once the window has begun, MS before its end. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "sample/sampler.h"
 
@@ -107,6 +108,15 @@ static void process(struct json *j, const struct window *w, int32_t pid)
 	json_end(j);
 }
 
+static size_t living(const struct window *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->nprocesses; i++)
+		n += !w->processes[i].gone;
+	return n;
+}
+
 static int print(const struct window *w, char *const *pids, int n)
 {
 	cleanup(buf_deinit) struct buf text = { 0 };
@@ -116,7 +126,7 @@ static int print(const struct window *w, char *const *pids, int n)
 	json_double(&j, "seconds", w->seconds);
 	json_bool(&j, "bpf", w->abilities->bpf_tasks);
 	json_u64(&j, "cpus", w->topology->cpus);
-	json_u64(&j, "processes", w->nprocesses);
+	json_u64(&j, "processes", living(w));
 	host(&j, window_first_tick(w), window_last_tick(w));
 	disks(&j, w);
 	interfaces(&j, w);
@@ -140,8 +150,8 @@ static int watch(struct host *h, bool proc, double seconds, char *const *pids, i
 
 	if (r < 0)
 		return r;
-	fputs("ready\n", stderr);
-	uint64_t end_ns = host_time(h).mono_ns + (uint64_t)(seconds * 1e9);
+	uint64_t end_ns = host_time(h).mono_ns + (uint64_t)(seconds * 1e9), now_ns = clock_mono_ns();
+	fprintf(stderr, "ready %.0f\n", end_ns > now_ns ? (double)(end_ns - now_ns) / 1e6 : 0.0);
 	while ((r = sampler_step(s, end_ns)) > 0)
 		;
 	if (r == 0)
