@@ -158,14 +158,49 @@ double process_switches(const struct process_span *p)
 	       number_or(reading_value(p->involuntary_switches), 0);
 }
 
+double process_lived_ns(const struct window *w, const struct process_span *p)
+{
+	double window_ns = w->seconds * 1e9;
+
+	if (!reading_ok(p->start_ns) || p->start_ns > w->to.boot_ns)
+		return window_ns;
+	return fmin(window_ns, (double)(w->to.boot_ns - p->start_ns));
+}
+
+/* One of the two. */
+struct measure {
+	process_value plain;
+	process_value_in in_window;
+};
+
+static double measured(const struct measure *m, const struct window *w, const struct process_span *p)
+{
+	return number_or(m->plain ? m->plain(p) : m->in_window(w, p), 0);
+}
+
+static bool namesakes(const struct process_span *a, const struct process_span *b)
+{
+	return strncmp(a->comm, b->comm, sizeof a->comm) == 0;
+}
+
+static struct process_group group_of(const struct window *w, const struct process_span *like,
+				     const struct measure *m)
+{
+	struct process_group group = { .top = like };
+
+	for (size_t i = 0; i < w->nprocesses; i++) {
+		const struct process_span *p = &w->processes[i];
+		double v = namesakes(p, like) ? measured(m, w, p) : 0;
+
+		group.value += v;
+		group.processes += v > 0;
+	}
+	return group;
+}
+
 double window_group_sum(const struct window *w, const struct process_span *like, process_value value)
 {
-	double sum = 0;
-
-	for (size_t i = 0; i < w->nprocesses; i++)
-		if (strncmp(w->processes[i].comm, like->comm, sizeof like->comm) == 0)
-			sum += number_or(value(&w->processes[i]), 0);
-	return sum;
+	return group_of(w, like, &(struct measure){ value, NULL }).value;
 }
 
 enum { CANDIDATES = 16 };
@@ -195,36 +230,36 @@ static void candidates_add(struct candidates *c, const struct process_span *p, d
 	c->value[at] = value;
 }
 
-static uint32_t group_size(const struct window *w, const struct process_span *like, process_value value)
-{
-	uint32_t n = 0;
-
-	for (size_t i = 0; i < w->nprocesses; i++)
-		n += strncmp(w->processes[i].comm, like->comm, sizeof like->comm) == 0 &&
-		     value(&w->processes[i]) > 0;
-	return n;
-}
-
-struct process_group window_top_group(const struct window *w, process_value value,
+static struct process_group top_group(const struct window *w, const struct measure *m,
 				      const struct held_back *leave_out)
 {
 	struct candidates c = { .n = 0 };
 	struct process_group top = { 0 };
 
 	for (size_t i = 0; i < w->nprocesses; i++) {
-		double v = value(&w->processes[i]);
+		double v = measured(m, w, &w->processes[i]);
 
 		if (v > 0 && !(leave_out && held_back_by(leave_out, w, &w->processes[i])))
 			candidates_add(&c, &w->processes[i], v);
 	}
 	for (size_t i = 0; i < c.n; i++) {
-		double sum = window_group_sum(w, c.v[i], value);
+		struct process_group group = group_of(w, c.v[i], m);
 
 		/* Strictly more: of one group the first candidate, its largest member, stays. */
-		if (sum > top.value)
-			top = (struct process_group){ c.v[i], 0, sum };
+		if (group.value > top.value)
+			top = group;
 	}
-	if (top.top)
-		top.processes = group_size(w, top.top, value);
 	return top;
+}
+
+struct process_group window_top_group(const struct window *w, process_value value,
+				      const struct held_back *leave_out)
+{
+	return top_group(w, &(struct measure){ value, NULL }, leave_out);
+}
+
+struct process_group window_top_group_in(const struct window *w, process_value_in value,
+					 const struct held_back *leave_out)
+{
+	return top_group(w, &(struct measure){ NULL, value }, leave_out);
 }

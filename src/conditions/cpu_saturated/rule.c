@@ -10,6 +10,7 @@
 #define MOST_LOST 0.7	   /* of run + wait: two tasks wait for each that runs, and more */
 #define POLITE_NICE 10	   /* who asks for the CPU's leisure loses nothing by waiting */
 #define SCHED_POLICY_IDLE 5
+#define NEVER_SLEEPS 0.8   /* of its life on a CPU or waiting for one */
 
 struct queue {
 	double cpus, busy, idle, runnable;
@@ -20,6 +21,7 @@ struct queue {
 	bool estimated;	    /* waiting is taken from procs_running */
 	struct held_back held_back;
 	struct process_group takers;
+	double taker_cpus;
 	const struct process_span *victim;
 };
 
@@ -40,6 +42,17 @@ static double process_wait(const struct window *w, const struct process_span *p,
 		*(polite(t) ? ret_polite : &wait) += v;
 	}
 	return wait;
+}
+
+/* Who makes the queue long: processes that never sleep stand in it all the time, so they count
+ * with their waiting. Those who sleep and wake are pushed back by the queue; they count with what
+ * they ran. */
+static double share_of_queue(const struct window *w, const struct process_span *p)
+{
+	double demand = process_demand_ns(p);
+	bool hungry = demand >= NEVER_SLEEPS * process_lived_ns(w, p) && !polite(process_threads(w, p));
+
+	return hungry ? demand : process_cpu_ns(p);
 }
 
 static bool waits_are_told(const struct window *w)
@@ -86,7 +99,9 @@ static void measure(const struct window *w, struct queue *q)
 		.pressure = window_rate(w, WINDOW_DELTA(w, psi.cpu.some_ns)) / 1e9,
 	};
 	window_held_back(w, &q->held_back);
-	q->takers = window_top_group(w, process_cpu_ns, &q->held_back);
+	q->takers = window_top_group_in(w, share_of_queue, &q->held_back);
+	if (q->takers.top)
+		q->taker_cpus = window_group_sum(w, q->takers.top, process_cpu_ns) / 1e9 / w->seconds;
 	add_waits(w, q);
 	if (!waits_are_told(w)) {
 		q->waiting = fmax(q->runnable - q->busy, 0);
@@ -121,7 +136,7 @@ static double onset(const struct window *w)
 	return NAN;
 }
 
-static void add_evidence(const struct window *w, const struct queue *q, struct finding *f)
+static void add_evidence(const struct queue *q, struct finding *f)
 {
 	finding_evidence(f, q->estimated ? "procs_running beyond what ran" : "run-queue delay of all tasks",
 			 q->waiting, "task-s/s", "> busy CPUs",
@@ -131,7 +146,7 @@ static void add_evidence(const struct window *w, const struct queue *q, struct f
 	finding_evidence(f, "procs_running, mean", q->runnable, "tasks", "> 1.5 a CPU", "/proc/stat");
 	finding_evidence(f, "some", 100 * q->pressure, "% of the time", "", "/proc/pressure/cpu");
 	if (q->takers.top)
-		finding_evidence(f, "CPU time of the culprit and its namesakes", q->takers.value / 1e9 / w->seconds,
+		finding_evidence(f, "CPU time of the culprit and its namesakes", q->taker_cpus,
 				 "CPUs", "", "/proc/%d/stat", q->takers.top->pid);
 	if (q->held > 0)
 		finding_evidence(f, "run-queue delay in throttled cgroups", q->held, "task-s/s",
@@ -171,7 +186,7 @@ static void name_actors(const struct queue *q, struct finding *f)
 		actor_host(&f->victim);
 }
 
-static void tell(const struct window *w, const struct queue *q, struct finding *f)
+static void tell(const struct queue *q, struct finding *f)
 {
 	const struct process_group *g = &q->takers;
 
@@ -181,15 +196,15 @@ static void tell(const struct window *w, const struct queue *q, struct finding *
 	else if (g->processes > 1)
 		finding_summary(f,
 				"%.1f tasks wanted to run on %.0f CPUs at any time. %u processes named %s took "
-				"%.2f CPUs, pid %d most of all; every task waits its turn behind them.",
+				"%.2f CPUs, pid %d foremost; every task waits its turn behind them.",
 				q->waiting + q->busy, q->cpus, g->processes, g->top->comm,
-				g->value / 1e9 / w->seconds, g->top->pid);
+				q->taker_cpus, g->top->pid);
 	else
 		finding_summary(f,
 				"%.1f tasks wanted to run on %.0f CPUs at any time. %s (pid %d, %u threads) took "
 				"%.2f CPUs; every task waits its turn behind it.",
 				q->waiting + q->busy, q->cpus, g->top->comm, g->top->pid, g->top->threads,
-				g->value / 1e9 / w->seconds);
+				q->taker_cpus);
 }
 
 static void rule(const struct window *w, struct verdict *v)
@@ -208,11 +223,11 @@ static void rule(const struct window *w, struct verdict *v)
 	bool most = q.waiting > MOST_LOST * (q.waiting + q.busy);
 	struct finding *f = verdict_find(v, most ? SEVERITY_CRITICAL : SEVERITY_WARNING,
 					 q.estimated ? 0.7 : q.pressure > 0.5 ? 0.95 : 0.85);
-	tell(w, &q, f);
+	tell(&q, f);
 	finding_lost(f, q.waiting, q.estimated);
 	f->since_s = onset(w);
 	name_actors(&q, f);
-	add_evidence(w, &q, f);
+	add_evidence(&q, f);
 	add_advice(&q, f);
 }
 

@@ -69,6 +69,22 @@ static void test_group_before_process(void)
 	window_build_deinit(&b);
 }
 
+/* Those who hand a token around get much of the CPU and sleep at each turn; those who never
+ * sleep are the queue. */
+static void test_hungry_before_nimble(void)
+{
+	struct window_build b;
+
+	busy_host(&b, 1, 10);
+	for (int i = 0; i < 8; i++)
+		worker(&b, 100 + i, "hog", 500, 4500);
+	for (int i = 0; i < 4; i++)
+		worker(&b, 200 + i, "ping", 1500, 1500);
+	judge(&b);
+	CHECK_STR(b.findings.v[0].culprit.comm, "hog");
+	window_build_deinit(&b);
+}
+
 static void expect_cleared(struct window_build *b)
 {
 	judge(b);
@@ -157,6 +173,7 @@ int main(void)
 {
 	test_named();
 	test_group_before_process();
+	test_hungry_before_nimble();
 	test_decoys();
 	test_without_schedstat();
 	test_unmeasured();
