@@ -7,6 +7,8 @@
 #include "base/cleanup.h"
 #include "base/utf8.h"
 
+#define MAX_DEPTH 32 /* what is nested deeper is left out: no guide is, and the stack has an end */
+
 /* Running text, made safe, in which a byte below 0x20 sets the tone of what follows: 1 +
  * enum page_tone. No other byte below 0x20 can be in it. */
 struct guide {
@@ -15,6 +17,7 @@ struct guide {
 	struct buf prose;
 	struct buf filled; /* scratch: a literal with its placeholders replaced */
 	unsigned hang;
+	unsigned depth; /* of nested blocks and emphasis */
 	int unknown; /* placeholders that are no facts */
 	int error;
 };
@@ -178,8 +181,10 @@ static void inline_node(struct guide *g, cmark_node *n)
 
 static void inlines(struct guide *g, cmark_node *parent)
 {
-	for (cmark_node *n = cmark_node_first_child(parent); n; n = cmark_node_next(n))
-		inline_node(g, n);
+	if (++g->depth <= MAX_DEPTH)
+		for (cmark_node *n = cmark_node_first_child(parent); n; n = cmark_node_next(n))
+			inline_node(g, n);
+	g->depth--;
 }
 
 /* ---- blocks ---- */
@@ -274,11 +279,14 @@ static void block(struct guide *g, cmark_node *n)
 
 static void blocks(struct guide *g, cmark_node *parent, bool tight)
 {
-	for (cmark_node *n = cmark_node_first_child(parent); n && g->error == 0; n = cmark_node_next(n)) {
+	cmark_node *n = ++g->depth <= MAX_DEPTH ? cmark_node_first_child(parent) : NULL;
+
+	for (; n && g->error == 0; n = cmark_node_next(n)) {
 		block(g, n);
 		if (!tight && cmark_node_next(n))
 			page_newline(g->page);
 	}
+	g->depth--;
 }
 
 int guide_render(struct page *p, struct span markdown, const struct facts *facts)

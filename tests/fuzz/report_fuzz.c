@@ -42,10 +42,12 @@ static void guide(struct span s)
 	static struct facts *facts;
 	cleanup(buf_deinit) struct buf text = { 0 };
 	struct page p = { .out = &text, .style = { .width = 60, .unicode = true } };
-	struct host *h;
 
-	if (!facts)
+	if (!facts) {
+		struct host *h;
 		must(host_open_live("/", &h, NULL) == 0 && facts_read(h, &facts) == 0);
+		host_free(h);
+	}
 	must(guide_render(&p, s, facts) >= 0);
 	for (size_t i = 0; i < text.n; i++)
 		must(text.data[i] == '\n' || (unsigned char)text.data[i] >= 0x20);
