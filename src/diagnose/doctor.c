@@ -7,6 +7,9 @@
 
 #include "source/process/task.h"
 
+/* Below this one scheduling tick or one late counter update decides every rate. */
+#define SHORTEST_S 0.15
+
 /* When a condition was first named, in looks without a gap: one that came and went was not
  * known yet. */
 struct naming {
@@ -147,8 +150,9 @@ int doctor_run(struct host *h, const struct condition *const *conditions, size_t
 	if (r < 0)
 		return r;
 	r = watch(h, s, conditions, n, options, ret);
-	if (r == 0 && ret->seconds <= 0)
-		r = note_set(note, -ENODATA, "the capture holds a single moment: rates need two");
+	if (r == 0 && ret->seconds < SHORTEST_S)
+		r = note_set(note, -ENODATA, host_is_live(h) ? "ended before there was anything to judge by" :
+					     "the capture holds a single moment: rates need two");
 	else if (r < 0)
 		note_set(note, r, "cannot sample this host: %s", strerror(-r));
 	if (r == 0)

@@ -28,6 +28,7 @@ struct host {
 	struct host_time at;
 	struct kept_file kept[MAX_KEPT];
 	size_t nkept;
+	bool keep_none; /* descriptors are short: keep none */
 };
 
 static struct host_time live_time(void)
@@ -84,14 +85,20 @@ int host_open_capture_text(struct buf *text, struct host **ret, struct note *not
 	return r < 0 ? r : host_of_capture(captured, ret);
 }
 
+static void close_kept(struct host *h)
+{
+	for (size_t i = 0; i < h->nkept; i++)
+		close(h->kept[i].fd);
+	h->nkept = 0;
+}
+
 void host_free(struct host *h)
 {
 	if (!h)
 		return;
 	if (h->writer)
 		(void)!host_capture_end(h);
-	for (size_t i = 0; i < h->nkept; i++)
-		close(h->kept[i].fd);
+	close_kept(h);
 	close_fd(&h->root_fd);
 	capture_reader_free(h->captured);
 	free(h);
@@ -200,9 +207,24 @@ static int read_all(int fd, struct buf *ret)
 	}
 }
 
+/* A process that was started with few descriptors left (EMFILE), or a host whose file table is
+ * full (ENFILE): comfort goes first. */
+static bool make_room(struct host *h)
+{
+	if ((errno != EMFILE && errno != ENFILE) || h->keep_none)
+		return false;
+	close_kept(h);
+	h->keep_none = true;
+	return true;
+}
+
 static int open_below(struct host *h, const char *path, int flags)
 {
-	int fd = openat(h->root_fd, below_root(path), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd;
+
+	do
+		fd = openat(h->root_fd, below_root(path), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	while (fd < 0 && make_room(h));
 	return fd < 0 ? -errno : fd;
 }
 
@@ -224,11 +246,16 @@ static int live_read_kept(struct host *h, const char *path, void *unused, struct
 	for (size_t i = 0; i < h->nkept; i++)
 		if (h->kept[i].path == path)
 			return read_all(h->kept[i].fd, ret);
-	if (h->nkept == MAX_KEPT)
+	if (h->nkept == MAX_KEPT || h->keep_none)
 		return live_read(h, path, unused, ret);
 	int fd = open_below(h, path, O_RDONLY);
 	if (fd < 0)
 		return fd;
+	if (h->keep_none) { /* only just found out */
+		int r = read_all(fd, ret);
+		close(fd);
+		return r;
+	}
 	h->kept[h->nkept++] = (struct kept_file){ path, fd };
 	return read_all(fd, ret);
 }
