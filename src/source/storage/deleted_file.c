@@ -180,5 +180,7 @@ int deleted_files_read(struct host *h, uint32_t major, uint32_t minor, deleted_f
 
 	snprintf(key, sizeof key, "deleted:%u:%u", major, minor);
 	int r = host_fetch(h, key, live_walk, &device, &text);
-	return r < 0 ? r : deleted_files_parse(buf_span(&text), major, minor, ret);
+	if (r < 0) /* nothing can be seen */
+		return r == -ENOMEM ? r : 0;
+	return deleted_files_parse(buf_span(&text), major, minor, ret);
 }

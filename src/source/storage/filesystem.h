@@ -58,7 +58,8 @@ struct deleted_file {
 	char path[192];
 };
 typedef VEC(struct deleted_file) deleted_file_vec;
-/* Adds the largest of that filesystem, at most 8, largest first, behind what *ret has. */
+/* Adds the largest of that filesystem, at most 8, largest first, behind what *ret has. None
+ * when /proc cannot be walked. 0 or -ENOMEM. */
 int deleted_files_read(struct host *h, uint32_t major, uint32_t minor, deleted_file_vec *ret)
 	__attribute__((warn_unused_result));
 /* The answer under "deleted:<major>:<minor>": "pid bytes len(comm) len(path) comm path". */
