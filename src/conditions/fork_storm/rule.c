@@ -91,7 +91,9 @@ static enum severity severity_of(const struct window *w, const struct storm *s)
 
 	if (!storm)
 		return SEVERITY_NOTE;
-	return s->cpus > HALF_THE_HOST * w->topology->cpus ? SEVERITY_CRITICAL : SEVERITY_WARNING;
+	/* At a lower pace what the children cost is their own work as much as their birth. */
+	return s->rate > HIGH_RATE && s->cpus > HALF_THE_HOST * w->topology->cpus ? SEVERITY_CRITICAL :
+										    SEVERITY_WARNING;
 }
 
 static reading forks_of(const struct counters *c)
