@@ -28,9 +28,20 @@ struct namespace {
 	uint64_t used_ns;
 };
 
+/* What the look before knew of a socket's owner. */
+struct known_owner {
+	uint64_t cookie;
+	int32_t pid;
+	char comm[16];
+};
+
+#define MAX_KNOWN 64
+
 struct socket_reader {
 	struct host *host;
 	struct buf answer;
+	struct known_owner known[MAX_KNOWN];
+	size_t nknown;
 	struct namespace namespaces[MAX_NAMESPACES];
 	size_t n;
 };
@@ -339,12 +350,37 @@ static int read_kind(struct socket_reader *r, uint64_t net_ns, int pid, enum soc
 	return error < 0 ? error : sockets_parse(buf_span(&r->answer), kind, ret, ret_skipped);
 }
 
+static void remember_owners(struct socket_reader *r, const socket_vec *before)
+{
+	r->nknown = 0;
+	vec_each(s, before) {
+		if (!s->owner_sought || r->nknown == MAX_KNOWN)
+			continue;
+		struct known_owner *known = &r->known[r->nknown++];
+		known->cookie = s->cookie;
+		known->pid = s->owner_pid;
+		memcpy(known->comm, s->owner_comm, sizeof known->comm);
+	}
+}
+
+static void recall_owner(const struct socket_reader *r, struct socket *s)
+{
+	for (size_t i = 0; i < r->nknown; i++) {
+		if (r->known[i].cookie != s->cookie)
+			continue;
+		s->owner_sought = true;
+		s->owner_pid = r->known[i].pid;
+		memcpy(s->owner_comm, r->known[i].comm, sizeof s->owner_comm);
+	}
+}
+
 int sockets_read(struct socket_reader *r, uint64_t net_ns, int pid, socket_vec *ret, size_t *ret_skipped,
 		 enum presence *ret_presence)
 {
 	int failure = 0;
 	unsigned answers = 0;
 
+	remember_owners(r, ret);
 	ret->n = 0;
 	*ret_skipped = 0;
 	if (host_is_live(r->host))
@@ -359,8 +395,10 @@ int sockets_read(struct socket_reader *r, uint64_t net_ns, int pid, socket_vec *
 		else if (failure == 0)
 			failure = error;
 	}
-	vec_each(s, ret)
+	vec_each(s, ret) {
 		s->net_ns = net_ns;
+		recall_owner(r, s);
+	}
 	*ret_presence = answers ? PRESENT : presence_from_errno(failure);
 	return 0;
 }

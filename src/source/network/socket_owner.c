@@ -22,7 +22,7 @@ struct walk {
 
 static bool wanted(const struct socket *s)
 {
-	return s->inode != 0 && s->owner_pid == 0;
+	return s->inode != 0 && s->owner_pid == 0 && !s->owner_sought;
 }
 
 static bool all_named(const struct walk *w)
@@ -207,13 +207,15 @@ int socket_owners(struct host *h, struct socket *const *sockets, size_t n)
 
 		/* A socket that the walk for another one has named is asked for all the same: each
 		 * answer is to be found again under its own key. */
-		if (sockets[i]->inode == 0 || (sockets[i]->owner_pid && !w.walked))
+		if (sockets[i]->inode == 0 || sockets[i]->owner_sought)
 			continue;
 		snprintf(key, sizeof key, "socket_owner:%u", sockets[i]->inode);
 		r = host_fetch(h, key, live_owner, &w, &answer);
 		if (r == 0)
 			parse_owner(buf_span(&answer), sockets[i]);
 	}
+	for (size_t i = 0; i < n; i++)
+		sockets[i]->owner_sought = true;
 	buf_deinit(&answer);
 	buf_deinit(&w.pids);
 	buf_deinit(&w.fds);

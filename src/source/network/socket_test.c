@@ -280,6 +280,19 @@ static void check_owners(struct host *h, pid_t child, socket_vec *sockets)
 	CHECK_U64(reader->owner_pid, child);
 }
 
+/* The next look knows the owners without another search. */
+static void check_carried(struct socket_reader *r, pid_t child, uint64_t inode, socket_vec *sockets)
+{
+	enum presence presence;
+	size_t skipped;
+
+	CHECK(sockets_read(r, inode, child, sockets, &skipped, &presence) == 0);
+	const struct socket *listener = find(sockets, SOCKET_TCP_LISTEN, "127.0.0.1:8080");
+	CHECK(listener && listener->owner_sought && listener->owner_pid == child);
+	vec_each(s, sockets)
+		CHECK(s->owner_sought == (s->owner_pid != 0));
+}
+
 static void look(struct host *h, pid_t child, uint64_t inode, socket_vec *ret)
 {
 	struct socket_reader *r;
@@ -292,6 +305,7 @@ static void look(struct host *h, pid_t child, uint64_t inode, socket_vec *ret)
 	CHECK_U64(skipped, 0);
 	check_sockets(child, ret);
 	check_owners(h, child, ret);
+	check_carried(r, child, inode, ret);
 	socket_reader_free(r);
 }
 
