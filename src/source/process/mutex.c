@@ -1,0 +1,172 @@
+#include "source/process/mutex.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+/* The head of glibc's struct __pthread_mutex_s on 64-bit machines. */
+struct mutex_head {
+	uint32_t word; /* 0 free, 1 locked, 2 locked with waiters; PI and robust: owner and flags */
+	uint32_t count;
+	uint32_t owner;
+	uint32_t users;
+	uint32_t kind;
+};
+
+#define LOCKED_WITH_WAITERS 2
+/* Types 0-3, robust 0x10, PI 0x20, protected 0x40, shared 0x80, elision 0x100 and 0x200. */
+#define KNOWN_KINDS 0x3ffu
+
+static uint32_t command(const struct task *t)
+{
+	return (uint32_t)t->argument[1] & (uint32_t)FUTEX_CMD_MASK;
+}
+
+static bool waits_for_owner(const struct task *t)
+{
+	return command(t) == FUTEX_LOCK_PI || command(t) == 13 /* FUTEX_LOCK_PI2, since 5.14 */;
+}
+
+bool mutex_wait_suspected(const struct task *t)
+{
+	if (!(t->flags & TASK_HAS_SYSCALL) || t->syscall != SYS_futex || t->state == 'R')
+		return false;
+	if (waits_for_owner(t))
+		return true;
+	if (command(t) != FUTEX_WAIT && command(t) != FUTEX_WAIT_BITSET) /* the second: timed locks */
+		return false;
+	uint32_t expected = (uint32_t)t->argument[2];
+	return expected == LOCKED_WITH_WAITERS || (expected & FUTEX_WAITERS); /* the second: robust */
+}
+
+/* The owner as the process numbers it; 0: this is no mutex, or it was just released. */
+static uint32_t owner_of(const struct mutex_head *m, const struct task *t)
+{
+	uint32_t expected = (uint32_t)t->argument[2];
+	bool owner_in_word = waits_for_owner(t) || (expected & FUTEX_WAITERS);
+
+	if (m->kind & ~KNOWN_KINDS)
+		return 0;
+	if (owner_in_word)
+		return m->word & FUTEX_TID_MASK;
+	return m->word == LOCKED_WITH_WAITERS ? m->owner : 0;
+}
+
+/* The innermost number of a task, from the last word of "NSpid:\t812\t7"; `ret_levels` counts the
+ * namespaces from ours down to its own. */
+static int innermost_pid(struct host *h, int pid, struct span tid, uint64_t *ret, unsigned *ret_levels)
+{
+	char path[80];
+	struct buf text = { 0 };
+	struct span lines, line, word;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%.*s/status", pid, (int)tid.n, tid.p);
+	int r = host_read(h, path, &text);
+	lines = buf_span(&text);
+	while (r == 0) {
+		if (!span_line(&lines, &line)) {
+			r = -ENOENT;
+		} else if (span_starts(line, "NSpid:")) {
+			span_word(&line, &word);
+			for (*ret_levels = 0; span_next_u64(&line, ret); ++*ret_levels)
+				;
+			r = *ret_levels ? 0 : -EBADMSG;
+			break;
+		}
+	}
+	buf_deinit(&text);
+	return r;
+}
+
+/* The thread of `pid` that its own namespace calls `owner`. A mutex shared between processes may
+ * have its owner elsewhere: then nobody is named. */
+static int thread_called(struct host *h, int pid, uint32_t owner, int32_t *ret)
+{
+	struct buf names = { 0 };
+	struct span list, name;
+	char path[40];
+	uint64_t inner, tid;
+	unsigned levels;
+
+	snprintf(path, sizeof path, "/proc/%d/task", pid);
+	int r = host_list(h, path, &names);
+	list = buf_span(&names);
+	while (r == 0 && span_line(&list, &name))
+		if (innermost_pid(h, pid, name, &inner, &levels) == 0 && inner == owner && span_u64(name, &tid)) {
+			*ret = (int32_t)tid;
+			break;
+		}
+	buf_deinit(&names);
+	return r;
+}
+
+static int owner_in_our_namespace(struct host *h, const struct task *t, uint32_t owner, int32_t *ret)
+{
+	char number[16];
+	uint64_t inner;
+	unsigned levels;
+	int n = snprintf(number, sizeof number, "%d", t->tid);
+	int r = innermost_pid(h, t->pid, (struct span){ number, (size_t)n }, &inner, &levels);
+
+	/* Kernels before 4.1 have no NSpid; one number means that the namespace is ours. */
+	if (r == -ENOENT || (r == 0 && levels == 1))
+		*ret = (int32_t)owner;
+	else if (r == 0)
+		r = thread_called(h, t->pid, owner, ret);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int live_head(struct host *h, const char *key, void *arg, struct buf *ret)
+{
+	const struct task *t = arg;
+	struct mutex_head m;
+	struct iovec here = { &m, sizeof m }, there = { (void *)(uintptr_t)t->argument[0], sizeof m };
+
+	(void)h;
+	(void)key;
+	ssize_t n = process_vm_readv(t->pid, &here, 1, &there, 1, 0);
+	if (n < 0)
+		return -errno;
+	if (n != sizeof m)
+		return -EFAULT;
+	return buf_printf(ret, "%u %u %u\n", m.word, m.owner, m.kind);
+}
+
+static int read_head(struct host *h, const struct task *t, struct mutex_head *ret)
+{
+	struct buf text = { 0 };
+	struct span line;
+	char key[64];
+	uint64_t word, owner, kind;
+
+	snprintf(key, sizeof key, "mutex:%d:%llx", t->pid, (unsigned long long)t->argument[0]);
+	int r = host_fetch(h, key, live_head, (void *)(uintptr_t)t, &text);
+	line = span_trim(buf_span(&text));
+	if (r == 0 && !(span_next_u64(&line, &word) && span_next_u64(&line, &owner) &&
+			span_next_u64(&line, &kind) && word <= UINT32_MAX && owner <= INT32_MAX && kind <= UINT32_MAX))
+		r = -EBADMSG;
+	buf_deinit(&text);
+	if (r == 0)
+		*ret = (struct mutex_head){ .word = (uint32_t)word, .owner = (uint32_t)owner, .kind = (uint32_t)kind };
+	return r;
+}
+
+int mutex_wait_read(struct host *h, const struct task *t, struct mutex_wait *ret)
+{
+	struct mutex_head m;
+	int32_t owner_tid = 0;
+	int r = read_head(h, t, &m);
+
+	if (r < 0)
+		return r;
+	uint32_t owner = owner_of(&m, t);
+	if (owner == 0)
+		return -ENOENT;
+	r = owner_in_our_namespace(h, t, owner, &owner_tid);
+	if (r < 0)
+		return r;
+	*ret = (struct mutex_wait){ .pid = t->pid, .tid = t->tid, .owner_tid = owner_tid, .address = t->argument[0] };
+	return 0;
+}
