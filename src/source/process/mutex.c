@@ -102,7 +102,7 @@ static int thread_called(struct host *h, int pid, uint32_t owner, int32_t *ret)
 	return r;
 }
 
-static int owner_in_our_namespace(struct host *h, const struct task *t, uint32_t owner, int32_t *ret)
+static int translate(struct host *h, const struct task *t, uint32_t owner, int32_t *ret)
 {
 	char number[16];
 	uint64_t inner;
@@ -116,6 +116,32 @@ static int owner_in_our_namespace(struct host *h, const struct task *t, uint32_t
 	else if (r == 0)
 		r = thread_called(h, t->pid, owner, ret);
 	return r == -ENOENT ? 0 : r;
+}
+
+/* All waiters of a mutex have the same owner, and the search is dear in a container of a thousand
+ * threads: the last answer of a look serves the next waiter. */
+static int owner_in_our_namespace(struct host *h, const struct task *t, uint32_t owner, int32_t *ret)
+{
+	static _Thread_local struct {
+		uint64_t at_ns;
+		int32_t pid;
+		uint32_t owner;
+		int32_t tid;
+	} last;
+	uint64_t now_ns = host_time(h).mono_ns;
+
+	if (last.at_ns == now_ns && last.pid == t->pid && last.owner == owner) {
+		*ret = last.tid;
+		return 0;
+	}
+	int r = translate(h, t, owner, ret);
+	if (r == 0) {
+		last.at_ns = now_ns;
+		last.pid = t->pid;
+		last.owner = owner;
+		last.tid = *ret;
+	}
+	return r;
 }
 
 static int live_head(struct host *h, const char *key, void *arg, struct buf *ret)
@@ -155,7 +181,7 @@ static int read_head(struct host *h, const struct task *t, struct mutex_head *re
 
 int mutex_wait_read(struct host *h, const struct task *t, struct mutex_wait *ret)
 {
-	struct mutex_head m;
+	struct mutex_head m = { 0 };
 	int32_t owner_tid = 0;
 	int r = read_head(h, t, &m);
 
