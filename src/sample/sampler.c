@@ -126,6 +126,16 @@ static int read_network(struct sampler *s, struct sample *now)
 	return 0;
 }
 
+/* Without the table of mounts there are no filesystems, and the rest goes on. */
+static int read_filesystems(struct sampler *s, struct sample *now)
+{
+	int r = filesystems_read(s->host, &s->scratch, &now->filesystems);
+
+	if (r < 0)
+		now->filesystems.n = 0;
+	return r == -ENOMEM ? r : 0;
+}
+
 /* Everything of a look but the tasks, which go first: they tell the namespaces. */
 static int read_sample(struct sampler *s, struct sample *now)
 {
@@ -152,7 +162,8 @@ static int look_at_tasks(struct sampler *s)
 {
 	int r = task_history_look(&s->history, s->host, s->tasks);
 
-	s->abilities.tasks = presence_from_errno(r);
+	/* We are a task: a table without any is an empty directory in the place of /proc. */
+	s->abilities.tasks = r == 0 && s->history.spans.n == 0 ? ABSENT : presence_from_errno(r);
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -167,6 +178,32 @@ static int take_look(struct sampler *s, struct sample *now)
 	s->looked = r == 0;
 	s->next_look_ns += SAMPLER_LOOK_NS;
 	return r;
+}
+
+static int live_euid(struct host *h, const char *key, void *unused, struct buf *ret)
+{
+	(void)h;
+	(void)key;
+	(void)unused;
+	return buf_printf(ret, "%u\n", (unsigned)geteuid());
+}
+
+/* Who looked, not who replays: the same words were denied to both. */
+static bool watched_by_root(struct sampler *s)
+{
+	uint64_t uid;
+
+	return host_fetch(s->host, "euid", live_euid, NULL, &s->scratch) == 0 &&
+	       span_u64(span_trim(buf_span(&s->scratch)), &uid) && uid == 0;
+}
+
+/* Every pid namespace has a process 1, and hidepid shows an ordinary user its own alone. */
+static bool processes_hidden(const struct sampler *s)
+{
+	vec_each(t, &s->history.spans)
+		if (t->last.pid == 1)
+			return false;
+	return s->abilities.tasks == PRESENT && !s->abilities.root;
 }
 
 static int open_readers(struct sampler *s, const struct sampler_options *options)
@@ -198,15 +235,15 @@ int sampler_new(struct host *h, const struct sampler_options *options, struct sa
 		return note_set(note, -ENOMEM, "out of memory");
 	s->host = h;
 	s->stride = 1;
-	s->abilities.root = geteuid() == 0;
+	s->abilities.root = watched_by_root(s);
 	topology_read(h, &s->scratch, &s->topology);
 	s->next_look_ns = host_time(h).mono_ns;
 	if ((r = open_readers(s, options)) < 0)
 		goto fail;
 	keep_tick(s);
-	if ((r = take_look(s, &s->first)) < 0 ||
-	    (r = filesystems_read(h, &s->scratch, &s->first.filesystems)) < 0)
+	if ((r = take_look(s, &s->first)) < 0 || (r = read_filesystems(s, &s->first)) < 0)
 		goto fail;
+	s->abilities.hidepid = processes_hidden(s);
 	if (s->latest.cpu.presence != PRESENT && s->abilities.tasks != PRESENT) {
 		r = note_set(note, -ENOENT, "/proc cannot be read: is it mounted?");
 		goto fail;
@@ -293,7 +330,7 @@ static int look_again(struct sampler *s, bool at_end)
 	if (r == 0)
 		r = name_owners(s);
 	if (r == 0)
-		r = filesystems_read(s->host, &s->scratch, &s->last.filesystems);
+		r = read_filesystems(s, &s->last);
 	if (r == 0 && at_end)
 		r = search_deleted_files(s);
 	return r;

@@ -180,19 +180,25 @@ struct survey {
 
 static void exonerate(const struct window *w, const struct survey *s, struct verdict *v)
 {
-	char hidden[64] = "";
+	const struct file_nr *host = &w->last->file_nr;
+	char hidden[64] = "", of_host[64] = "";
 
+	if (reading_ok(host->allocated) && reading_ok(host->limit))
+		snprintf(of_host, sizeof of_host, "; host: %.0f of %.0f", reading_value(host->allocated),
+			 reading_value(host->limit));
 	if (s->hidden)
 		snprintf(hidden, sizeof hidden, "; %zu processes cannot be read", s->hidden);
-	if (s->readable == 0)
+	if (w->abilities->hidepid)
+		verdict_unmeasured(v, "needs /proc without hidepid, or root: %zu processes are all that is seen",
+				   s->readable + s->hidden);
+	else if (s->readable == 0)
 		verdict_unmeasured(v, "needs to read /proc/PID/fd of the processes: root, or the same user");
 	else if (!s->fullest.process)
 		verdict_clear(v, "none of %zu processes has a limit that counts%s", s->readable, hidden);
 	else
-		verdict_clear(v, "nearest to its limit is %s (pid %d): %.0f of %.0f descriptors (>= 90 %% counts); host: %.0f of %.0f%s",
-			      s->fullest.process->comm, s->fullest.process->pid, s->fullest.open, s->fullest.limit,
-			      number_or(reading_value(w->last->file_nr.allocated), 0),
-			      number_or(reading_value(w->last->file_nr.limit), 0), hidden);
+		verdict_clear(v, "nearest to its limit is %s (pid %d): %.0f of %.0f descriptors (>= 90 %% counts)%s%s",
+			      s->fullest.process->comm, s->fullest.process->pid, s->fullest.open, s->fullest.limit, of_host,
+			      hidden);
 }
 
 static void look_at(const struct window *w, const struct process_span *p, struct survey *s, struct verdict *v)
