@@ -77,6 +77,7 @@ static void note_mutex(struct task_span *s, struct host *h, const struct task *n
 		return;
 	}
 	s->lock_looks++;
+	s->lock_address = wait.address;
 	s->mutex_looks = s->mutex.address == wait.address ? s->mutex_looks + 1 : 1;
 	s->mutex = wait;
 }

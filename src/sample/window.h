@@ -26,6 +26,7 @@ struct task_span {
 	struct mutex_wait mutex; /* address 0: waits for none at the last look */
 	uint32_t mutex_looks;	 /* looks at which it waited for this mutex (same address) */
 	uint32_t lock_looks;	 /* looks at which it waited for any mutex */
+	uint64_t lock_address;	 /* the mutex it was last found waiting for; 0: none yet */
 };
 
 /* One process over the window: its threads summed, dead ones included where the kernel

@@ -1,32 +1,38 @@
 /* Threads that do all their work under one mutex. */
 #include <errno.h>
 #include <pthread.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "conditions/conditions.h"
 #include "lab/scenario.h"
 
-#define WORK_NS (200 * NS_PER_US)
+#define HELD_NS NS_PER_MS
+#define FREE_NS (20 * NS_PER_US)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void work(void)
+/* Work in CPU time: on a busy host, too, the lock is held until it is done. */
+static void work(uint64_t ns)
 {
-	uint64_t end = clock_mono_ns() + WORK_NS;
+	struct timespec now;
+	uint64_t end = 0, at = 0;
 
-	while (clock_mono_ns() < end)
-		;
+	while (at == 0 || at < end) {
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+		at = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+		if (end == 0)
+			end = at + ns;
+	}
 }
 
 static void *contend(void *arg)
 {
 	for (;;) {
 		pthread_mutex_lock(&lock);
-		work();
+		work(HELD_NS);
 		pthread_mutex_unlock(&lock);
-		/* Outside the lock for a moment: another thread gets it, as in a real program. */
-		usleep(50);
+		work(FREE_NS);
 	}
 	return arg;
 }

@@ -7,8 +7,8 @@
 #include "diagnose/lock_graph.h"
 
 #define LOST 1.0    /* task-seconds a second: a whole thread stands in front of locks */
-#define WAITERS 2   /* at one lock, at the last look */
-#define LASTING 2   /* of its threads were found waiting at two looks or more */
+#define WAITERS 2   /* threads that were found at one lock */
+#define LASTING 2   /* threads that were found waiting at two looks or more */
 #define LOST_BADLY 3.0 /* … and that is more than MOST times what the process computes */
 #define MOST 3.0
 
@@ -18,10 +18,11 @@ struct contention {
 	double lost;	  /* threads that waited, on average over the looks */
 	uint32_t lasting; /* threads that waited at two looks or more */
 	uint32_t waiting; /* at the last look */
-	/* the lock with the most waiters at the last look */
+	/* the lock that most threads were last found waiting for */
 	uint64_t address;
-	uint32_t waiters, stuck;
-	const struct task_span *owner; /* NULL: could not be named */
+	uint32_t waiters; /* these threads */
+	uint32_t stuck;	  /* … that have not moved since the look before the last */
+	const struct task_span *owner; /* at the last look; NULL: could not be named */
 	uint32_t locks;		       /* addresses waited for */
 };
 
@@ -38,16 +39,17 @@ static bool waits_now(const struct task_span *t)
 	return t->mutex.address != 0 && !t->gone;
 }
 
+/* The lock that `like` was last found waiting for, unless an earlier thread was, too. */
 static void count_waiters(const struct window *w, const struct task_span *like, struct contention *c)
 {
 	uint32_t waiters = 0, stuck = 0;
 	const struct task_span *owner = NULL;
 
 	for (const struct task_span *t = process_threads(w, c->process); t < process_threads_end(w, c->process); t++) {
-		if (!waits_now(t) || t->mutex.address != like->mutex.address)
+		if (t->lock_address != like->lock_address || !counts(w, t))
 			continue;
 		if (t < like)
-			return; /* this lock was counted with that thread */
+			return;
 		waiters++;
 		stuck += lock_stuck(t);
 		if (!owner)
@@ -55,7 +57,7 @@ static void count_waiters(const struct window *w, const struct task_span *like, 
 	}
 	c->locks++;
 	if (waiters > c->waiters) {
-		c->address = like->mutex.address;
+		c->address = like->lock_address;
 		c->waiters = waiters;
 		c->stuck = stuck;
 		c->owner = owner;
@@ -70,10 +72,8 @@ static void measure(const struct window *w, const struct process_span *p, struct
 			continue;
 		ret->lost += (double)t->lock_looks / w->task_looks;
 		ret->lasting += t->lock_looks >= 2;
-		if (waits_now(t)) {
-			ret->waiting++;
-			count_waiters(w, t, ret);
-		}
+		ret->waiting += waits_now(t);
+		count_waiters(w, t, ret);
 	}
 }
 
@@ -92,14 +92,13 @@ static void tell_owner(const struct window *w, const struct contention *c, struc
 	const struct task_span *o = c->owner;
 
 	if (!o)
-		finding_proof(f, "%u threads wait for lock 0x%" PRIx64 "; its owner changed while it was read",
-			      c->waiters, c->address);
+		finding_proof(f, "lock 0x%" PRIx64 " has no owner at this moment: it changes hands", c->address);
 	else
-		finding_proof(f, "%u threads wait for lock 0x%" PRIx64 ", held by thread %d (%s), state %c", c->waiters,
-			      c->address, o->last.tid, o->last.comm, o->last.state);
+		finding_proof(f, "lock 0x%" PRIx64 " is held by thread %d (%s), state %c", c->address, o->last.tid,
+			      o->last.comm, o->last.state);
 	for (const struct task_span *t = process_threads(w, c->process); t < process_threads_end(w, c->process); t++)
-		if (waits_now(t) && t->mutex.address == c->address)
-			finding_proof(f, "thread %d (%s) waited at %u of %u looks", t->last.tid, t->last.comm,
+		if (t->lock_address == c->address && counts(w, t))
+			finding_proof(f, "thread %d (%s) waited for it at %u of %u looks", t->last.tid, t->last.comm,
 				      t->lock_looks, t->looks);
 }
 
@@ -109,7 +108,7 @@ static void add_evidence(const struct window *w, const struct contention *c, str
 
 	finding_evidence(f, "threads waiting for a mutex, mean of the looks", c->lost, "threads", ">= 1",
 			 "/proc/%d/task/*/syscall (futex)", p->pid);
-	finding_evidence(f, "waiters at this lock, at the last look", c->waiters, "threads", ">= 2",
+	finding_evidence(f, "threads found at this lock", c->waiters, "threads", ">= 2",
 			 "memory of pid %d at 0x%" PRIx64 " (pthread_mutex_t)", p->pid, c->address);
 	finding_evidence(f, "threads that waited at two looks or more", c->lasting, "threads", ">= 2",
 			 "/proc/%d/task/*/syscall (futex)", p->pid);
@@ -149,8 +148,8 @@ static void tell(const struct window *w, const struct contention *c, struct find
 				c->address, c->owner->last.tid, c->owner->last.comm, c->owner->last.state, c->waiters);
 	else
 		finding_summary(f,
-				"At any moment %.1f threads of %s stand in front of locks, %u of them before 0x%" PRIx64
-				", while the process gets %.2f CPUs of work done. The lock changes hands, so nothing "
+				"At any moment %.1f threads of %s wait for a lock; %u threads were found at 0x%" PRIx64
+				". Meanwhile the process computes on %.2f CPUs. The lock changes hands, so nothing "
 				"hangs, but the threads run one after the other.",
 				c->lost, p->comm, c->waiters, c->address, cpus(w, c));
 }
