@@ -15,9 +15,13 @@ struct mutex_head {
 	uint32_t kind;
 };
 
+#define LOCKED 1
 #define LOCKED_WITH_WAITERS 2
 /* Types 0-3, robust 0x10, PI 0x20, protected 0x40, shared 0x80, elision 0x100 and 0x200. */
 #define KNOWN_KINDS 0x3ffu
+#define KIND_ROBUST 0x10u
+#define KIND_PI 0x20u
+#define PID_MAX_LIMIT 4194304u /* of the kernel, on 64-bit machines */
 
 static uint32_t command(const struct task *t)
 {
@@ -41,17 +45,25 @@ bool mutex_wait_suspected(const struct task *t)
 	return expected == LOCKED_WITH_WAITERS || (expected & FUTEX_WAITERS); /* the second: robust */
 }
 
-/* The owner as the process numbers it; 0: this is no mutex, or it was just released. */
+/* The owner as the process numbers it; 0: this is no mutex, or it was just released. Others sleep
+ * in futex too, on words of their own meaning: the kind must fit the way of waiting, and the owner
+ * be a number that the kernel gives to threads. */
 static uint32_t owner_of(const struct mutex_head *m, const struct task *t)
 {
-	uint32_t expected = (uint32_t)t->argument[2];
-	bool owner_in_word = waits_for_owner(t) || (expected & FUTEX_WAITERS);
+	bool robust = (uint32_t)t->argument[2] & FUTEX_WAITERS;
+	uint32_t owner = 0;
 
-	if (m->kind & ~KNOWN_KINDS)
+	if (waits_for_owner(t)) /* the kernel itself reads the owner there, whatever surrounds it */
+		owner = m->word & FUTEX_TID_MASK;
+	else if (m->kind & ~KNOWN_KINDS)
 		return 0;
-	if (owner_in_word)
-		return m->word & FUTEX_TID_MASK;
-	return m->word == LOCKED_WITH_WAITERS ? m->owner : 0;
+	else if (robust && (m->kind & KIND_ROBUST))
+		owner = m->word & FUTEX_TID_MASK;
+	else if (!robust && !(m->kind & (KIND_ROBUST | KIND_PI)) &&
+		 (m->word == LOCKED || m->word == LOCKED_WITH_WAITERS))
+		/* 1: a thread took the free lock before the one woken for it, with sleepers behind it */
+		owner = m->owner;
+	return owner <= PID_MAX_LIMIT ? owner : 0;
 }
 
 /* The innermost number of a task, from the last word of "NSpid:\t812\t7"; `ret_levels` counts the

@@ -38,7 +38,7 @@ int task_reader_new_of_kind(struct host *h, enum task_reader_kind kind, struct t
 	else if (host_is_textual(h))
 		return note_set(note, -EOPNOTSUPP, "a captured host has no BPF");
 	else
-		r = task_iter_new(&iter, note);
+		r = task_iter_new(h, &iter, note);
 	return r < 0 ? r : reader_new(iter, proc, ret);
 }
 

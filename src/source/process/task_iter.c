@@ -1,20 +1,285 @@
 #include "source/process/task_iter.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
 
-int task_iter_new(struct task_iter **ret, struct note *note)
+#include "base/cleanup.h"
+#include "base/map.h"
+#include "kernel/bpf_load.h"
+#include "source/process/task_iter.bpf.h"
+#include "source/process/task_proc.h"
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#include "source/process/task.skel.h"
+#pragma GCC diagnostic pop
+
+/* The kernel fills at most eight pages a read. */
+#define CHUNK_BYTES (64 * 1024)
+
+/* A task as it was last written. */
+struct known {
+	uint32_t look;
+	struct task task;
+	struct cpu_split own, dead;
+};
+
+struct task_iter {
+	struct task_bpf *bpf;
+	bool schedstat_kept;
+	uint32_t look;
+	VEC(struct known) known;
+	struct map known_by_tid;
+	size_t next; /* of known: tasks come by tid at each look, so mostly this one is next */
+	size_t seen; /* of known, at this look */
+	size_t n;    /* bytes in chunk */
+	char chunk[CHUNK_BYTES] __attribute__((aligned(8)));
+};
+
+static unsigned page_shift(void)
 {
-	(void)ret;
-	return note_set(note, -EOPNOTSUPP, "built without BPF");
+	return (unsigned)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
+}
+
+static int load(struct task_iter *i)
+{
+	i->bpf = task_bpf__open();
+	if (!i->bpf)
+		return errno ? -errno : -ENOMEM;
+	i->bpf->rodata->page_shift = page_shift();
+	int r = task_bpf__load(i->bpf);
+	return r < 0 ? r : task_bpf__attach(i->bpf);
+}
+
+int task_iter_new(struct host *h, struct task_iter **ret, struct note *note)
+{
+	cleanup(buf_deinit) struct buf scratch = { 0 };
+	int r = bpf_usable(h, note);
+
+	if (r < 0)
+		return r;
+	struct task_iter *i = calloc(1, sizeof *i);
+	if (!i)
+		return note_set(note, -ENOMEM, "out of memory");
+	i->schedstat_kept = task_schedstat_kept(h, &scratch);
+	r = load(i);
+	if (r < 0) {
+		task_iter_free(i);
+		return bpf_load_failed(note, r, "task iterator");
+	}
+	*ret = i;
+	return 0;
 }
 
 void task_iter_free(struct task_iter *i)
 {
-	(void)i;
+	if (!i)
+		return;
+	if (i->bpf)
+		task_bpf__destroy(i->bpf);
+	vec_free(&i->known);
+	map_deinit(&i->known_by_tid);
+	free(i);
+}
+
+void cpu_split_scale(uint64_t user_ns, uint64_t system_ns, uint64_t run_ns, struct cpu_split *kept)
+{
+	if (kept->user_ns + kept->system_ns >= run_ns)
+		return;
+	/* Never more than run_ns, for system_ns is at most the sum. */
+	double share = system_ns ? (double)system_ns / ((double)system_ns + (double)user_ns) : 0;
+	uint64_t system = share >= 1 ? run_ns : (uint64_t)((double)run_ns * share);
+
+	if (system > run_ns)
+		system = run_ns;
+	if (system < kept->system_ns)
+		system = kept->system_ns;
+	if (run_ns - system < kept->user_ns)
+		system = run_ns - kept->user_ns;
+	kept->user_ns = run_ns - system;
+	kept->system_ns = system;
+}
+
+static void scale(uint64_t run_ns, reading *user_ns, reading *system_ns, struct cpu_split *kept)
+{
+	cpu_split_scale(*user_ns, *system_ns, run_ns, kept);
+	*user_ns = kept->user_ns;
+	*system_ns = kept->system_ns;
+}
+
+static uint32_t index_of(struct task_iter *i, int32_t tid)
+{
+	uint32_t at = (uint32_t)i->next;
+
+	if (at >= i->known.n || i->known.v[at].task.tid != tid)
+		at = map_get(&i->known_by_tid, (uint64_t)tid);
+	if (at != MAP_NONE)
+		i->next = at + 1;
+	return at;
+}
+
+/* The place of a task; a new one when it was not known, or was another of the same tid. */
+static struct known *place_of(struct task_iter *i, const struct task *t)
+{
+	uint32_t at = index_of(i, t->tid);
+
+	if (at != MAP_NONE) {
+		struct known *k = &i->known.v[at];
+		if (k->task.start_ns != t->start_ns)
+			*k = (struct known){ .look = k->look };
+		return k;
+	}
+	struct known *k = vec_push(&i->known);
+	if (k && map_set(&i->known_by_tid, (uint64_t)t->tid, (uint32_t)(i->known.n - 1)) < 0) {
+		i->known.n--;
+		k = NULL;
+	}
+	return k;
+}
+
+static void complete(const struct task_iter *i, const struct task_record *r, struct known *k)
+{
+	struct task *t = &k->task;
+
+	*t = r->task;
+	if (!i->schedstat_kept) {
+		t->wait_ns = t->runs = t->run_ns = READING_ABSENT;
+		t->flags &= (uint8_t)~TASK_HAS_WAIT_NS;
+	}
+	if (!reading_ok(t->run_ns))
+		return; /* the parts stay as they were charged */
+	scale(t->run_ns, &t->user_ns, &t->system_ns, &k->own);
+	if (t->flags & TASK_IS_LEADER)
+		scale(r->dead_run_ns, &t->dead_user_ns, &t->dead_system_ns, &k->dead);
+}
+
+static int take_record(struct task_iter *i, const struct task_record *r, struct known **ret)
+{
+	struct known *k = place_of(i, &r->task);
+
+	if (!k)
+		return -ENOMEM;
+	complete(i, r, k);
+	*ret = k;
+	return 0;
+}
+
+static int take_rest(struct task_iter *i, const struct task_rest *r, struct known **ret)
+{
+	uint32_t at = index_of(i, -r->minus_tid);
+
+	/* BPF writes a rest of what it wrote at the last look alone. */
+	if (at == MAP_NONE || i->known.v[at].look != i->look - 1)
+		return -EBADMSG;
+	struct task *t = &i->known.v[at].task;
+	if ((t->flags & (TASK_IS_LEADER | TASK_IS_KERNEL_THREAD)) == TASK_IS_LEADER) {
+		t->anon_bytes = r->anon_bytes;
+		t->file_bytes = r->file_bytes;
+		t->shmem_bytes = r->shmem_bytes;
+		t->swap_bytes = r->swap_bytes;
+	}
+	*ret = &i->known.v[at];
+	return 0;
+}
+
+/* Takes what stands at the front of `p`: its size, 0 when there is less than a whole one. */
+static int take_one(struct task_iter *i, const char *p, size_t n, struct known **ret)
+{
+	const struct task_rest *rest = (const void *)p;
+	int r;
+
+	if (n < sizeof *rest)
+		return 0;
+	if (rest->minus_tid < 0) {
+		r = take_rest(i, rest, ret);
+		return r < 0 ? r : (int)sizeof *rest;
+	}
+	if (n < sizeof(struct task_record))
+		return 0;
+	r = take_record(i, (const void *)p, ret);
+	return r < 0 ? r : (int)sizeof(struct task_record);
+}
+
+/* Hands out what is whole in the chunk; what is left stays at its front. */
+static int hand_out(struct task_iter *i, int (*each)(const struct task *t, void *arg), void *arg)
+{
+	struct known *k;
+	size_t at = 0;
+	int taken;
+
+	while ((taken = take_one(i, i->chunk + at, i->n - at, &k)) > 0) {
+		at += (size_t)taken;
+		i->seen += k->look != i->look;
+		k->look = i->look;
+		int r = each(&k->task, arg);
+		if (r < 0)
+			return r;
+	}
+	if (taken < 0)
+		return taken;
+	i->n -= at;
+	memmove(i->chunk, i->chunk + at, i->n);
+	return 0;
+}
+
+static int read_all(struct task_iter *i, int fd, int (*each)(const struct task *t, void *arg), void *arg)
+{
+	i->n = 0;
+	for (;;) {
+		ssize_t got = read(fd, i->chunk + i->n, sizeof i->chunk - i->n);
+
+		/* EAGAIN: the kernel gives others a turn after a million silent tasks. */
+		if (got < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			return i->n ? -EBADMSG : 0;
+		i->n += (size_t)got;
+		int r = hand_out(i, each, arg);
+		if (r < 0)
+			return r;
+	}
+}
+
+/* Tasks that were not seen at this look are gone. */
+static int forget_gone(struct task_iter *i)
+{
+	size_t kept = 0;
+
+	if (i->seen == i->known.n)
+		return 0;
+	for (size_t at = 0; at < i->known.n; at++) {
+		if (i->known.v[at].look != i->look)
+			continue;
+		if (kept != at)
+			i->known.v[kept] = i->known.v[at];
+		kept++;
+	}
+	i->known.n = kept;
+	map_clear(&i->known_by_tid);
+	for (size_t at = 0; at < kept; at++) {
+		int r = map_set(&i->known_by_tid, (uint64_t)i->known.v[at].task.tid, (uint32_t)at);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 int task_iter_each(struct task_iter *i, int (*each)(const struct task *t, void *arg), void *arg)
 {
-	(void)i, (void)each, (void)arg;
-	return -EOPNOTSUPP;
+	cleanup(close_fd) int fd = bpf_iter_create(BPF_LINK_FD(i->bpf, dump_task));
+
+	if (fd < 0)
+		return -errno;
+	i->bpf->bss->look = ++i->look;
+	i->seen = i->next = 0;
+	int r = read_all(i, fd, each, arg);
+	if (r == 0)
+		r = forget_gone(i);
+	if (r < 0)
+		i->look++; /* half a look is none: write all tasks whole at the next */
+	return r;
 }

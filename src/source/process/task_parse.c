@@ -69,10 +69,10 @@ static bool stat_columns(struct span line, uint64_t *columns)
 }
 
 /* Names of workqueue threads carry what they work on ("kworker/0:1-events"); the
- * kernel's own comm does not. */
+ * kernel's own comm does not. Rescuers ("kworker/R-nfsiod") have a dash of their own. */
 static void copy_comm(struct span comm, bool kernel_thread, struct task *ret)
 {
-	if (kernel_thread && span_starts(comm, "kworker/")) {
+	if (kernel_thread && span_starts(comm, "kworker/") && !span_starts(comm, "kworker/R-")) {
 		size_t n = sizeof "kworker/" - 1;
 
 		while (n < comm.n && comm.p[n] != '-' && comm.p[n] != '+')

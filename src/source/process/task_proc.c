@@ -50,8 +50,7 @@ static bool fd_count_is_fast(struct host *h)
 	return host_is_live(h) && fstatat(host_root_fd(h), "proc/self/fd", &st, 0) == 0 && st.st_size > 0;
 }
 
-/* A kernel without SCHED_INFO writes "0 0 0" even for the task that reads it. */
-static bool schedstat_is_kept(struct host *h, struct buf *scratch)
+bool task_schedstat_kept(struct host *h, struct buf *scratch)
 {
 	struct task self;
 
@@ -79,7 +78,7 @@ int task_proc_new(struct host *h, struct task_proc **ret)
 	p->h = h;
 	p->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	p->fd_count_fast = fd_count_is_fast(h);
-	p->schedstat_kept = schedstat_is_kept(h, &p->text);
+	p->schedstat_kept = task_schedstat_kept(h, &p->text);
 	p->delay_kept = delay_is_kept(h, &p->text);
 	int r = cgroup_mounts_read(h, &p->text, &p->mounts);
 	if (r == -ENOMEM) {

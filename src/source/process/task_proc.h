@@ -25,4 +25,8 @@ void task_proc_free(struct task_proc *p);
 int task_proc_each(struct task_proc *p, int (*each)(const struct task *t, void *arg), void *arg)
 	__attribute__((warn_unused_result));
 
+/* Whether the kernel keeps run-queue delays: one without SCHED_INFO writes "0 0 0" even
+ * for the task that reads it. */
+bool task_schedstat_kept(struct host *h, struct buf *scratch);
+
 #endif

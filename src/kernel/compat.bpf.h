@@ -1,0 +1,67 @@
+/* One accessor for each kernel field that changed its name, place or type, with the
+ * release and commit that changed it. Include after bpf_core_read.h.
+ * SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#ifndef OSPREY_KERNEL_COMPAT_BPF_H
+#define OSPREY_KERNEL_COMPAT_BPF_H
+
+#include "kernel/types.bpf.h"
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct task_struct___before_5_14 {
+	volatile long state;
+};
+
+struct task_struct___before_5_16 {
+	unsigned int cpu;
+};
+
+struct atomic_long___counter {
+	long counter;
+};
+
+struct mm_rss_stat___before_6_2 {
+	struct atomic_long___counter count[4];
+};
+
+struct mm_struct___before_6_2 {
+	struct mm_rss_stat___before_6_2 rss_stat;
+};
+
+#pragma clang attribute pop
+
+/* 5.14, 2f064a59a11f "sched: Change task_struct::state": volatile long state became
+ * unsigned int __state. */
+static inline unsigned int compat_task_state(struct task_struct *t)
+{
+	if (bpf_core_field_exists(t->__state))
+		return t->__state;
+	return (unsigned int)((struct task_struct___before_5_14 *)t)->state;
+}
+
+/* 5.16, bcf9033e5449 "sched: move CPU field back into thread_info if
+ * THREAD_INFO_IN_TASK=y". */
+static inline unsigned int compat_task_cpu(struct task_struct *t)
+{
+	if (bpf_core_field_exists(t->thread_info.cpu))
+		return t->thread_info.cpu;
+	return ((struct task_struct___before_5_16 *)t)->cpu;
+}
+
+/* 6.2, f1a7941243c1 "mm: convert mm's rss stats into percpu_counter". The sum is short of
+ * what the CPUs hold back: at most the batch (32, or 2 pages a CPU) for each CPU. /proc has
+ * added these up since 6.16 (82241a83cd15); before, it told the same number as this. -1: this
+ * kernel keeps it otherwise. */
+#define compat_mm_pages(mm, member)                                                              \
+	(bpf_core_field_exists((mm)->rss_stat[0].count) ?                                        \
+		 (mm)->rss_stat[member].count :                                                  \
+	 bpf_core_field_exists(((struct mm_struct___before_6_2 *)(mm))->rss_stat.count[0].counter) ? \
+		 ((struct mm_struct___before_6_2 *)(mm))->rss_stat.count[member].counter :       \
+		 -1)
+
+/* 5.15, dd6e10fbd9fb "bpf: Add bpf_task_pt_regs() helper". */
+enum bpf_func_id___task_pt_regs { BPF_FUNC_task_pt_regs___task_pt_regs = 175 };
+#define compat_has_task_pt_regs() \
+	bpf_core_enum_value_exists(enum bpf_func_id___task_pt_regs, BPF_FUNC_task_pt_regs___task_pt_regs)
+
+#endif
