@@ -147,24 +147,10 @@ double process_cpu_ns(const struct process_span *p)
 	return number_or(reading_value(p->cpu_ns), 0);
 }
 
-double process_demand_ns(const struct process_span *p)
-{
-	return process_cpu_ns(p) + number_or(reading_value(p->wait_ns), 0);
-}
-
 double process_switches(const struct process_span *p)
 {
 	return number_or(reading_value(p->voluntary_switches), 0) +
 	       number_or(reading_value(p->involuntary_switches), 0);
-}
-
-double process_lived_ns(const struct window *w, const struct process_span *p)
-{
-	double window_ns = w->seconds * 1e9;
-
-	if (!reading_ok(p->start_ns) || p->start_ns > w->to.boot_ns)
-		return window_ns;
-	return fmin(window_ns, (double)(w->to.boot_ns - p->start_ns));
 }
 
 /* One of the two. */

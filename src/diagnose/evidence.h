@@ -80,10 +80,7 @@ typedef double (*process_value_in)(const struct window *w, const struct process_
 
 /* Missing readings count as 0 here. */
 double process_cpu_ns(const struct process_span *p);
-double process_demand_ns(const struct process_span *p); /* on a CPU, or waiting for one */
 double process_switches(const struct process_span *p);
-/* The part of the window in which the process existed; gone ones are taken to have lived on. */
-double process_lived_ns(const struct window *w, const struct process_span *p);
 
 /* The group with the largest sum, among the groups of the 16 processes with the largest
  * values. Processes that `leave_out` (nullable) holds back are passed over. */

@@ -44,15 +44,29 @@ static double process_wait(const struct window *w, const struct process_span *p,
 	return wait;
 }
 
-/* Who makes the queue long: processes that never sleep stand in it all the time, so they count
+static double thread_lived_ns(const struct window *w, const struct task_span *t)
+{
+	double window_ns = w->seconds * 1e9;
+
+	return t->last.start_ns > w->to.boot_ns ? window_ns :
+						  fmin(window_ns, (double)(w->to.boot_ns - t->last.start_ns));
+}
+
+/* Who makes the queue long: threads that never sleep stand in it all the time, so they count
  * with their waiting. Those who sleep and wake are pushed back by the queue; they count with what
  * they ran. */
 static double share_of_queue(const struct window *w, const struct process_span *p)
 {
-	double demand = process_demand_ns(p);
-	bool hungry = demand >= NEVER_SLEEPS * process_lived_ns(w, p) && !polite(process_threads(w, p));
+	double share = process_cpu_ns(p);
 
-	return hungry ? demand : process_cpu_ns(p);
+	for (const struct task_span *t = process_threads(w, p); t < process_threads_end(w, p); t++) {
+		double run = reading_value(reading_sum(TASK_DELTA(t, user_ns), TASK_DELTA(t, system_ns)));
+		double wait = reading_value(TASK_DELTA(t, wait_ns));
+
+		if (run + wait >= NEVER_SLEEPS * thread_lived_ns(w, t) && !polite(t))
+			share += wait;
+	}
+	return share;
 }
 
 static bool waits_are_told(const struct window *w)

@@ -102,10 +102,24 @@ static void report_cycle(const struct window *w, const struct lock_cycle *c, str
 	add_advice(t, f);
 }
 
-/* It stands still, and the thread that the lock names as its owner is no more. */
+/* A thread of the process that ended within the window. */
+static bool has_ended(const struct window *w, int32_t pid, int32_t tid)
+{
+	const struct process_span *p = window_process(w, pid);
+
+	if (p)
+		for (const struct task_span *t = process_threads(w, p); t < process_threads_end(w, p); t++)
+			if (t->last.tid == tid && t->gone)
+				return true;
+	return false;
+}
+
+/* It stands still, and the thread that the lock names as its owner is no more. An owner that was
+ * never seen proves nothing: the memory may not be a mutex at all. */
 static bool abandoned(const struct window *w, const struct task_span *t)
 {
-	return lock_stuck(t) && t->mutex.owner_tid > 0 && !lock_owner(w, t);
+	return lock_stuck(t) && t->mutex.owner_tid > 0 && !lock_owner(w, t) &&
+	       has_ended(w, t->last.pid, t->mutex.owner_tid);
 }
 
 static bool same_lock(const struct task_span *a, const struct task_span *b)
@@ -134,7 +148,7 @@ static void report_abandoned(const struct window *w, const struct task_span *t, 
 			"Thread %d ended without giving back lock 0x%" PRIx64 ". %u threads wait for it and "
 			"will never run again.",
 			t->mutex.owner_tid, t->mutex.address, waiters);
-	finding_proof(f, "thread %d (%s) waits for lock 0x%" PRIx64 ", held by thread %d, which does not exist",
+	finding_proof(f, "thread %d (%s) waits for lock 0x%" PRIx64 ", held by thread %d, which has ended",
 		      t->last.tid, t->last.comm, t->mutex.address, t->mutex.owner_tid);
 	finding_lost(f, lost, true);
 	actor_process(&f->culprit, t->last.pid, comm_of(w, t));

@@ -97,6 +97,9 @@ static void test_owner_has_ended(void)
 	waits(&b, 100, 100, 1, 999, 6);
 	waits(&b, 100, 101, 1, 999, 6);
 	waits(&b, 100, 102, 2, 998, 6);
+	waits(&b, 100, 103, 3, 997, 6); /* this one was never seen: perhaps no mutex at all */
+	thread(&b, 100, 998, "ended")->gone = true;
+	thread(&b, 100, 999, "ended")->gone = true;
 	judge(&b);
 	CHECK_U64(b.findings.n, 2);
 	CHECK_NEAR(b.findings.v[0].lost_task_s_per_s, 2, 0.001);

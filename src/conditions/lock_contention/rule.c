@@ -210,11 +210,20 @@ static void rule(const struct window *w, struct verdict *v)
 		exonerate(w, most, waiting, v);
 }
 
-static const char *const explains[] = { "context_switch_storm", NULL };
+/* Threads that were woken for the lock stand in the run queue; hand-overs are switches. What other
+ * processes do stands for itself. */
+static bool absorbs(const struct window *w, const struct finding *cause, const struct finding *symptom)
+{
+	(void)w;
+	return symptom->culprit.pid == cause->culprit.pid;
+}
+
+static const char *const explains[] = { "context_switch_storm", "cpu_saturated", NULL };
 
 const struct condition_rule lock_contention_rule = {
 	.title = "Threads wait for one lock and run one after the other",
 	.resource = "lock",
 	.rule = rule,
 	.explains = explains,
+	.absorbs = absorbs,
 };
