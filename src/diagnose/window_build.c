@@ -141,8 +141,15 @@ static void open_process(struct process_span *p, const struct task_span *t, size
 	p->cpu_ns = p->user_ns = p->system_ns = p->wait_ns = 0;
 	p->voluntary_switches = p->involuntary_switches = 0;
 	p->looks = p->blocked = p->iowait = p->running = 0;
+	p->read_bytes = p->write_bytes = 0;
+	p->major_faults = 0;
 	memcpy(p->cgroup, t->last.cgroup, sizeof p->cgroup);
 	p->start_ns = t->last.start_ns;
+}
+
+static reading resident(const struct task *t)
+{
+	return reading_sum(t->anon_bytes, reading_sum(t->file_bytes, t->shmem_bytes));
 }
 
 static void add_thread(struct process_span *p, const struct task_span *t)
@@ -157,6 +164,16 @@ static void add_thread(struct process_span *p, const struct task_span *t)
 	p->involuntary_switches =
 		reading_sum(p->involuntary_switches,
 			    reading_delta(t->first.involuntary_switches, t->last.involuntary_switches));
+	p->read_bytes = reading_sum(p->read_bytes, reading_delta(t->first.read_bytes, t->last.read_bytes));
+	p->write_bytes = reading_sum(p->write_bytes, reading_delta(t->first.write_bytes, t->last.write_bytes));
+	p->major_faults = reading_sum(p->major_faults, reading_delta(t->first.major_faults, t->last.major_faults));
+	if (t->last.flags & TASK_IS_LEADER) {
+		p->rss_bytes = resident(&t->last);
+		p->rss_before_bytes = resident(&t->first);
+		p->swap_bytes = t->last.swap_bytes;
+		p->fd_count = t->last.fd_count;
+		p->fd_limit = t->last.fd_limit;
+	}
 	p->looks += t->looks;
 	p->blocked += t->blocked;
 	p->iowait += t->iowait;
