@@ -59,7 +59,7 @@ static int write_log(struct lab *lab, void *arg)
 
 	if (held < 0 || fd < 0)
 		return held < 0 ? held : fd;
-	fill(held, 12 * MIB);
+	fill(held, lab_pick(lab, 12 * MIB, 12 * MIB, 40 * MIB));
 	snprintf(path, sizeof path, "%s/rotated.log", mounted);
 	unlink(path);
 	/* Weak: it fills slowly while the doctor watches. */

@@ -8,6 +8,7 @@
 #define SOON_S (20 * 60.0)	 /* full within that time at the present pace */
 #define NOTHING_LEFT 0.001	 /* of the whole: what is left serves nobody */
 #define NOTHING_LEFT_BYTES 16e6	 /* … and no more than this: a promille of 10 TB is 10 GB */
+#define RESERVED 0.03		 /* of the whole: ext4 keeps some blocks for itself that no option gives back */
 #define MIN_GROWTH 1e-4		 /* of the whole, in the window: less is noise */
 
 /* One of the two things that can run out. */
@@ -139,7 +140,7 @@ static void add_space_advice(const struct window *w, const struct filesystem *fs
 	if (strcmp(fs->type, "tmpfs") == 0)
 		finding_mend(f, "mount -o remount,size=%.0fM '%s'   # twice the room, of memory; undo: size=%.0fM",
 			     2 * s->total / 1048576, fs->mount, s->total / 1048576);
-	else if (s->reserved > 0 && strncmp(fs->type, "ext", 3) == 0)
+	else if (s->reserved > RESERVED * s->total && strncmp(fs->type, "ext", 3) == 0)
 		finding_mend(f, "tune2fs -m 1 %s   # gives users most of what is reserved for root; undo: tune2fs -m 5 %s",
 			     fs->source, fs->source);
 	finding_mend(f, "find '%s' -xdev -type f -size +100M -mmin -60   # what grew in the last hour; then move or compress it",
@@ -193,9 +194,20 @@ static void summarise(const struct window *w, const struct filesystem *fs, const
 				is_full(s) ? " Writes there fail with ENOSPC." : "", reserved, deleted, by);
 }
 
+/* Where a process writes cannot be seen; but one that writes a fair part of what the filesystem
+ * grows by is worth a look. */
+static const struct process_span *likely_writer(const struct window *w, const struct store *s)
+{
+	const struct process_span *p = window_top_group(w, process_written_bytes, NULL).top;
+
+	if (!p || isnan(s->full_in_s) || s->what[0] == 'i')
+		return NULL;
+	return process_written_bytes(p) / w->seconds > s->growth / 4 ? p : NULL;
+}
+
 static void report(const struct window *w, const struct filesystem *fs, const struct store *s, struct verdict *v)
 {
-	const struct process_span *writer = window_top_group(w, process_written_bytes, NULL).top;
+	const struct process_span *writer = likely_writer(w, s);
 	struct finding *f = verdict_find(v, severity_of(s), is_full(s) || isnan(s->full_in_s) ? 0.98 : 0.8);
 
 	name(fs, s, f);

@@ -13,6 +13,7 @@
 #include "lab/scenario.h"
 
 #define MIB (UINT64_C(1) << 20)
+#define READERS 2
 #define FILE_BYTES (64 * MIB)
 #define BLOCK (64 * 1024) /* a request passes in a fraction of a second even at the strongest limit */
 
@@ -57,30 +58,41 @@ static int set_up(struct lab *lab, struct note *note)
 static int read_past_the_cache(struct lab *lab, void *arg)
 {
 	char path[300];
-	int r = lab_cgroup_enter(lab, NULL);
+	int r = lab_cgroup_enter(lab, NULL), ready = (int)(intptr_t)arg;
 
-	(void)arg;
 	if (r < 0)
 		return r;
 	file_path(lab, path, sizeof path);
 	int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	void *block = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (fd < 0 || block == MAP_FAILED)
+	if (fd < 0 || block == MAP_FAILED || write(ready, "", 1) != 1)
 		return -errno;
 	for (uint64_t at = 0;; at = (at + BLOCK) % FILE_BYTES)
 		if (pread(fd, block, BLOCK, (off_t)at) < 0)
 			return -errno;
 }
 
+/* To move a task into a cgroup takes the kernel some 10 ms: the fault is in force after that. */
 static int run(struct lab *lab, struct note *note)
 {
-	for (int i = 0; i < 2; i++) {
-		pid_t pid = lab_spawn(lab, "io_limited", read_past_the_cache, NULL);
+	int ready[2], left = READERS;
+	char byte;
+
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		return note_set(note, -errno, "pipe: %s", strerror(errno));
+	for (int i = 0; i < READERS; i++) {
+		pid_t pid = lab_spawn(lab, "io_limited", read_past_the_cache, (void *)(intptr_t)ready[1]);
 
 		if (pid < 0)
 			return note_set(note, pid, "cannot start a reader: %s", strerror(-pid));
 	}
+	close(ready[1]);
+	while (left > 0 && read(ready[0], &byte, 1) == 1)
+		left--;
+	close(ready[0]);
+	if (left)
+		return note_set(note, -EIO, "a reader ended before it read");
 	lab_ready(lab);
 	return 0;
 }

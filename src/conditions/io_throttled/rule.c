@@ -181,8 +181,8 @@ static void exonerate(const struct window *w, const struct survey *s, struct ver
 	if (s->with_io == 0)
 		verdict_unmeasured(v, "needs the io (blkio) controller of cgroups, mounted below /sys/fs/cgroup");
 	else if (s->limited == 0)
-		verdict_clear(v, "none of %zu cgroups has an I/O limit that could be held against its I/O%s", s->with_io,
-			      w->last->cgroups_truncated ? " (there are more)" : "");
+		verdict_clear(v, "no cgroup has an I/O limit that could be held against its I/O (%zu looked at%s)", s->with_io,
+			      w->last->cgroups_truncated ? "; there are more" : "");
 	else if (s->nearest >= IO_LIMIT_SHARE)
 		verdict_clear(v, "%s runs at %.0f %% of its I/O limit, and %.1f of its tasks wait (> 0 counts)",
 			      s->nearest_group->path, 100 * s->nearest, s->waiting);

@@ -58,42 +58,54 @@ static const char *below_root(const char *path)
 	return *path ? path : ".";
 }
 
+static int stat_below(struct host *h, const char *path, struct stat *ret)
+{
+	return fstatat(host_root_fd(h), below_root(path), ret, 0) < 0 ? -errno : 0;
+}
+
 static int live_inode(struct host *h, const char *key, void *path, struct buf *ret)
 {
 	struct stat st;
+	int r = stat_below(h, path, &st);
 
 	(void)key;
-	if (fstatat(host_root_fd(h), below_root(path), &st, 0) < 0)
-		return -errno;
-	return buf_printf(ret, "%llu %llu\n", (unsigned long long)st.st_ino, (unsigned long long)st.st_nlink);
-}
-
-static int read_inode(struct host *h, const char *path, struct buf *scratch, uint64_t *ret, uint64_t *ret_links)
-{
-	char key[PATH_MAX + 16];
-	uint64_t inode, links = 0;
-
-	snprintf(key, sizeof key, "inode:%s", path);
-	int r = host_fetch(h, key, live_inode, (void *)(uintptr_t)path, scratch);
-	if (r < 0)
-		return r;
-	struct span text = span_trim(buf_span(scratch));
-	if (!span_next_u64(&text, &inode))
-		return -EBADMSG;
-	(void)span_next_u64(&text, &links);
-	*ret = inode;
-	*ret_links = links;
-	return 0;
+	return r < 0 ? r : buf_printf(ret, "%llu\n", (unsigned long long)st.st_ino);
 }
 
 int host_inode(struct host *h, const char *path, uint64_t *ret)
 {
-	struct buf scratch = { 0 };
-	uint64_t links;
-	int r = read_inode(h, path, &scratch, ret, &links);
+	struct buf text = { 0 };
+	char key[PATH_MAX + 16];
 
-	buf_deinit(&scratch);
+	snprintf(key, sizeof key, "inode:%s", path);
+	int r = host_fetch(h, key, live_inode, (void *)(uintptr_t)path, &text);
+	if (r == 0 && !span_u64(span_trim(buf_span(&text)), ret))
+		r = -EBADMSG;
+	buf_deinit(&text);
 	return r;
+}
+
+static int live_directory(struct host *h, const char *key, void *path, struct buf *ret)
+{
+	struct stat st;
+	int r = stat_below(h, path, &st);
+
+	(void)key;
+	return r < 0 ? r : buf_printf(ret, "%llu %llu\n", (unsigned long long)st.st_ino,
+				      (unsigned long long)st.st_nlink);
+}
+
+/* Inode and link count of the directory in r->path, in one call. */
+static int read_directory(struct cgroup_reader *r, uint64_t *ret_inode, uint64_t *ret_links)
+{
+	char key[PATH_MAX + 16];
+
+	snprintf(key, sizeof key, "directory:%s", r->path);
+	int result = host_fetch(r->host, key, live_directory, r->path, &r->text);
+	if (result < 0)
+		return result;
+	struct span text = span_trim(buf_span(&r->text));
+	return span_next_u64(&text, ret_inode) && span_next_u64(&text, ret_links) ? 0 : -EBADMSG;
 }
 
 /* "inode name" a line, directories alone. kernfs tells type and inode in the listing, and
@@ -453,7 +465,7 @@ static int check_directory(struct cgroup_reader *r, uint32_t at, bool *ret_list,
 {
 	struct node *node = &r->nodes.v[at];
 	uint64_t id;
-	int result = read_inode(r->host, r->path, &r->text, &id, ret_links);
+	int result = read_directory(r, &id, ret_links);
 
 	if (result < 0)
 		return result;
