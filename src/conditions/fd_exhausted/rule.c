@@ -152,7 +152,7 @@ static void look_at_host(const struct window *w, struct verdict *v)
 	const struct file_nr *n = &w->last->file_nr;
 	double all = reading_value(n->allocated), limit = reading_value(n->limit);
 
-	if (!(all >= NEAR * limit))
+	if (!(limit > 0 && all >= NEAR * limit))
 		return;
 	bool full = all >= limit * 0.999;
 	const struct process_span *most = window_top_group(w, descriptors, NULL).top;
@@ -187,7 +187,7 @@ static void exonerate(const struct window *w, const struct survey *s, struct ver
 		snprintf(of_host, sizeof of_host, "; host: %.0f of %.0f", reading_value(host->allocated),
 			 reading_value(host->limit));
 	if (s->hidden)
-		snprintf(hidden, sizeof hidden, "; %zu processes cannot be read", s->hidden);
+		snprintf(hidden, sizeof hidden, "; %zu more cannot be read", s->hidden);
 	if (w->abilities->hidepid)
 		verdict_unmeasured(v, "needs /proc without hidepid, or root: %zu processes are all that is seen",
 				   s->readable + s->hidden);
