@@ -67,7 +67,7 @@ static void test_named(void)
 
 	begin(&b, 0.9);
 	disk(&b, "vda", 0, contended);
-	waiters(&b, 100, 8, "reader", 6, 1000 << 20);
+	waiters(&b, 100, 8, "reader", 6, 1000ULL << 20);
 	waiters(&b, 200, 1, "writer", 6, 1 << 20);
 	expect(&b, OUTCOME_FOUND);
 	CHECK_U64(b.findings.n, 1);
@@ -101,7 +101,7 @@ static void test_single_streams(void)
 
 		begin(&b, 0.9);
 		disk(&b, "vda", 0, streams[i].did);
-		waiters(&b, 100, 1, "dd", streams[i].waits, 4000 << 20);
+		waiters(&b, 100, 1, "dd", streams[i].waits, 4000ULL << 20);
 		expect(&b, OUTCOME_CLEARED);
 		window_build_deinit(&b);
 	}
@@ -114,7 +114,7 @@ static void test_fast_disk(void)
 
 	begin(&b, 0.5);
 	disk(&b, "nvme0n1", 0, (struct did){ 34000, 0.25, 0, 0, 1.0 });
-	waiters(&b, 100, 8, "reader", 4, 1000 << 20);
+	waiters(&b, 100, 8, "reader", 4, 1000ULL << 20);
 	expect(&b, OUTCOME_CLEARED);
 	window_build_deinit(&b);
 }
@@ -148,7 +148,7 @@ static void test_throttled_do_not_count(void)
 	waiters(&b, 100, 8, "limited", 6, 2 << 20);
 	vec_each(t, &b.tasks)
 		t->last.cgroup[TASK_CGROUP_IO] = 77;
-	waiters(&b, 200, 1, "dd", 6, 1000 << 20);
+	waiters(&b, 200, 1, "dd", 6, 1000ULL << 20);
 	expect(&b, OUTCOME_CLEARED);
 	window_build_deinit(&b);
 }
@@ -160,7 +160,7 @@ static void test_without_bpf(void)
 
 	begin(&b, 0.9);
 	disk(&b, "vda", 0, contended);
-	waiters(&b, 100, 9, "reader", 6, 1000 << 20);
+	waiters(&b, 100, 9, "reader", 6, 1000ULL << 20);
 	vec_each(t, &b.tasks)
 		t->iowait = 0;
 	expect(&b, OUTCOME_CLEARED);
@@ -196,7 +196,7 @@ static void test_other_disks(void)
 	begin(&b, 0.9);
 	disk(&b, "dm-0", 1, contended)->stacked = true;
 	disk(&b, "zram0", 2, contended);
-	waiters(&b, 100, 9, "reader", 6, 1000 << 20);
+	waiters(&b, 100, 9, "reader", 6, 1000ULL << 20);
 	expect(&b, OUTCOME_CLEARED);
 	disk(&b, "sda", 3, contended);
 	expect(&b, OUTCOME_FOUND);
