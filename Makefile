@@ -15,7 +15,7 @@ OPT ?= -O2
 
 WARN = -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wformat=2 \
        -Wno-missing-field-initializers $(if $(WERROR),-Werror)
-CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -I$(BUILD)/gen \
+CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -I. -I$(BUILD)/gen \
             -DOSPREY_VERSION='"$(VERSION)"' $(if $(filter -L,$(BPF_SKELETON)),-DOSPREY_BPF_LIGHT)
 CFLAGS += -std=gnu17 $(OPT) -g $(WARN) -ffunction-sections -fdata-sections -fno-omit-frame-pointer \
           $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined)
