@@ -176,10 +176,13 @@ static struct process_group group_of(const struct window *w, const struct proces
 
 	for (size_t i = 0; i < w->nprocesses; i++) {
 		const struct process_span *p = &w->processes[i];
-		double v = namesakes(p, like) ? measured(m, w, p) : 0;
+		/* The number first: it is mostly nothing, and cheaper than the name. */
+		double v = measured(m, w, p);
 
+		if (v <= 0 || !namesakes(p, like))
+			continue;
 		group.value += v;
-		group.processes += v > 0;
+		group.processes++;
 	}
 	return group;
 }
@@ -216,6 +219,15 @@ static void candidates_add(struct candidates *c, const struct process_span *p, d
 	c->value[at] = value;
 }
 
+/* Whether the group of candidate `at` was summed already, for a larger member of it. */
+static bool summed_before(const struct candidates *c, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (namesakes(c->v[i], c->v[at]))
+			return true;
+	return false;
+}
+
 static struct process_group top_group(const struct window *w, const struct measure *m,
 				      const struct held_back *leave_out)
 {
@@ -229,6 +241,8 @@ static struct process_group top_group(const struct window *w, const struct measu
 			candidates_add(&c, &w->processes[i], v);
 	}
 	for (size_t i = 0; i < c.n; i++) {
+		if (summed_before(&c, i))
+			continue;
 		struct process_group group = group_of(w, c.v[i], m);
 
 		/* Strictly more: of one group the first candidate, its largest member, stays. */
