@@ -60,11 +60,13 @@ int message_receive(int fd, struct message *ret)
 				 .msg_controllen = sizeof control };
 	ssize_t n;
 
+	/* ECONNRESET is told once, when the other end closed with messages of ours unread; what it
+	 * sent before is still to come. */
 	do
 		n = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
-		return errno == EAGAIN ? 0 : errno == ECONNRESET ? -EPIPE : -errno;
+		return errno == EAGAIN ? 0 : -errno;
 	if (n != (ssize_t)sizeof m)
 		return -EPIPE;
 	take_credentials(&header, &m);

@@ -16,7 +16,7 @@
 #include "lab/file.h"
 #include "lab/tree.h"
 
-enum kind { TUNABLE, MOUNT, SWAP, DEVICE, CGROUP, NET_NS, PROCESS, FILE_LEFT, NKINDS };
+enum kind { TUNABLE, MOUNT, SWAP, DEVICE, CGROUP, PROCESS, FILE_LEFT, NKINDS };
 
 static const struct {
 	const char *one, *many;
@@ -26,7 +26,6 @@ static const struct {
 	[SWAP] = { "swap area", "swap areas" },
 	[DEVICE] = { "loop or zram device", "loop and zram devices" },
 	[CGROUP] = { "cgroup of a lab", "cgroups of labs" },
-	[NET_NS] = { "network namespace", "network namespaces" },
 	[PROCESS] = { "process of a lab", "processes of labs" },
 	[FILE_LEFT] = { "file of a lab", "files of labs" },
 };
@@ -261,10 +260,21 @@ static void add_cgroups(struct residue *r)
 	each_entry(r, "/sys/fs/cgroup", add_hierarchy);
 }
 
+static bool is_zombie(const char *dir, const char *pid)
+{
+	char path[96], text[1024];
+
+	snprintf(path, sizeof path, "%s/%.16s/stat", dir, pid);
+	if (file_read(path, text, sizeof text) < 0)
+		return true; /* gone meanwhile */
+	const char *after_comm = strrchr(text, ')');
+
+	return after_comm && strncmp(after_comm, ") Z", 3) == 0;
+}
+
 static void add_process(struct residue *r, const char *dir, const char *pid, bool is_dir)
 {
-	char path[96], comm[32] = "", cgroups[4096] = "", id[48], ns[64];
-	ssize_t n;
+	char path[96], comm[32] = "", cgroups[4096] = "", id[48];
 
 	(void)is_dir;
 	if (pid[0] < '0' || pid[0] > '9')
@@ -274,17 +284,12 @@ static void add_process(struct residue *r, const char *dir, const char *pid, boo
 	snprintf(path, sizeof path, "%s/%.16s/comm", dir, pid);
 	(void)!file_read(path, comm, sizeof comm);
 	snprintf(id, sizeof id, "osprey-lab-%.16s", pid);
-	if (of_living_lab(cgroups) || (strcmp(comm, "osprey-guard") == 0 && journal_id_lives(id)))
+	/* A zombie is its parent's to wait for, and holds nothing. */
+	if (is_zombie(dir, pid) || of_living_lab(cgroups) || (strcmp(comm, "osprey-guard") == 0 && journal_id_lives(id)))
 		return;
 	if (strstr(cgroups, "/osprey-lab-") || strcmp(comm, "osprey-guard") == 0 ||
 	    strcmp(comm, "osprey-lab") == 0)
 		add(r, PROCESS, pid, comm);
-	snprintf(path, sizeof path, "%s/%.16s/ns/net", dir, pid);
-	n = readlink(path, ns, sizeof ns - 1);
-	if (n > 0) {
-		ns[n] = '\0';
-		add(r, NET_NS, ns, "");
-	}
 }
 
 static void add_left_file(struct residue *r, const char *dir, const char *name, bool is_dir)
@@ -323,7 +328,7 @@ static int item_compare(const void *a, const void *b, void *text)
 	return strcmp((const char *)text + x->key, (const char *)text + y->key);
 }
 
-/* Several processes share a namespace, several mounts a point. */
+/* Several mounts share a point. */
 static void sort_unique(struct residue *r)
 {
 	size_t kept = 0;

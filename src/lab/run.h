@@ -54,7 +54,9 @@ int lab_stop(struct lab_run *run, struct note *note) __attribute__((warn_unused_
 int lab_clean(unsigned *ret_undone, struct note *note) __attribute__((warn_unused_result));
 
 /* What the host looks like to somebody who fears residue: processes of the lab, cgroups,
- * mounts, loop devices, swap areas, network namespaces, the sysctls that scenarios touch. */
+ * mounts, loop and zram devices, swap areas, files, and all tunables of /proc/sys, the block
+ * layer and cgroup roots. Namespaces live by the processes and mounts in them, and are not
+ * listed apart. What living labs hold is left out: it is no residue. Cost: ~50 ms. */
 struct residue;
 int residue_take(struct residue **ret) __attribute__((warn_unused_result));
 void residue_free(struct residue *r);

@@ -38,12 +38,12 @@ static void shuffle(struct score_case *v, size_t n, uint64_t *state)
 
 static bool wanted(const struct score_options *o, const struct condition *c)
 {
-	if (!c->scenario)
-		return false;
+	if (!c->scenario || !o->only)
+		return c->scenario;
 	for (size_t i = 0; i < o->nonly; i++)
 		if (strcmp(o->only[i], c->id) == 0)
 			return true;
-	return !o->only;
+	return false;
 }
 
 static struct score_case *add(score_case_vec *cases, enum score_kind kind, enum strength strength, size_t background)
