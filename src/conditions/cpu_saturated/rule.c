@@ -5,8 +5,8 @@
 #include "diagnose/evidence.h"
 
 #define IDLE_SHARE 0.1	   /* of the CPUs: more than this is no saturation, whatever waits */
-#define WAIT_RATIO 1.0	   /* more tasks wait than run */
-#define RUNNABLE_PER_CPU 1.5 /* procs_running must agree */
+#define WAIT_RATIO 1.5	   /* waiting to running: two builds side by side stay below */
+#define RUNNABLE_PER_CPU 2.0 /* procs_running must agree */
 #define MOST_LOST 0.7	   /* of run + wait: two tasks wait for each that runs, and more */
 #define POLITE_NICE 10	   /* who asks for the CPU's leisure loses nothing by waiting */
 #define SCHED_POLICY_IDLE 5
@@ -153,11 +153,11 @@ static double onset(const struct window *w)
 static void add_evidence(const struct queue *q, struct finding *f)
 {
 	finding_evidence(f, q->estimated ? "procs_running beyond what ran" : "run-queue delay of all tasks",
-			 q->waiting, "task-s/s", "> busy CPUs",
+			 q->waiting, "task-s/s", "> 1.5 times the busy CPUs",
 			 q->estimated ? "/proc/stat" : "/proc/PID/task/TID/schedstat field 2");
 	finding_evidence(f, "busy CPUs", q->busy, "CPUs", "", "/proc/stat");
 	finding_evidence(f, "idle + iowait", q->idle, "CPUs", "< 10 % of the CPUs", "/proc/stat");
-	finding_evidence(f, "procs_running, mean", q->runnable, "tasks", "> 1.5 a CPU", "/proc/stat");
+	finding_evidence(f, "procs_running, mean", q->runnable, "tasks", "> 2 a CPU", "/proc/stat");
 	finding_evidence(f, "some", 100 * q->pressure, "% of the time", "", "/proc/pressure/cpu");
 	if (q->takers.top)
 		finding_evidence(f, "CPU time of the culprit and its namesakes", q->taker_cpus,

@@ -131,6 +131,11 @@ static void test_decoys(void)
 		worker(&b, 100 + i, "cc1", 240, 130)->born = true;
 	expect_cleared(&b);
 
+	/* two builds at once: as many wait as run */
+	busy_host(&b, 1, 4);
+	spinners(&b, 4);
+	expect_cleared(&b);
+
 	/* batch work at nice 19 */
 	busy_host(&b, 1, 8);
 	for (int i = 0; i < 8; i++)
