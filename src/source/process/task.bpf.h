@@ -54,7 +54,7 @@ struct task {
 	uint64_t dead_user_ns, dead_system_ns; /* of threads that have ended */
 	uint64_t dead_minor_faults, dead_major_faults;
 	uint64_t dead_voluntary_switches, dead_involuntary_switches;
-	uint64_t dead_read_bytes, dead_write_bytes;
+	uint64_t dead_read_bytes, dead_write_bytes; /* and of children that were waited for: one sum */
 	uint64_t children_user_ns, children_system_ns; /* of children that were waited for */
 	uint64_t children_minor_faults;
 

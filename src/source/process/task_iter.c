@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/map.h"
 #include "kernel/bpf_load.h"
+#include "source/process/cpu_split.h"
 #include "source/process/task_iter.bpf.h"
 #include "source/process/task_proc.h"
 #pragma GCC diagnostic push
@@ -82,24 +83,6 @@ void task_iter_free(struct task_iter *i)
 	vec_free(&i->known);
 	map_deinit(&i->known_by_tid);
 	free(i);
-}
-
-void cpu_split_scale(uint64_t user_ns, uint64_t system_ns, uint64_t run_ns, struct cpu_split *kept)
-{
-	if (kept->user_ns + kept->system_ns >= run_ns)
-		return;
-	/* Never more than run_ns, for system_ns is at most the sum. */
-	double share = system_ns ? (double)system_ns / ((double)system_ns + (double)user_ns) : 0;
-	uint64_t system = share >= 1 ? run_ns : (uint64_t)((double)run_ns * share);
-
-	if (system > run_ns)
-		system = run_ns;
-	if (system < kept->system_ns)
-		system = kept->system_ns;
-	if (run_ns - system < kept->user_ns)
-		system = run_ns - kept->user_ns;
-	kept->user_ns = run_ns - system;
-	kept->system_ns = system;
 }
 
 static void scale(uint64_t run_ns, reading *user_ns, reading *system_ns, struct cpu_split *kept)

@@ -9,9 +9,11 @@
 #include "base/cleanup.h"
 #include "base/map.h"
 #include "source/cgroup/cgroup.h"
+#include "source/process/cpu_split.h"
 #include "source/process/proc_dir.h"
 
 #define LOOKS_BETWEEN_REREADS 8
+#define NS_PER_TICK UINT64_C(10000000)
 #define GONE 1 /* the task vanished: leave it out and go on */
 
 /* What is kept of a task between two looks. */
@@ -399,8 +401,7 @@ static int read_fd_count(struct task_proc *p, struct proc_dir *d, struct task *r
 }
 
 /* /proc/PID counts the dead threads with the live ones, so the dead are what is left.
- * The kernel cuts each number to 10 ms and threads run on while we read: such a rest
- * would waver, so it only ever grows. */
+ * Threads run on while we read: such a rest would waver, so it only ever grows. */
 static reading rest(reading whole, reading live, reading before)
 {
 	if (!reading_ok(whole) || !reading_ok(live))
@@ -409,23 +410,55 @@ static reading rest(reading whole, reading live, reading before)
 	return reading_ok(before) && before > left ? before : left;
 }
 
+static reading less(reading whole, reading part)
+{
+	return reading_ok(whole) && reading_ok(part) ? (whole > part ? whole - part : 0) : whole;
+}
+
+/* What threads did, summed. */
 struct sums {
-	reading user_ns, system_ns, minor_faults, major_faults, read_bytes, write_bytes;
+	reading user_ns, system_ns, run_ns, minor_faults, major_faults, read_bytes, write_bytes;
+	uint64_t threads;
 };
 
 static struct sums sums_of(const struct task *t)
 {
-	return (struct sums){ t->user_ns, t->system_ns, t->minor_faults, t->major_faults, t->read_bytes, t->write_bytes };
+	return (struct sums){ t->user_ns, t->system_ns, t->run_ns, t->minor_faults, t->major_faults,
+			      t->read_bytes, t->write_bytes, 1 };
 }
 
 static void add(const struct task *t, struct sums *to)
 {
 	to->user_ns = reading_sum(to->user_ns, t->user_ns);
 	to->system_ns = reading_sum(to->system_ns, t->system_ns);
+	to->run_ns = reading_sum(to->run_ns, t->run_ns);
 	to->minor_faults = reading_sum(to->minor_faults, t->minor_faults);
 	to->major_faults = reading_sum(to->major_faults, t->major_faults);
 	to->read_bytes = reading_sum(to->read_bytes, t->read_bytes);
 	to->write_bytes = reading_sum(to->write_bytes, t->write_bytes);
+	to->threads++;
+}
+
+/* CPU time of the dead: the process's, in steps, less what its live threads had exactly. A
+ * rest that the steps alone may leave is none. */
+static void set_dead_cpu(const struct sums *whole, const struct sums *live, const struct task *before, struct task *ret)
+{
+	struct cpu_split dead = { reading_or(before->dead_user_ns, 0), reading_or(before->dead_system_ns, 0) };
+	bool exact = reading_ok(live->run_ns);
+	reading cpu = reading_sum(whole->user_ns, whole->system_ns);
+	reading lived = exact ? live->run_ns : reading_sum(live->user_ns, live->system_ns);
+	reading left = less(cpu, lived);
+	uint64_t steps = 2 * NS_PER_TICK * (exact ? 1 : 1 + live->threads);
+
+	if (!reading_ok(left)) {
+		ret->dead_user_ns = ret->dead_system_ns = left;
+		return;
+	}
+	if (left > steps)
+		cpu_split_scale(less(whole->user_ns, live->user_ns), less(whole->system_ns, live->system_ns), left,
+				&dead);
+	ret->dead_user_ns = dead.user_ns;
+	ret->dead_system_ns = dead.system_ns;
 }
 
 static void set_dead(const struct sums *whole, const struct sums *live, const struct known *old, struct task *ret)
@@ -434,8 +467,7 @@ static void set_dead(const struct sums *whole, const struct sums *live, const st
 
 	task_missing(READING_ABSENT, &none);
 	const struct task *before = old ? &old->last : &none;
-	ret->dead_user_ns = rest(whole->user_ns, live->user_ns, before->dead_user_ns);
-	ret->dead_system_ns = rest(whole->system_ns, live->system_ns, before->dead_system_ns);
+	set_dead_cpu(whole, live, before, ret);
 	ret->dead_minor_faults = rest(whole->minor_faults, live->minor_faults, before->dead_minor_faults);
 	ret->dead_major_faults = rest(whole->major_faults, live->major_faults, before->dead_major_faults);
 	ret->dead_read_bytes = rest(whole->read_bytes, live->read_bytes, before->dead_read_bytes);
@@ -453,8 +485,35 @@ static void set_own(const struct task *own, struct task *leader)
 	leader->block_delay_ns = own->block_delay_ns;
 }
 
+static void not_below(reading before, reading *now)
+{
+	if (reading_ok(before) && reading_ok(*now) && *now < before)
+		*now = before;
+}
+
+/* Scales the parts of CPU time to the whole, which schedstat tells exactly. The leader's
+ * faults were the whole's while it seemed alone: short-lived threads may have been counted
+ * with it, and a counter does not take that back. */
+static void grow(const struct known *old, struct task *t)
+{
+	struct cpu_split own = { 0 };
+
+	if (old) {
+		own = (struct cpu_split){ reading_or(old->last.user_ns, 0), reading_or(old->last.system_ns, 0) };
+		not_below(old->last.minor_faults, &t->minor_faults);
+		not_below(old->last.major_faults, &t->major_faults);
+	}
+	if (!reading_ok(t->run_ns) || !reading_ok(t->user_ns) || !reading_ok(t->system_ns))
+		return;
+	cpu_split_scale(t->user_ns, t->system_ns, t->run_ns, &own);
+	t->user_ns = own.user_ns;
+	t->system_ns = own.system_ns;
+}
+
 /* A process that had one thread at the last look and has one now: what its dead threads
- * did is as it was, unless the process used clearly more CPU than its one thread. */
+ * did is as it was, unless the process used clearly more CPU than its one thread. The
+ * kernel counts the I/O of children that were waited for with the dead's: I/O tells
+ * nothing about the thread. */
 static bool own_follows(const struct task_proc *p, const struct known *old, const struct task *whole)
 {
 	const uint64_t slack_ns = 50000000;
@@ -462,14 +521,12 @@ static bool own_follows(const struct task_proc *p, const struct known *old, cons
 	if (!old || old->last.threads != 1 || whole->threads != 1 || !reading_ok(whole->run_ns) ||
 	    host_is_textual(p->h))
 		return false;
+	if (whole->read_bytes != reading_sum(old->last.read_bytes, old->last.dead_read_bytes) ||
+	    whole->write_bytes != reading_sum(old->last.write_bytes, old->last.dead_write_bytes))
+		return false;
 	uint64_t cpu = reading_or(whole->user_ns, 0) + reading_or(whole->system_ns, 0);
 	uint64_t dead = reading_or(old->last.dead_user_ns, 0) + reading_or(old->last.dead_system_ns, 0);
 	return cpu <= dead + whole->run_ns + slack_ns;
-}
-
-static reading less(reading whole, reading dead)
-{
-	return reading_ok(whole) && reading_ok(dead) ? (whole > dead ? whole - dead : 0) : whole;
 }
 
 static void follow_own(const struct task *before, struct task *t)
@@ -484,8 +541,8 @@ static void follow_own(const struct task *before, struct task *t)
 	t->system_ns = less(t->system_ns, t->dead_system_ns);
 	t->minor_faults = less(t->minor_faults, t->dead_minor_faults);
 	t->major_faults = less(t->major_faults, t->dead_major_faults);
-	t->read_bytes = less(t->read_bytes, t->dead_read_bytes);
-	t->write_bytes = less(t->write_bytes, t->dead_write_bytes);
+	t->read_bytes = before->read_bytes;
+	t->write_bytes = before->write_bytes;
 }
 
 static void clear_process_part(const struct task *leader, struct task *t)
@@ -520,6 +577,8 @@ static int read_thread(struct task_proc *p, const struct task *leader, int tid, 
 			r = read_wait(p, &d, true, ret, &doubt);
 		if (r == 0 && doubt && proc_dir_read(&d, "stat", &p->text) < 0)
 			r = GONE;
+		if (r == 0 && tid != leader->pid)
+			grow(old, ret);
 	}
 	proc_dir_close(&d);
 	clear_process_part(leader, ret);
@@ -542,7 +601,7 @@ static int push_thread(struct task_proc *p, const struct task *t, uint64_t print
 static int read_threads(struct task_proc *p, struct proc_dir *d, const struct known *old)
 {
 	struct task *leader = &p->threads.v[0], own = *leader, t;
-	struct sums whole = sums_of(leader), live = { 0 };
+	struct sums whole = sums_of(leader), live = { .threads = 0 };
 	struct span tids, line;
 	uint64_t tid, print;
 	int r = proc_dir_list(d, "task", &p->tids);
@@ -631,6 +690,8 @@ static int read_process_at(struct task_proc *p, struct proc_dir *d, int pid)
 		r = push_thread(p, &t, print);
 	if (r == 0 && !idle)
 		r = t.threads > 1 ? read_threads(p, d, old) : read_own(p, old);
+	if (r == 0 && !idle)
+		grow(old, &p->threads.v[0]);
 	if (r == 0) /* the leader first: it alone is read again now and then */
 		r = remember(p, &p->threads.v[0], print, reread);
 	return r;

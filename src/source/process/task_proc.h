@@ -10,8 +10,8 @@
  * capture is written, and when one is read, everything is asked at every look.
  *
  * /proc shows no sum of the context switches of dead threads: dead_voluntary_switches
- * and dead_involuntary_switches are READING_ABSENT. Start times, user and system times come
- * in steps of 10 ms. TASK_IN_IOWAIT is derived from wchan: it knows the kernel's usual
+ * and dead_involuntary_switches are READING_ABSENT. Start times and dead_user_ns,
+ * dead_system_ns come in steps of 10 ms. TASK_IN_IOWAIT is derived from wchan: it knows the kernel's usual
  * places of waiting for a disk. */
 #ifndef OSPREY_SOURCE_PROCESS_TASK_PROC_H
 #define OSPREY_SOURCE_PROCESS_TASK_PROC_H
