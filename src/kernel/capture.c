@@ -112,6 +112,9 @@ int capture_writer_end(struct capture_writer *w)
 struct answer {
 	struct span bytes;
 	int error;
+	uint32_t next; /* answer under the same key in the same tick; MAP_NONE: none */
+	/* of the first such answer: */
+	uint32_t last, turn; /* the newest, and which comes next */
 };
 
 struct tick_at {
@@ -122,7 +125,7 @@ struct capture_reader {
 	struct buf text;
 	VEC(struct answer) answers;
 	VEC(struct tick_at) ticks;
-	struct map index; /* key and tick -> position in answers */
+	struct map index; /* key and tick -> position of the first in answers */
 	size_t tick;
 };
 
@@ -141,6 +144,20 @@ static int parse_tick(struct span line, struct capture_reader *r)
 	if (!span_next_u64(&line, &t->at.mono_ns) || !span_next_u64(&line, &t->at.boot_ns) ||
 	    !span_next_u64(&line, &t->at.real_ns))
 		return -EBADMSG;
+	return 0;
+}
+
+static int enter(struct capture_reader *r, uint64_t key, uint32_t at)
+{
+	struct answer *answers = r->answers.v;
+	uint32_t first = map_get(&r->index, key);
+
+	answers[at].next = MAP_NONE;
+	answers[at].last = answers[at].turn = at;
+	if (first == MAP_NONE)
+		return map_set(&r->index, key, at);
+	answers[answers[first].last].next = at;
+	answers[first].last = at;
 	return 0;
 }
 
@@ -165,7 +182,7 @@ static int parse_answer(struct span line, bool have, struct span *text, struct c
 			return -EBADMSG;
 		answer->error = -(int)number;
 	}
-	return map_set(&r->index, index_key(r->ticks.n - 1, key), (uint32_t)(r->answers.n - 1));
+	return enter(r, index_key(r->ticks.n - 1, key), (uint32_t)(r->answers.n - 1));
 }
 
 static int parse(struct capture_reader *r)
@@ -293,12 +310,15 @@ static uint64_t index_key_of_text(size_t tick, const char *key)
 	return index_key(tick, (struct span){ written, n });
 }
 
-int capture_get(const struct capture_reader *r, const char *key, struct span *ret)
+int capture_get(struct capture_reader *r, const char *key, struct span *ret)
 {
 	uint32_t at = map_get(&r->index, index_key_of_text(r->tick, key));
 
 	if (at == MAP_NONE)
 		return -ENOENT;
-	*ret = r->answers.v[at].bytes;
-	return r->answers.v[at].error;
+	struct answer *first = &r->answers.v[at], *now = &r->answers.v[first->turn];
+	if (now->next != MAP_NONE)
+		first->turn = now->next;
+	*ret = now->bytes;
+	return now->error;
 }

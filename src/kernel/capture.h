@@ -26,8 +26,9 @@ struct host_time capture_time(const struct capture_reader *r);
 /* -ENODATA at the end. */
 int capture_next(struct capture_reader *r) __attribute__((warn_unused_result));
 bool capture_at_end(const struct capture_reader *r);
-/* What was said under `key` in the current tick; -ENOENT when it was not asked. */
-int capture_get(const struct capture_reader *r, const char *key, struct span *ret)
+/* What was said under `key` in the current tick, in the order of asking; the last answer stays.
+ * -ENOENT when it was not asked. */
+int capture_get(struct capture_reader *r, const char *key, struct span *ret)
 	__attribute__((warn_unused_result));
 
 #endif
