@@ -49,7 +49,7 @@ struct cgroup {
 	/* memory */
 	reading memory_bytes, memory_limit_bytes, memory_high_bytes;
 	reading memory_swap_bytes;
-	reading memory_limit_hits;  /* events max; v1: failcnt */
+	reading memory_limit_hits;  /* events max; v1: failcnt, with that of memsw */
 	reading memory_high_events; /* events high */
 	reading memory_oom_kills;
 	reading memory_anon_bytes, memory_file_bytes;

@@ -385,6 +385,17 @@ static void read_v1_cpu(struct cgroup_reader *r, bool again, struct cgroup *row)
 	row->cpu_usage_ns = result < 0 ? reading_from_errno(result) : parse_count(buf_span(&r->text));
 }
 
+/* A group whose limit on memory and swap equals that on memory counts its hits in the first's
+ * counter alone. That file is there only with swap accounting. */
+static reading v1_limit_hits(struct cgroup_reader *r)
+{
+	reading hits = read_number(r, "memory.failcnt", parse_count);
+
+	if (!reading_ok(hits))
+		return hits;
+	return hits + reading_or(read_number(r, "memory.memsw.failcnt", parse_count), 0);
+}
+
 static void read_v1_memory(struct cgroup_reader *r, bool again, struct cgroup *row)
 {
 	reading used = row->memory_bytes, hits = row->memory_limit_hits;
@@ -393,7 +404,7 @@ static void read_v1_memory(struct cgroup_reader *r, bool again, struct cgroup *r
 		row->memory_limit_bytes = read_number(r, "memory.limit_in_bytes", cgroup_limit_parse);
 	row->memory_bytes = read_number(r, "memory.usage_in_bytes", parse_count);
 	if (again || row->memory_limit_bytes != CGROUP_UNLIMITED)
-		row->memory_limit_hits = read_number(r, "memory.failcnt", parse_count);
+		row->memory_limit_hits = v1_limit_hits(r);
 	if (!again && row->memory_bytes == used && row->memory_limit_hits == hits)
 		return;
 	if (read_file(r, "memory.oom_control") == 0)
