@@ -10,7 +10,8 @@
 #define MOST_LOST 0.7	   /* of run + wait: two tasks wait for each that runs, and more */
 #define POLITE_NICE 10	   /* who asks for the CPU's leisure loses nothing by waiting */
 #define SCHED_POLICY_IDLE 5
-#define NEVER_SLEEPS 0.8   /* of its life on a CPU or waiting for one */
+#define NEVER_SLEEPS 0.8   /* of its life on a CPU or waiting for one… */
+#define SLEEPS_PER_S 50.0  /* … and hardly a voluntary switch */
 
 struct queue {
 	double cpus, busy, idle, runnable;
@@ -63,7 +64,9 @@ static double share_of_queue(const struct window *w, const struct process_span *
 		double run = reading_value(reading_sum(TASK_DELTA(t, user_ns), TASK_DELTA(t, system_ns)));
 		double wait = reading_value(TASK_DELTA(t, wait_ns));
 
-		if (run + wait >= NEVER_SLEEPS * thread_lived_ns(w, t) && !polite(t))
+		double sleeps = number_or(window_rate(w, TASK_DELTA(t, voluntary_switches)), 0);
+
+		if (run + wait >= NEVER_SLEEPS * thread_lived_ns(w, t) && sleeps < SLEEPS_PER_S && !polite(t))
 			share += wait;
 	}
 	return share;

@@ -78,8 +78,8 @@ static void test_hungry_before_nimble(void)
 	busy_host(&b, 1, 10);
 	for (int i = 0; i < 8; i++)
 		worker(&b, 100 + i, "hog", 500, 4500);
-	for (int i = 0; i < 4; i++)
-		worker(&b, 200 + i, "ping", 1500, 1500);
+	for (int i = 0; i < 20; i++) /* pushed off the CPU while they hand it over: always in the queue */
+		worker(&b, 200 + i, "ping", 150, 4800)->last.voluntary_switches = 100000;
 	judge(&b);
 	CHECK_STR(b.findings.v[0].culprit.comm, "hog");
 	window_build_deinit(&b);
