@@ -237,15 +237,23 @@ int sampler_new(struct host *h, const struct sampler_options *options, struct sa
 	s->stride = 1;
 	s->abilities.root = watched_by_root(s);
 	topology_read(h, &s->scratch, &s->topology);
-	s->next_look_ns = host_time(h).mono_ns;
 	if ((r = open_readers(s, options)) < 0)
 		goto fail;
+	/* The window begins now: the host's time may be that of a run before, and to load BPF takes
+	 * its own. In a capture the first tick has begun. */
+	if (!host_is_textual(h))
+		(void)!host_tick(h, 0);
+	s->next_look_ns = host_time(h).mono_ns;
 	keep_tick(s);
 	if ((r = take_look(s, &s->first)) < 0 || (r = read_filesystems(s, &s->first)) < 0)
 		goto fail;
 	s->abilities.hidepid = processes_hidden(s);
 	if (s->latest.cpu.presence != PRESENT && s->abilities.tasks != PRESENT) {
-		r = note_set(note, -ENOENT, "/proc cannot be read: is it mounted?");
+		r = host_read(h, "/proc/stat", &s->scratch);
+		if (r >= 0 || r == -ENOENT)
+			r = note_set(note, -ENOENT, "/proc cannot be read: is it mounted?");
+		else
+			note_set(note, r, "cannot read /proc: %s", strerror(-r));
 		goto fail;
 	}
 	*ret = s;

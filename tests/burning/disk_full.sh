@@ -13,6 +13,8 @@ if echo x 2>/dev/null >"$scratch/full/more" && [ -s "$scratch/full/more" ]; then
 echo "stdout elsewhere:"
 doctor 10 env -C "$scratch/full" TMPDIR="$scratch/full" "$osprey" doctor --json --window 1s
 diagnosed
+ask '.findings[] | select(.condition == "filesystem_full") | .victim.name, .culprit.name' | grep -qx "$scratch/full" ||
+	wrong "the full filesystem is not named: $(ask '.findings[] | .title')"
 
 echo "stdout on it:"
 doctor 10 env -C "$scratch/full" TMPDIR="$scratch/full" \
