@@ -233,11 +233,3 @@ int lab_stop(struct lab_run *run, struct note *note)
 	run_free(run);
 	return r;
 }
-
-int lab_clean(unsigned *ret_undone, struct note *note)
-{
-	*ret_undone = 0;
-	if (geteuid() != 0)
-		return note_set(note, -EPERM, "needs root");
-	return journal_clean(ret_undone, note);
-}

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -433,6 +434,21 @@ static void test_two(void)
 	CHECK(left_after(0) == 0);
 }
 
+/* A reboot loses the journal and keeps the disk. */
+static void test_orphans(void)
+{
+	struct note note = { "" };
+	unsigned undone = 0;
+
+	CHECK(mkdir("/var/tmp/osprey-lab-999999999", 0700) == 0);
+	CHECK(mkdir("/var/tmp/osprey-lab-999999999/inner", 0700) == 0);
+	CHECK(mkdir("/var/tmp/osprey-lab-notes", 0700) == 0);
+	CHECK(lab_clean(&undone, &note) == 0);
+	CHECK(undone >= 1);
+	CHECK(access("/var/tmp/osprey-lab-999999999", F_OK) < 0);
+	CHECK(rmdir("/var/tmp/osprey-lab-notes") == 0); /* no lab's */
+}
+
 int main(void)
 {
 	if (geteuid() != 0)
@@ -455,6 +471,7 @@ int main(void)
 	test_guardian_killed(&rich, false);
 	test_guardian_killed(&rich, true);
 	test_two();
+	test_orphans();
 	residue_free(before);
 	return check_exit();
 }

@@ -2,7 +2,9 @@
  *
  * A case is a scenario at a strength on a background, or two scenarios at once, or a background
  * alone (a negative). The order is random, by seed. A case counts only when the fault's own
- * counters moved in the window that the doctor saw; others are rejects and reported as such.
+ * counters moved in the window that the doctor saw, and nobody else used more than half a CPU
+ * meanwhile; others are rejects and reported as such. Disturbed ones are played again, twice at
+ * most.
  * Each fault is followed by a window after its undo: what is found there is residue, or an alarm
  * that does not end.
  *
@@ -22,6 +24,7 @@ enum score_state {
 	SCORE_IMPOSSIBLE, /* this host lacks what it needs */
 	SCORE_FAILED,	  /* it did not start, or ended early */
 	SCORE_UNMOVED,	  /* the fault was not there */
+	SCORE_DISTURBED,  /* others used the host's CPUs meanwhile */
 };
 
 struct score_fault {
@@ -54,6 +57,8 @@ struct score_case {
 	bool deviation_judged;
 	const char *pressure, *deviation; /* what the baselines say; NULL: nothing */
 	double cpu_ms, window_s;	  /* of the doctor */
+	double foreign_cpus;		  /* used by processes that are neither the lab's nor ours */
+	char foreign[16];		  /* most by this one */
 };
 typedef VEC(struct score_case) score_case_vec;
 

@@ -3,11 +3,14 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "lab/baseline.h"
 #include "lab/score.h"
 
+#define FOREIGN_CPUS 0.5
+#define DISTURBED_TIMES 3
 #define SETTLE_NS (500 * NS_PER_MS)
 #define BACKGROUND_SETTLE_NS (1500 * NS_PER_MS)
 #define CALM_NS (2 * NS_PER_S)
@@ -114,6 +117,36 @@ static int start_faults(struct play *p)
 	return r;
 }
 
+/* Ours and the lab's are this process and what descends from it. */
+static bool is_ours(const struct window *w, const struct process_span *p)
+{
+	for (int steps = 0; p && steps < 32; steps++) {
+		if (p->pid == getpid())
+			return true;
+		p = window_process(w, p->ppid);
+	}
+	return false;
+}
+
+static void note_foreign(const struct window *w, struct score_case *c)
+{
+	double most = 0;
+
+	c->foreign_cpus = 0;
+	for (size_t i = 0; i < w->nprocesses; i++) {
+		const struct process_span *p = &w->processes[i];
+		double cpus = window_rate(w, p->cpu_ns) / 1e9;
+
+		if (isnan(cpus) || p->kernel_thread || is_ours(w, p))
+			continue;
+		c->foreign_cpus += cpus;
+		if (cpus > most) {
+			most = cpus;
+			memcpy(c->foreign, p->comm, sizeof c->foreign);
+		}
+	}
+}
+
 /* Each look of the doctor comes by here; the last one stands. */
 static void observe(void *arg, const struct window *w)
 {
@@ -127,6 +160,7 @@ static void observe(void *arg, const struct window *w)
 		f->moved = s->moved && s->moved(w, &note);
 		memcpy(f->seen, note.text, sizeof f->seen);
 	}
+	note_foreign(w, p->c);
 	p->c->pressure = baseline_pressure(w);
 	p->c->deviation_judged = p->knows_usual;
 	p->c->deviation = p->knows_usual ? baseline_deviation(&p->usual, w) : NULL;
@@ -172,6 +206,14 @@ static bool all_alive(struct play *p)
 static void settle_state(struct score_case *c)
 {
 	c->state = SCORE_COUNTED;
+	if (c->foreign_cpus > FOREIGN_CPUS) {
+		char why[96];
+
+		snprintf(why, sizeof why, "others used %.1f CPUs meanwhile, most of it %.15s", c->foreign_cpus,
+			 c->foreign);
+		reject(c, SCORE_DISTURBED, why);
+		return;
+	}
 	for (size_t i = 0; i < c->nfaults; i++)
 		if (!c->fault[i].moved)
 			reject(c, SCORE_UNMOVED, c->fault[i].seen);
@@ -248,6 +290,31 @@ static void play_case(struct play *p)
 	(void)stop(p, &p->background);
 }
 
+/* The plan's part of a case, for another try. */
+static struct score_case planned_again(const struct score_case *c)
+{
+	struct score_case fresh = { .kind = c->kind, .strength = c->strength, .background = c->background,
+				    .nfaults = c->nfaults };
+
+	for (size_t i = 0; i < c->nfaults; i++)
+		fresh.fault[i] = (struct score_fault){ .condition = c->fault[i].condition, .named_after_s = NAN };
+	return fresh;
+}
+
+static void play_until_undisturbed(struct play *p)
+{
+	for (int times = 0; times < DISTURBED_TIMES && !interrupted(p->o); times++) {
+		*p->c = planned_again(p->c);
+		play_case(p);
+		if (p->c->state != SCORE_DISTURBED)
+			break;
+	}
+	if (interrupted(p->o))
+		*p->c = planned_again(p->c);
+	else
+		doing(p, NULL);
+}
+
 int score_run(const struct score_options *o, score_case_vec *cases, struct note *note)
 {
 	struct host *h;
@@ -262,14 +329,8 @@ int score_run(const struct score_options *o, score_case_vec *cases, struct note 
 		/* Pairs that do not count are replaced by others, within reason. */
 		if (o->pairs && (pairs == o->pairs || i == 3 * (size_t)o->pairs))
 			break;
-		play_case(&p);
-		if (interrupted(o)) {
-			*p.c = (struct score_case){ .kind = p.c->kind, .strength = p.c->strength,
-						    .background = p.c->background };
-			break;
-		}
+		play_until_undisturbed(&p);
 		pairs += p.c->state == SCORE_COUNTED;
-		doing(&p, NULL);
 	}
 	host_free(h);
 	return 0;

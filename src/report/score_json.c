@@ -9,6 +9,7 @@ static const char *const kinds[] = { [SCORE_FAULT] = "fault", [SCORE_PAIR] = "pa
 static const char *const states[] = {
 	[SCORE_PLANNED] = "not_played", [SCORE_COUNTED] = "counted", [SCORE_IMPOSSIBLE] = "impossible",
 	[SCORE_FAILED] = "failed",	[SCORE_UNMOVED] = "unmoved",
+	[SCORE_DISTURBED] = "disturbed",
 };
 
 static void fault(struct json *j, const struct score_fault *f)
@@ -53,6 +54,7 @@ static void one_case(struct json *j, const struct score_case *c)
 	json_string(j, "largest_deviation", c->deviation);
 	json_double(j, "doctor_cpu_ms", c->cpu_ms);
 	json_double(j, "window_s", c->window_s);
+	json_double(j, "foreign_cpus", c->foreign_cpus);
 	json_end(j);
 }
 

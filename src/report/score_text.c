@@ -10,6 +10,7 @@ const char *score_state_name(enum score_state s)
 	static const char *const names[] = {
 		[SCORE_PLANNED] = "not played", [SCORE_COUNTED] = "counted", [SCORE_IMPOSSIBLE] = "not possible here",
 		[SCORE_FAILED] = "failed",	[SCORE_UNMOVED] = "the fault was not there",
+		[SCORE_DISTURBED] = "disturbed",
 	};
 	return names[s];
 }
