@@ -73,8 +73,10 @@ int main(int argc, char **argv)
 	char window[16], count[16];
 	pid_t crowd = crowd_start(n, &started);
 
-	if (crowd < 0 || started == 0) {
-		fputs("no processes could be started\n", stderr);
+	if (crowd < 0 || started < n) {
+		fprintf(stderr, "only %u of %u processes could be started\n", started, n);
+		if (crowd > 0)
+			crowd_end(crowd);
 		return 3;
 	}
 	snprintf(window, sizeof window, "%ds", seconds);

@@ -7,81 +7,17 @@
  * program; without the right to make one they die by their parent's death signal. CPU time is
  * user + system as the kernel charges it: of ps by wait4, of ours by the process clock.
  * Exit: 0 when the goal is reached, 1 when not, 3 when it could not be measured. */
+#include "bench/crowd.h"
+
 #include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "source/process/task.h"
 
 #define GOAL 50.0
 #define MAX_RUNS 101
-
-static void die_with(pid_t parent)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent && getppid() != 0)
-		_exit(1);
-}
-
-/* First process of the namespace: starts the others, says how many, sleeps. */
-static void sleepers(unsigned n, int tell)
-{
-	unsigned started = 0;
-	pid_t self = getpid();
-
-	for (; started < n; started++) {
-		pid_t child = fork();
-		if (child == 0) {
-			die_with(self);
-			close(tell);
-			for (;;)
-				pause();
-		}
-		if (child < 0)
-			break;
-	}
-	if (write(tell, &started, sizeof started) != sizeof started)
-		_exit(1);
-	close(tell);
-	for (;;)
-		pause();
-}
-
-static pid_t start(unsigned n, unsigned *ret_started)
-{
-	pid_t self = getpid();
-	int tell[2];
-
-	if (pipe2(tell, O_CLOEXEC) < 0)
-		return -1;
-	/* Not unshare: ps must stay in our namespace. */
-	pid_t first = (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
-	bool apart = first >= 0;
-	if (!apart)
-		first = fork();
-	if (first == 0) {
-		/* In the new namespace the parent's pid reads 0. */
-		die_with(self);
-		close(tell[0]);
-		sleepers(n, tell[1]);
-	}
-	close(tell[1]);
-	if (first > 0 && read(tell[0], ret_started, sizeof *ret_started) != sizeof *ret_started)
-		*ret_started = 0;
-	close(tell[0]);
-	if (first > 0 && !apart)
-		fputs("no pid namespace of its own for them: not permitted\n", stderr);
-	return first;
-}
 
 /* ns of CPU; 0: it could not be run. */
 static uint64_t ps_cpu_ns(void)
@@ -202,7 +138,7 @@ int main(int argc, char **argv)
 	unsigned n = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 10000, started = 0;
 	unsigned runs = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 7;
 	struct host *h;
-	int status, result = 3;
+	int result = 3;
 
 	if (n > 25000 || runs < 1 || runs > MAX_RUNS) {
 		fprintf(stderr, "%s: at most 25000 processes and 1 to %d runs\n", argv[0], MAX_RUNS);
@@ -211,15 +147,13 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (host_open_live("/", &h, NULL) < 0)
 		return 3;
-	pid_t first = start(n, &started);
+	pid_t first = crowd_start(n, &started);
 	if (first < 0 || started < n)
 		fprintf(stderr, "only %u of %u processes could be started\n", started, n);
 	else
 		result = measure(h, runs);
-	if (first > 0) {
-		kill(first, SIGKILL);
-		waitpid(first, &status, 0);
-	}
+	if (first > 0)
+		crowd_end(first);
 	host_free(h);
 	return result;
 }
