@@ -38,6 +38,7 @@ TESTS := $(TEST_C:src/%.c=$(BUILD)/test/%)
 BENCHES := $(BENCH_C:%.c=$(BUILD)/%)
 FUZZERS := $(FUZZ_C:%.c=$(BUILD)/%)
 AGREE := $(BUILD)/tests/agree/figures
+LAB := $(BUILD)/tests/lab/killed
 
 all: $(BUILD)/osprey
 
@@ -83,17 +84,22 @@ $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libosprey.a
 $(BUILD)/tests/agree/%: $(BUILD)/tests/agree/%.o $(BUILD)/libosprey.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(BUILD)/libosprey.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 $(BUILD)/tools/capture.d/%: $(BUILD)/tools/capture.d/%.o $(BUILD)/libosprey.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(LIB_C) | $(SKEL_H)
+# Fuzzers link a library of their own, made once before all of them.
+$(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(LIB_C) | fuzz-library
 	@mkdir -p $(@D)
-	$(MAKE) BUILD=$(BUILD)/fuzz CC=$(CLANG) SAN=fuzzer-no-link,address,undefined \
-		$(BUILD)/fuzz/libosprey.a
 	$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer,address,undefined -o $@ $< \
 		$(BUILD)/fuzz/libosprey.a $(LDLIBS)
 
-tests: $(TESTS) $(AGREE)
+fuzz-library:
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=$(CLANG) SAN=fuzzer-no-link,address,undefined $(BUILD)/fuzz/libosprey.a
+
+tests: $(TESTS) $(AGREE) $(LAB)
 benches: $(BENCHES)
 fuzzers: $(FUZZERS)
 
@@ -140,7 +146,7 @@ new-condition:
 	@tools/new-condition "$(NAME)"
 
 #: make clean        remove build/
-.PHONY: all tests benches fuzzers clean help doctor check check-fresh check-kernels bench bless new-condition
+.PHONY: all tests benches fuzzers fuzz-library clean help doctor check check-fresh check-kernels bench bless new-condition
 .SECONDARY:
 
 -include $(LIB_O:.o=.d) $(BUILD)/src/main.d $(TESTS:$(BUILD)/test/%=$(BUILD)/src/%.d)

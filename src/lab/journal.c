@@ -59,28 +59,48 @@ static int journal_try(struct journal *j, const char *path)
 	return r;
 }
 
+/* Waits out who looks whether we live. */
+static int journal_insist(struct journal *j, const char *path)
+{
+	int r = -EAGAIN;
+
+	for (int tries = 0; tries < 20 && r == -EAGAIN; tries++) {
+		if (tries)
+			(void)!clock_sleep_until(clock_mono_ns() + NS_PER_MS);
+		r = journal_try(j, path);
+	}
+	return r;
+}
+
+/* In another pid namespace over the same /run there may be a lab of our pid: then the next number
+ * that stands for it. */
+static int journal_at(struct journal *j, const char *place)
+{
+	int r = -EAGAIN;
+
+	for (unsigned k = 0; k < JOURNAL_NAMESAKES && (r == -EAGAIN || r == -EEXIST); k++) {
+		unsigned number = (unsigned)getpid() + k * JOURNAL_NUMBER_STEP;
+		char path[64];
+
+		snprintf(path, sizeof path, "%s/%u.journal", place, number);
+		snprintf(j->id, sizeof j->id, "osprey-lab-%u", number);
+		r = journal_insist(j, path);
+	}
+	return r;
+}
+
 int journal_create(struct journal *ret, struct note *note)
 {
 	struct journal j = { .fd = -1 };
 	int r = -EROFS;
 
-	snprintf(j.id, sizeof j.id, "osprey-lab-%d", (int)getpid());
 	for (size_t i = 0; i < NPLACES; i++) {
-		char path[64];
-
 		r = place_make(places[i]);
-		if (r < 0)
-			continue;
-		snprintf(path, sizeof path, "%s/%d.journal", places[i], (int)getpid());
-		for (int tries = 0; tries < 20; tries++) {
-			r = journal_try(&j, path);
-			if (r == 0) {
-				*ret = j;
-				return 0;
-			}
-			if (r != -EAGAIN)
-				break;
-			(void)!clock_sleep_until(clock_mono_ns() + NS_PER_MS);
+		if (r == 0)
+			r = journal_at(&j, places[i]);
+		if (r == 0) {
+			*ret = j;
+			return 0;
 		}
 	}
 	return note_set(note, r, "no undo journal could be made under %s or %s: %s", places[0], places[1],
@@ -333,6 +353,18 @@ bool journal_id_lives(const char *id)
 
 	journals_each(search_id, &s);
 	return s.found;
+}
+
+bool journal_pid_lives(int pid)
+{
+	for (unsigned k = 0; k < JOURNAL_NAMESAKES; k++) {
+		char id[32];
+
+		snprintf(id, sizeof id, "osprey-lab-%u", (unsigned)pid + k * JOURNAL_NUMBER_STEP);
+		if (journal_id_lives(id))
+			return true;
+	}
+	return false;
 }
 
 static void search_line(struct journal *j, void *arg)

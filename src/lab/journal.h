@@ -1,7 +1,7 @@
 /* The undo journal of a lab: what it changed on the host, written before each change.
  *
  * A text file, /run/osprey/lab/PID.journal (/tmp/osprey-lab when /run cannot be written),
- * where PID is the guardian's. One change a line: a verb and its words, bytes that are no
+ * where PID is the guardian's, or that plus a multiple of JOURNAL_NUMBER_STEP. One change a line: a verb and its words, bytes that are no
  * plain characters written as %XX. The guardian holds a lock on the file as long as it lives; a
  * journal without a lock is waste that anybody may undo. A last line without its newline was
  * being written when the writer died: its change was not made.
@@ -27,6 +27,9 @@
 #define JOURNAL_ZRAM "zram"		/* NUMBER BYTES: reset and remove */
 #define JOURNAL_MODULE "module"		/* NAME: unload */
 
+#define JOURNAL_NAMESAKES 8
+#define JOURNAL_NUMBER_STEP 10000000u /* above the kernel's largest pid */
+
 struct journal {
 	int fd; /* locked */
 	char path[64];
@@ -48,6 +51,8 @@ int journal_clean(unsigned *ret_undone, struct note *note) __attribute__((warn_u
 
 /* Whether the lab "osprey-lab-PID" is alive, by its lock. */
 bool journal_id_lives(const char *id);
+/* Whether the process of that pid could be the guardian of a living lab. */
+bool journal_pid_lives(int pid);
 /* Whether a living journal other than `own_id` has a line that begins with these words. The
  * caller holds journal_lock. */
 bool journal_held_elsewhere(const char *own_id, const char *verb, const char *first, const char *second);

@@ -274,7 +274,7 @@ static bool is_zombie(const char *dir, const char *pid)
 
 static void add_process(struct residue *r, const char *dir, const char *pid, bool is_dir)
 {
-	char path[96], comm[32] = "", cgroups[4096] = "", id[48];
+	char path[96], comm[32] = "", cgroups[4096] = "";
 
 	(void)is_dir;
 	if (pid[0] < '0' || pid[0] > '9')
@@ -283,9 +283,8 @@ static void add_process(struct residue *r, const char *dir, const char *pid, boo
 	(void)!file_read(path, cgroups, sizeof cgroups);
 	snprintf(path, sizeof path, "%s/%.16s/comm", dir, pid);
 	(void)!file_read(path, comm, sizeof comm);
-	snprintf(id, sizeof id, "osprey-lab-%.16s", pid);
 	/* A zombie is its parent's to wait for, and holds nothing. */
-	if (is_zombie(dir, pid) || of_living_lab(cgroups) || (strcmp(comm, "osprey-guard") == 0 && journal_id_lives(id)))
+	if (is_zombie(dir, pid) || of_living_lab(cgroups) || (strcmp(comm, "osprey-guard") == 0 && journal_pid_lives(atoi(pid))))
 		return;
 	if (strstr(cgroups, "/osprey-lab-") || strcmp(comm, "osprey-guard") == 0 ||
 	    strcmp(comm, "osprey-lab") == 0)

@@ -11,6 +11,8 @@
 
 #define FOREIGN_CPUS 0.5
 #define DISTURBED_TIMES 3
+/* Replays in all: a host that is never quiet shall not be scored for hours. */
+#define REPLAYS(n) (4 + (n) / 4)
 #define SETTLE_NS (500 * NS_PER_MS)
 #define BACKGROUND_SETTLE_NS (1500 * NS_PER_MS)
 #define CALM_NS (2 * NS_PER_S)
@@ -301,13 +303,14 @@ static struct score_case planned_again(const struct score_case *c)
 	return fresh;
 }
 
-static void play_until_undisturbed(struct play *p)
+static void play_until_undisturbed(struct play *p, size_t *replays)
 {
-	for (int times = 0; times < DISTURBED_TIMES && !interrupted(p->o); times++) {
-		*p->c = planned_again(p->c);
+	for (int times = 1;; times++) {
 		play_case(p);
-		if (p->c->state != SCORE_DISTURBED)
+		if (p->c->state != SCORE_DISTURBED || times == DISTURBED_TIMES || *replays == 0 || interrupted(p->o))
 			break;
+		(*replays)--;
+		*p->c = planned_again(p->c);
 	}
 	if (interrupted(p->o))
 		*p->c = planned_again(p->c);
@@ -317,6 +320,7 @@ static void play_until_undisturbed(struct play *p)
 
 int score_run(const struct score_options *o, score_case_vec *cases, struct note *note)
 {
+	size_t replays = REPLAYS(cases->n);
 	struct host *h;
 	unsigned pairs = 0;
 	int r = host_open_live("/", &h, note);
@@ -329,7 +333,7 @@ int score_run(const struct score_options *o, score_case_vec *cases, struct note 
 		/* Pairs that do not count are replaced by others, within reason. */
 		if (o->pairs && (pairs == o->pairs || i == 3 * (size_t)o->pairs))
 			break;
-		play_until_undisturbed(&p);
+		play_until_undisturbed(&p, &replays);
 		pairs += p.c->state == SCORE_COUNTED;
 	}
 	host_free(h);
