@@ -11,10 +11,12 @@
 #define FEW_PARENTS 0.6
 #define FEW 8
 #define HALF_THE_HOST 0.5 /* of the CPUs */
+#define PIDS_HERE 0.1	  /* of the forks took a pid of our namespace: else they are not made here */
 
 struct storm {
 	double rate, rate_before; /* forks a second: of the window, of its first quarter */
 	bool exact;
+	double pids; /* given out in our pid namespace, a second; NaN: unknown */
 	const struct fork_count *parent; /* NULL: nobody could be named */
 	double one_share, few_share;	 /* of the counted forks */
 	double cpus;	   /* CPU time of the named parents and the children they waited for */
@@ -45,6 +47,29 @@ static double family_cpus(const struct window *w, int32_t pid)
 	return ns / 1e9 / w->seconds;
 }
 
+/* The newest pid runs ahead by one for each fork in our pid namespace, and begins anew at the
+ * largest pid: the tick of that is left out. */
+static double pids_given(const struct window *w)
+{
+	double sum = 0;
+
+	for (size_t i = 1; i < w->nticks; i++) {
+		reading before = w->ticks[i - 1].load.last_pid, after = w->ticks[i].load.last_pid;
+
+		if (!reading_ok(before) || !reading_ok(after))
+			return NAN;
+		sum += after > before ? (double)(after - before) : 0;
+	}
+	return sum / w->seconds;
+}
+
+/* /proc/stat counts the forks of the whole host, from within a container too; where parents are
+ * known by samples, these are of our own namespace alone. */
+static bool made_elsewhere(const struct storm *s)
+{
+	return !s->exact && s->pids < PIDS_HERE * s->rate;
+}
+
 static void share_out(const struct window *w, struct storm *s)
 {
 	double all = 0, few = 0;
@@ -68,9 +93,11 @@ static void measure(const struct window *w, struct storm *s)
 		.rate = window_rate(w, WINDOW_DELTA(w, cpu.forks)),
 		.rate_before = pace(w, 0, w->nticks / 4),
 		.exact = w->abilities->forks_exact,
+		.pids = pids_given(w),
 		.system_cpus = window_system_cpus(w),
 	};
-	share_out(w, s);
+	if (!made_elsewhere(s))
+		share_out(w, s);
 }
 
 static bool risen(const struct storm *s)
@@ -89,7 +116,7 @@ static enum severity severity_of(const struct window *w, const struct storm *s)
 	/* Without a count of parents, a pace that no build keeps up must be enough. */
 	bool storm = s->parent ? from_few(s) : s->rate > HIGH_RATE;
 
-	if (!storm)
+	if (!storm || made_elsewhere(s))
 		return SEVERITY_NOTE;
 	/* At a lower pace what the children cost is their own work as much as their birth. */
 	return s->rate > HIGH_RATE && s->cpus > HALF_THE_HOST * w->topology->cpus ? SEVERITY_CRITICAL :
@@ -122,6 +149,9 @@ static void add_evidence(const struct storm *s, struct finding *f)
 				 s->exact ? "tracepoint sched:sched_process_fork" : "/proc/loadavg (newest pid, sampled)");
 		finding_evidence(f, "utime + stime + cutime + cstime of these parents", s->cpus, "CPUs", "",
 				 "/proc/%d/stat", s->parent->pid);
+	} else if (made_elsewhere(s)) {
+		finding_evidence(f, "newest pid, advance", s->pids, "pids/s", "< 10 % of the forks: not made here",
+				 "/proc/loadavg");
 	}
 	finding_evidence(f, "system", s->system_cpus, "CPUs", "", "/proc/stat");
 }
@@ -150,8 +180,14 @@ static void tell(const struct window *w, const struct storm *s, struct finding *
 {
 	if (!s->parent) {
 		finding_title(f, "%.0f processes or threads start each second", s->rate);
-		finding_summary(f, "Who starts them is not known here; the kernel spends %.2f of %u CPUs.",
-				s->system_cpus, w->topology->cpus);
+		if (made_elsewhere(s))
+			finding_summary(f,
+					"They are started outside this pid namespace, where only %.0f pids were given "
+					"out a second: by the host around this container, or a neighbour.",
+					s->pids);
+		else
+			finding_summary(f, "Who starts them is not known here; the kernel spends %.2f of %u CPUs.",
+					s->system_cpus, w->topology->cpus);
 		actor_host(&f->victim);
 		return;
 	}

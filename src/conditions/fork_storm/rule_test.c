@@ -109,6 +109,33 @@ static void test_nobody_named(void)
 	window_build_deinit(&b);
 }
 
+/* In a container: the host forks, and the one process that forked here is not to blame. */
+static void test_elsewhere(void)
+{
+	struct window_build b;
+
+	host(&b, 50000);
+	b.abilities.forks_exact = false;
+	window_build_grow(&b, &b.ticks[0].load.last_pid, 9);
+	parent(&b, 11, "init", 1);
+	judge(&b);
+	CHECK_U64(b.findings.n, 1);
+	CHECK_U64(b.findings.v[0].severity, SEVERITY_NOTE);
+	CHECK(b.findings.v[0].culprit.kind == NULL);
+	window_build_deinit(&b);
+
+	/* pids begin anew at the largest one */
+	host(&b, 50000);
+	b.abilities.forks_exact = false;
+	for (int i = 0; i < WINDOW_BUILD_TICKS; i++)
+		b.ticks[i].load.last_pid = (20000 + (uint64_t)i * 5000) % 32768;
+	parent(&b, 100, "loop", 10);
+	judge(&b);
+	CHECK_U64((uint64_t)b.findings.v[0].culprit.pid, 100);
+	CHECK_U64(b.findings.v[0].severity, SEVERITY_WARNING);
+	window_build_deinit(&b);
+}
+
 static void test_unmeasured(void)
 {
 	struct window_build b;
@@ -148,6 +175,7 @@ int main(void)
 	test_build();
 	test_rise();
 	test_nobody_named();
+	test_elsewhere();
 	test_unmeasured();
 	test_absorbs();
 	return check_exit();

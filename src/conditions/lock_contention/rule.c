@@ -171,17 +171,27 @@ static void report(const struct window *w, const struct contention *c, struct ve
 	add_advice(c, f);
 }
 
-static bool any_call_told(const struct window *w)
+/* Threads that sleep beside others of their process, and whose system call nobody told. */
+static bool calls_are_hidden(const struct window *w)
 {
-	for (size_t i = 0; i < w->ntasks; i++)
-		if (w->tasks[i].last.flags & TASK_HAS_SYSCALL)
-			return true;
-	return false;
+	uint32_t asleep = 0, told = 0;
+
+	for (size_t i = 0; i < w->nprocesses; i++) {
+		const struct process_span *p = &w->processes[i];
+
+		if (p->kernel_thread || p->threads < 2)
+			continue;
+		for (const struct task_span *t = process_threads(w, p); t < process_threads_end(w, p); t++) {
+			asleep += t->last.state == 'S';
+			told += (t->last.flags & TASK_HAS_SYSCALL) != 0;
+		}
+	}
+	return asleep > 0 && told == 0;
 }
 
 static void exonerate(const struct window *w, double most, uint32_t waiting, struct verdict *v)
 {
-	if (w->abilities->tasks != PRESENT || !any_call_told(w))
+	if (w->abilities->tasks != PRESENT || calls_are_hidden(w))
 		verdict_unmeasured(v, "needs the system calls that threads sleep in (/proc/PID/task/TID/syscall)");
 	else if (!w->abilities->root)
 		verdict_unmeasured(v, "needs CAP_SYS_PTRACE: the locks of other users' processes cannot be read");

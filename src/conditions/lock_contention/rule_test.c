@@ -138,6 +138,9 @@ static void test_unmeasured(void)
 	window_build_init(&b, 5, 2);
 	window_build_task(&b, 100, 100, "server");
 	judge(&b);
+	CHECK_U64(b.verdict.outcome, OUTCOME_CLEARED); /* one thread waits for no other */
+	window_build_task(&b, 100, 101, "server");
+	judge(&b);
 	CHECK_U64(b.verdict.outcome, OUTCOME_UNMEASURED);
 	b.tasks.v[0].last.flags |= TASK_HAS_SYSCALL;
 	judge(&b);
