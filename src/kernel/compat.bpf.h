@@ -50,14 +50,23 @@ static inline unsigned int compat_task_cpu(struct task_struct *t)
 
 /* 6.2, f1a7941243c1 "mm: convert mm's rss stats into percpu_counter". The sum is short of
  * what the CPUs hold back: at most the batch (32, or 2 pages a CPU) for each CPU. /proc has
- * added these up since 6.16 (82241a83cd15); before, it told the same number as this. -1: this
- * kernel keeps it otherwise. */
+ * added these up since 6.16 (82241a83cd15); before, it told the same number as this. */
 #define compat_mm_pages(mm, member)                                                              \
-	(bpf_core_field_exists((mm)->rss_stat[0].count) ?                                        \
-		 (mm)->rss_stat[member].count :                                                  \
-	 bpf_core_field_exists(((struct mm_struct___before_6_2 *)(mm))->rss_stat.count[0].counter) ? \
-		 ((struct mm_struct___before_6_2 *)(mm))->rss_stat.count[member].counter :       \
-		 -1)
+	({                                                                                       \
+		struct mm_struct *mm_ = (mm);                                                    \
+		struct mm_struct___before_6_2 *old_mm_ = (void *)mm_;                            \
+		__s64 pages_ = 0;                                                                \
+		if (bpf_core_field_exists(mm_->rss_stat[0].count))                               \
+			pages_ = mm_->rss_stat[member].count;                                    \
+		else if (bpf_core_field_exists(old_mm_->rss_stat.count[0].counter))              \
+			/* by helper: old verifiers do not follow an array of typedefs */        \
+			pages_ = BPF_CORE_READ(old_mm_, rss_stat.count[member].counter);         \
+		pages_;                                                                          \
+	})
+
+#define compat_has_mm_pages(mm)                     \
+	(bpf_core_field_exists((mm)->rss_stat[0].count) || \
+	 bpf_core_field_exists(((struct mm_struct___before_6_2 *)(mm))->rss_stat.count[0].counter))
 
 /* 5.15, dd6e10fbd9fb "bpf: Add bpf_task_pt_regs() helper". */
 enum bpf_func_id___task_pt_regs { BPF_FUNC_task_pt_regs___task_pt_regs = 175 };

@@ -251,7 +251,7 @@ static __always_inline __u64 pages_to_bytes(__s64 pages)
 
 #define take_resident(mm, r)                                                          \
 	do {                                                                          \
-		if (!(mm) || !bpf_core_field_exists((mm)->rss_stat)) {                \
+		if (!(mm) || !compat_has_mm_pages(mm)) {                               \
 			(r)->anon_bytes = (r)->file_bytes = ABSENT;                   \
 			(r)->shmem_bytes = (r)->swap_bytes = ABSENT;                  \
 			break;                                                        \
@@ -412,8 +412,8 @@ static __always_inline void touch_parts(const struct task_parts *parts)
 	touch(parts->signal->ioac.read_bytes);
 	touch(parts->signal->rlim[LIMIT_NOFILE].rlim_cur);
 	touch(parts->mm->total_vm);
-	touch(parts->mm->rss_stat[MM_FILEPAGES].count);
-	touch(parts->mm->rss_stat[MM_SHMEMPAGES].count);
+	touch(compat_mm_pages(parts->mm, MM_FILEPAGES));
+	touch(compat_mm_pages(parts->mm, MM_SHMEMPAGES));
 	touch(parts->cred->euid.val);
 	if (parts->files)
 		touch(parts->files->fdt->max_fds);

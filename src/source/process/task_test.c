@@ -8,9 +8,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -257,8 +260,10 @@ static void compare(const struct table *before, const struct table *bpf, const s
 
 /* Something of every kind to compare: threads that wait and work, a child that has mapped
  * memory and open files, a stopped child, a zombie. */
+static pthread_t threads[3];
+static pid_t children[4];
 static atomic_bool stop_threads;
-static int idle_pipe[2];
+static int idle_pipe[2], ready_pipe[2];
 
 static void *idler(void *unused)
 {
@@ -300,10 +305,21 @@ static pid_t child(void (*act)(void))
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		act();
+		(void)!write(ready_pipe[1], "", 1);
 		for (;;)
 			pause();
 	}
 	return pid;
+}
+
+static void await_children(void)
+{
+	siginfo_t info;
+	char c;
+
+	CHECK(read(ready_pipe[0], &c, 1) == 1 && read(ready_pipe[0], &c, 1) == 1);
+	CHECK(waitid(P_PID, (id_t)children[1], &info, WSTOPPED | WNOWAIT) == 0);
+	CHECK(waitid(P_PID, (id_t)children[2], &info, WEXITED | WNOWAIT) == 0);
 }
 
 static void act_rich(void)
@@ -333,14 +349,12 @@ static void act_idle(void)
 {
 }
 
-static pthread_t threads[3];
-static pid_t children[4];
 
 static void start_company(void)
 {
 	pthread_t dead;
 
-	CHECK(pipe2(idle_pipe, O_CLOEXEC) == 0);
+	CHECK(pipe2(idle_pipe, O_CLOEXEC) == 0 && pipe2(ready_pipe, O_CLOEXEC) == 0);
 	children[0] = child(act_rich);
 	children[1] = child(act_stopped);
 	children[2] = child(act_zombie);
@@ -350,7 +364,8 @@ static void start_company(void)
 	pthread_create(&threads[2], NULL, worker, NULL);
 	pthread_create(&dead, NULL, short_lived, NULL);
 	pthread_join(dead, NULL);
-	usleep(100000);
+	await_children();
+	usleep(200000); /* until the last of them sleeps */
 }
 
 static void end_company(void)
@@ -593,6 +608,52 @@ static void test_no_descriptors(struct task_reader *r)
 	table_deinit(&t);
 }
 
+static int look_in_namespace(void)
+{
+	struct table bpf_table = { 0 }, proc_table = { 0 };
+	struct task_reader *bpf, *proc;
+	struct host *h;
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount("proc", "/proc", "proc", 0, NULL) < 0)
+		return 77;
+	pid_t sleeper = child(act_idle);
+	CHECK(host_open_live("/", &h, NULL) == 0);
+	CHECK(task_reader_new_of_kind(h, TASK_READER_PROC, &proc, NULL) == 0);
+	CHECK(task_reader_new_of_kind(h, TASK_READER_BPF, &bpf, NULL) == 0);
+	for (int i = 0; i < 3; i++) {
+		look(proc, &proc_table);
+		look(bpf, &bpf_table);
+		CHECK_U64(proc_table.tasks.n, 2);
+		CHECK_U64(bpf_table.tasks.n, 2);
+		const struct task *first = find(&bpf_table, 1), *second = find(&bpf_table, sleeper);
+		CHECK(sleeper == 2 && first && second);
+		CHECK(first && first->pid == 1 && first->ppid == 0 && first->flags & TASK_IS_LEADER);
+		CHECK(second && second->pid == 2 && second->ppid == 1);
+		CHECK(first && first->start_ns - find(&proc_table, 1)->start_ns < TICK_NS);
+	}
+	return check_failures ? 1 : 0;
+}
+
+/* In a container: its tasks alone, by its numbers. */
+static void test_namespace(void)
+{
+	int status = -1, before = check_failures;
+	pid_t pid;
+
+	CHECK(pipe2(ready_pipe, O_CLOEXEC) == 0);
+	pid = (pid_t)syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid == 0) {
+		check_failures = 0;
+		_exit(look_in_namespace());
+	}
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	CHECK(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77);
+	if (check_failures == before && WEXITSTATUS(status) == 77)
+		fputs("no pid namespace can be looked at from within here\n", stderr);
+	close(ready_pipe[0]);
+	close(ready_pipe[1]);
+}
+
 int main(void)
 {
 	struct host *h;
@@ -607,6 +668,7 @@ int main(void)
 	if (check_failures)
 		return check_exit();
 	struct task_reader *bpf = reader(h, TASK_READER_BPF);
+	test_namespace();
 	test_equal(bpf, proc);
 	test_races(bpf);
 	test_broken_off(bpf);
