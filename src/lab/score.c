@@ -140,8 +140,9 @@ static void describe_actor(const struct actor *a, char *ret, size_t size)
 {
 	if (!a->kind)
 		ret[0] = '\0';
-	else if (a->pid && !a->name[0])
-		snprintf(ret, size, "%s %d (%s)", a->kind, (int)a->pid, a->comm);
+	else if (a->pid)
+		snprintf(ret, size, "%s %d (%s)%s%.100s", a->kind, (int)a->pid, a->comm, a->name[0] ? " " : "",
+			 a->name);
 	else
 		snprintf(ret, size, "%s %.140s", a->kind, a->name);
 }
