@@ -64,8 +64,13 @@ void lab_catch_signals(void)
 	sigaction(SIGHUP, &action, NULL);
 }
 
+/* The one that has something on its line. */
+static struct ticker *shown;
+
 void lab_say_line(const char *line)
 {
+	if (shown)
+		ticker_clear(shown);
 	say("lab: %s", line);
 }
 
@@ -80,7 +85,7 @@ void ticker_init(struct ticker *t)
 
 void ticker_show(struct ticker *t, const char *format, ...)
 {
-	char text[256];
+	char text[sizeof t->text];
 	va_list args;
 
 	if (!t->watched)
@@ -91,10 +96,14 @@ void ticker_show(struct ticker *t, const char *format, ...)
 	unsigned columns = (unsigned)n < sizeof text - 1 ? (unsigned)n : sizeof text - 1;
 	if (columns > t->width)
 		columns = t->width;
+	if (t->shown && strcmp(text, t->text) == 0)
+		return;
+	memcpy(t->text, text, sizeof text);
 	unsigned blanks = t->shown > columns ? t->shown - columns : 0;
 	fprintf(stderr, "\r%.*s%*s", (int)columns, text, (int)blanks, "");
 	fflush(stderr);
 	t->shown = columns;
+	shown = t;
 }
 
 void ticker_clear(struct ticker *t)
@@ -104,6 +113,7 @@ void ticker_clear(struct ticker *t)
 	fprintf(stderr, "\r%*s\r", (int)t->shown, "");
 	fflush(stderr);
 	t->shown = 0;
+	shown = NULL;
 }
 
 /* ---- consent ---- */

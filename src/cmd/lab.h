@@ -35,6 +35,7 @@ int lab_labels_text(const struct lab_label *labels, size_t n, struct buf *ret_li
 struct ticker {
 	bool watched;
 	unsigned shown, width;
+	char text[256];
 };
 void ticker_init(struct ticker *t);
 void ticker_show(struct ticker *t, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -89,6 +89,8 @@ static int mount_ext4(struct lab *lab, uint64_t bytes, const char *path, struct 
 
 	snprintf(image, sizeof image, "%.250s/image%u", lab->scratch, lab->mounts);
 	r = make_image(image, bytes, note);
+	if (r == 0)
+		r = module_load(lab, "loop", NULL, "/dev/loop-control", note);
 	if (r < 0)
 		return r;
 	cleanup(close_fd) int fd = loop_device(lab, image, device, sizeof device, note);

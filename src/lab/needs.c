@@ -61,10 +61,10 @@ static int check_memory(const struct scenario *s, struct note *note)
 
 static int check_devices(unsigned needs, struct note *note)
 {
-	if ((needs & LAB_ZRAM) && access("/sys/class/zram-control", F_OK) < 0 && !command_exists("modprobe"))
+	if ((needs & LAB_ZRAM) && !module_available("zram", "/sys/class/zram-control"))
 		return note_set(note, -EOPNOTSUPP, "this kernel has no zram");
-	if ((needs & LAB_LOOP) && access("/dev/loop-control", F_OK) < 0)
-		return note_set(note, -EOPNOTSUPP, "no /dev/loop-control");
+	if ((needs & LAB_LOOP) && !module_available("loop", "/dev/loop-control"))
+		return note_set(note, -EOPNOTSUPP, "this kernel has no loop devices");
 	if ((needs & LAB_LOOP) && !command_exists("mkfs.ext4"))
 		return note_set(note, -EOPNOTSUPP, "no mkfs.ext4 (package e2fsprogs)");
 	if ((needs & LAB_NFTABLES) && !command_exists("nft"))
@@ -105,8 +105,8 @@ int scenario_touches(const struct scenario *s, struct buf *ret_line)
 		{ LAB_NFTABLES, "packet filters in its namespace" },
 	};
 	struct scratch_place place;
-	int r = buf_printf(ret_line, "up to %u processes and %s of memory", s->processes,
-			   bytes_text((double)s->memory_bytes).text);
+	int r = buf_printf(ret_line, "up to %u process%s and %s of memory", s->processes,
+			   s->processes == 1 ? "" : "es", bytes_text((double)s->memory_bytes).text);
 
 	if (r == 0 && s->disk_bytes && scratch_place_find(&place) == 0)
 		r = buf_printf(ret_line, ", up to %s in %s%s%s", bytes_text((double)s->disk_bytes).text,

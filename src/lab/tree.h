@@ -79,6 +79,12 @@ int scratch_place_find(struct scratch_place *ret) __attribute__((warn_unused_res
 /* All that scratch directories may be in, NULL-terminated. */
 extern const char *const scratch_bases[];
 
+/* Whether the module is there or could be loaded; `made_by_it`: a path that shows that it is. */
+bool module_available(const char *name, const char *made_by_it);
+/* `option` is nullable. */
+int module_load(struct lab *lab, const char *name, const char *option, const char *made_by_it, struct note *note)
+	__attribute__((warn_unused_result));
+
 /* Runs a program like lab_command, for the guardian and lab_possible too. */
 int command_run(const char *const argv[], struct note *note) __attribute__((warn_unused_result));
 /* Where a program is; false: nowhere. */

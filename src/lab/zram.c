@@ -15,17 +15,6 @@
 #define CONTROL "/sys/class/zram-control"
 #define SWAP_PRIORITY 32000
 
-static int load_module(struct lab *lab, struct note *note)
-{
-	const char *const argv[] = { "modprobe", "zram", "num_devices=0", NULL };
-	int r;
-
-	if (access(CONTROL, F_OK) == 0)
-		return 0;
-	r = journal_add(lab->journal, JOURNAL_MODULE, "zram", NULL, note);
-	return r < 0 ? r : command_run(argv, note);
-}
-
 /* Reading hot_add makes a device. Until its number is in the journal a kill would leave an
  * empty device, which holds no memory: the number is not known before. */
 static int add_device(struct lab *lab, uint64_t bytes, char number[16], struct note *note)
@@ -89,7 +78,7 @@ static int make_swap(const char *device, uint64_t bytes, struct note *note)
 int lab_zram_swap(struct lab *lab, uint64_t bytes, struct note *note)
 {
 	char number[16], device[48];
-	int r = load_module(lab, note);
+	int r = module_load(lab, "zram", "num_devices=0", CONTROL, note);
 
 	if (r == 0)
 		r = add_device(lab, bytes, number, note);
