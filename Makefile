@@ -24,6 +24,11 @@ LDLIBS = -lbpf -lelf -lz -lzstd -lcmark -lm -pthread
 
 VERSION = 0.1.0
 
+# `make V=1` shows the commands whole.
+V ?=
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@)
+
 ALL_C := $(sort $(wildcard src/*.c src/*/*.c src/*/*/*.c))
 TEST_C := $(filter %_test.c,$(ALL_C))
 BENCH_C := $(wildcard bench/*.c)
@@ -44,18 +49,20 @@ all: $(BUILD)/osprey
 
 # The binary that is shipped carries no debug information; the one beside it does.
 $(BUILD)/osprey: $(BUILD)/osprey.debug
-	strip -s -o $@ $<
+	$(Q)strip -s -o $@ $<
 
 $(BUILD)/osprey.debug: $(BUILD)/src/main.o $(BUILD)/libosprey.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/libosprey.a: $(LIB_O)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 $(BUILD)/%.o: %.c | $(SKEL_H)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # Guides are embedded by .incbin, which the compiler's dependency output does not know.
 $(BUILD)/src/conditions/conditions.o: $(wildcard src/conditions/*/guide.md)
@@ -63,37 +70,44 @@ $(BUILD)/src/conditions/conditions.o: $(wildcard src/conditions/*/guide.md)
 # BPF: C -> object (BTF kept, DWARF dropped) -> light skeleton: no ELF is parsed at run time.
 $(BUILD)/gen/%.bpf.o: src/%.bpf.c $(wildcard src/kernel/*.bpf.h src/source/*/*.bpf.h)
 	@mkdir -p $(@D)
-	$(CLANG) -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -D__bpf__ -O2 -g -Wall -Isrc -c -o $@ $<
-	llvm-strip -g $@
+	$(call say,BPF)
+	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -D__bpf__ -O2 -g -Wall -Isrc -c -o $@ $<
+	$(Q)llvm-strip -g $@
 
 $(BUILD)/gen/%.skel.h: $(BUILD)/gen/%.bpf.o
-	$(BPFTOOL) gen skeleton $(BPF_SKELETON) $< name $(notdir $*)_bpf > $@.tmp
-	mv $@.tmp $@
+	$(Q)$(BPFTOOL) gen skeleton $(BPF_SKELETON) $< name $(notdir $*)_bpf > $@.tmp
+	$(Q)mv $@.tmp $@
 
 $(BUILD)/test/%: $(BUILD)/src/%.o $(BUILD)/libosprey.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # They put themselves before the allocator, which a static libc has in one object with the rest.
 $(BUILD)/test/sample/sampler_test $(BUILD)/test/conditions/resilience_test: LDFLAGS += -Wl,-z,muldefs
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libosprey.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/tests/agree/%: $(BUILD)/tests/agree/%.o $(BUILD)/libosprey.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(BUILD)/libosprey.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/tools/capture.d/%: $(BUILD)/tools/capture.d/%.o $(BUILD)/libosprey.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # Fuzzers link a library of their own, made once before all of them.
 $(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(LIB_C) | fuzz-library
 	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer,address,undefined -o $@ $< \
+	$(call say,FUZZ)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer,address,undefined -o $@ $< \
 		$(BUILD)/fuzz/libosprey.a $(LDLIBS)
 
 fuzz-library:

@@ -4,7 +4,8 @@
 
 #include <unistd.h>
 
-#define cleanup(function) __attribute__((cleanup(function)))
+/* Unused but for its end: a lock that is held, as clang would have it. */
+#define cleanup(function) __attribute__((cleanup(function), unused))
 
 static inline void close_fd(int *fd)
 {

@@ -120,7 +120,7 @@ static int controller_enable(const char *control, size_t i, bool missing, const 
 static int controllers_enable(const char *dir, unsigned wanted, const char *id, int journal, struct note *note)
 {
 	/* Held to the end of this function. */
-	cleanup(close_fd) int lock __attribute__((unused)) = id ? journal_lock() : -1;
+	cleanup(close_fd) int lock = id ? journal_lock() : -1;
 	char control[128];
 	unsigned missing = 0;
 	int r;
