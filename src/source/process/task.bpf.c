@@ -472,6 +472,8 @@ static __always_inline bool write_task(struct seq_file *seq, struct task_struct 
 	touch_parts(&parts);
 	r->tid = tid;
 	take_process_numbers(t, r);
+	if (r->pid == 0) /* its leader is being released: the process is over */
+		return false;
 	take_self(t, parts.cred, r);
 	r->state = state;
 	take_sched(t, r);
