@@ -506,10 +506,12 @@ static void test_races(struct task_reader *r)
 	table_deinit(&tables[1]);
 }
 
-static int stop_at_third(const struct task *t, void *arg)
+/* In a pid namespace of our own there may be no second task. */
+static int stop_at_first(const struct task *t, void *arg)
 {
 	(void)t;
-	return ++*(int *)arg == 3 ? -ECANCELED : 0;
+	++*(int *)arg;
+	return -ECANCELED;
 }
 
 /* A look that was broken off leaves nothing behind that a later one would take for true. */
@@ -519,7 +521,7 @@ static void test_broken_off(struct task_reader *r)
 	int n = 0;
 
 	look(r, &before);
-	CHECK(task_reader_each(r, stop_at_third, &n) == -ECANCELED && n == 3);
+	CHECK(task_reader_each(r, stop_at_first, &n) == -ECANCELED && n == 1);
 	look(r, &after);
 	CHECK(after.tasks.n + 20 > before.tasks.n);
 	CHECK(find(&after, getpid()) != NULL);
