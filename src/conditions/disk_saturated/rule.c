@@ -13,7 +13,8 @@
 #define BUSY 0.6	/* share of the time; never enough alone: a fast disk does many at once. Where the
 			 * CPUs are short too, even a crowd of tasks leaves a disk idle for moments */
 #define AWAIT_MS 1.0	/* a request takes at least so long */
-#define PRESSURE 0.5	/* PSI io some must agree */
+#define PRESSURE 0.2	/* PSI io some must agree. It is a mean over CPUs: with some of them computing,
+			 * it stays well below the 100 % that many waiters would suggest */
 #define RISEN 2.0	/* times the mean of the disk's life: then nothing is left to doubt */
 #define MOST_LOST 0.5	/* of the time the waiters wanted to work */
 
@@ -153,7 +154,7 @@ static void add_evidence(const struct window *w, const struct load *l, const str
 	finding_evidence(f, "reads", l->reads, "requests/s", "", "/proc/diskstats %s", name);
 	finding_evidence(f, "writes", l->writes, "requests/s", "", "/proc/diskstats %s", name);
 	finding_evidence(f, "read and written", l->bytes / 1e6, "MB/s", "", "/proc/diskstats %s", name);
-	finding_evidence(f, "some total", 100 * window_io_pressure(w), "% of the time", ">= 50 %", "/proc/pressure/io");
+	finding_evidence(f, "some total", 100 * window_io_pressure(w), "% of the time", ">= 20 %", "/proc/pressure/io");
 	if (g->top)
 		finding_evidence(f, "read_bytes, write_bytes of the culprit and its namesakes", g->value / 1e6 / w->seconds,
 				 "MB/s", "", "/proc/%d/io", g->top->pid);
@@ -239,7 +240,7 @@ static void exonerate(const struct window *w, const struct load *worst, const st
 		verdict_clear(v, "%s has %.1f requests in flight, but only %.1f tasks wait for a disk (>= 4 counts)%s", name,
 			      worst->queue, t->waiting, t->limited > 0 ? "; others wait at an I/O limit" : "");
 	else
-		verdict_clear(v, "%s has %.1f requests in flight, but tasks stall on I/O only %.0f %% of the time (>= 50 %% counts)",
+		verdict_clear(v, "%s has %.1f requests in flight, but tasks stall on I/O only %.0f %% of the time (>= 20 %% counts)",
 			      name, worst->queue, 100 * window_io_pressure(w));
 }
 
