@@ -11,13 +11,12 @@ else
 	echo $((48 << 20)) >"$cgroup/memory.memsw.limit_in_bytes" 2>/dev/null || true
 fi
 cat >"$scratch/many" <<'MANY'
-for ((i = 0; i < 1000; i++)); do sleep 60 & done
+for ((i = 0; i < 1000; i++)); do setpriv --pdeathsig KILL sleep 60 & done
 echo started
 wait
 MANY
 coproc many { exec setpriv --pdeathsig KILL bash "$scratch/many" 2>/dev/null; }
 pids+=("$many_PID")
-undo+=('pkill -9 -P "$many_PID" sleep')
 read -r _ <&"${many[0]}"
 echo 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"' >"$scratch/enter"
 for more in "" --no-bpf; do
