@@ -27,6 +27,6 @@ for more in "" --no-bpf; do
 	[ "$(ask .host.processes)" -ge 1000 ] || wrong "saw $(ask .host.processes) processes of over 1000"
 	[ "$(ask .cost.peak_rss_kib)" -lt $((32 << 10)) ] || wrong "took $(ask .cost.peak_rss_kib) KiB"
 done
-kills=$(awk '$1 == "oom_kill" { print $2 }' "$cgroup/memory.events" "$cgroup/memory.oom_control" 2>/dev/null | head -n 1)
+kills=$(awk '$1 == "oom_kill" { print $2 }' "$cgroup/memory.events" "$cgroup/memory.oom_control" 2>/dev/null | head -n 1) || true # of the two files one is missing
 [ "${kills:-0}" = 0 ] || wrong "$kills processes were killed for want of memory"
 exit $bad
