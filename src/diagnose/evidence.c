@@ -219,20 +219,42 @@ static void candidates_add(struct candidates *c, const struct process_span *p, d
 	c->value[at] = value;
 }
 
-/* Whether the group of candidate `at` was summed already, for a larger member of it. */
-static bool summed_before(const struct candidates *c, size_t at)
+/* One group for each name among the candidates, empty; the largest member stands for it. */
+static size_t groups_of(const struct candidates *c, struct process_group *ret)
 {
-	for (size_t i = 0; i < at; i++)
-		if (namesakes(c->v[i], c->v[at]))
-			return true;
-	return false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		size_t at = 0;
+
+		while (at < n && !namesakes(ret[at].top, c->v[i]))
+			at++;
+		if (at == n)
+			ret[n++] = (struct process_group){ .top = c->v[i] };
+	}
+	return n;
+}
+
+static void sum_groups(const struct window *w, const struct measure *m, struct process_group *groups, size_t n)
+{
+	for (size_t i = 0; i < w->nprocesses; i++) {
+		const struct process_span *p = &w->processes[i];
+		double v = measured(m, w, p);
+
+		for (size_t at = 0; v > 0 && at < n; at++)
+			if (namesakes(groups[at].top, p)) {
+				groups[at].value += v;
+				groups[at].processes++;
+				break;
+			}
+	}
 }
 
 static struct process_group top_group(const struct window *w, const struct measure *m,
 				      const struct held_back *leave_out)
 {
+	struct process_group groups[CANDIDATES], top = { 0 };
 	struct candidates c = { .n = 0 };
-	struct process_group top = { 0 };
 
 	for (size_t i = 0; i < w->nprocesses; i++) {
 		double v = measured(m, w, &w->processes[i]);
@@ -240,15 +262,11 @@ static struct process_group top_group(const struct window *w, const struct measu
 		if (v > 0 && !(leave_out && held_back_by(leave_out, w, &w->processes[i])))
 			candidates_add(&c, &w->processes[i], v);
 	}
-	for (size_t i = 0; i < c.n; i++) {
-		if (summed_before(&c, i))
-			continue;
-		struct process_group group = group_of(w, c.v[i], m);
-
-		/* Strictly more: of one group the first candidate, its largest member, stays. */
-		if (group.value > top.value)
-			top = group;
-	}
+	size_t n = groups_of(&c, groups);
+	sum_groups(w, m, groups, n);
+	for (size_t i = 0; i < n; i++)
+		if (groups[i].value > top.value)
+			top = groups[i];
 	return top;
 }
 

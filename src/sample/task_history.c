@@ -66,7 +66,25 @@ static struct task_span *span_new(struct task_history *t, const struct task *now
 struct look {
 	struct task_history *history;
 	struct host *host;
+	size_t next; /* of the spans: tables come in the order of the last one, mostly */
 };
+
+static struct task_span *span_of(struct look *look, const struct task *now)
+{
+	struct task_history *t = look->history;
+	const struct task *expected = look->next < t->spans.n ? &t->spans.v[look->next].last : NULL;
+	size_t at = look->next;
+
+	if (!expected || expected->tid != now->tid || expected->start_ns != now->start_ns) {
+		uint32_t found = map_get(&t->by_task, task_key(now));
+
+		if (found == MAP_NONE)
+			return NULL;
+		at = found;
+	}
+	look->next = at + 1;
+	return &t->spans.v[at];
+}
 
 static void note_mutex(struct task_span *s, struct host *h, const struct task *now)
 {
@@ -86,10 +104,9 @@ static int take(const struct task *now, void *arg)
 {
 	struct look *look = arg;
 	struct task_history *t = look->history;
-	uint32_t at = map_get(&t->by_task, task_key(now));
-	struct task_span *s = at == MAP_NONE ? span_new(t, now) : &t->spans.v[at];
+	struct task_span *s = span_of(look, now);
 
-	if (!s)
+	if (!s && !(s = span_new(t, now)))
 		return -ENOMEM;
 	bool stuck = s->looks && !switched(&s->last, now) && s->last.syscall == now->syscall &&
 		     (now->flags & TASK_HAS_SYSCALL);
@@ -103,7 +120,7 @@ static int take(const struct task *now, void *arg)
 
 int task_history_look(struct task_history *t, struct host *h, struct task_reader *reader)
 {
-	struct look look = { t, h };
+	struct look look = { .history = t, .host = h };
 
 	if (t->looks == 0)
 		t->from_boot_ns = host_time(h).boot_ns;

@@ -24,7 +24,7 @@ static struct task task(int32_t pid, int32_t tid, uint64_t start_ns, uint64_t us
 
 static void look(struct task_history *t, const struct task *tasks, size_t n)
 {
-	struct look l = { t, NULL };
+	struct look l = { .history = t };
 
 	vec_each(s, &t->spans)
 		s->gone = true;
