@@ -105,12 +105,20 @@ static bool interrupted(const struct doctor_options *o)
 	return o->interrupted && *o->interrupted;
 }
 
+/* A judgement costs as much as a look on a host of many tasks. The first seconds are judged as they
+ * come, for whoever waits; later the window must have grown by a third to be worth it. */
+static bool worth_judging(double seconds, double judged_at_s)
+{
+	return seconds < 3.5 || seconds > judged_at_s * 4 / 3;
+}
+
 /* A signal that is no wish to end (a resized terminal) only costs an early look. An
  * interruption ends with a last look at once: what was seen until then is told. */
 static int watch(struct host *h, struct sampler *s, const struct condition *const *conditions, size_t n,
 		 const struct doctor_options *o, struct doctor_report *ret)
 {
-	uint64_t end_ns = host_time(h).mono_ns + o->window_ns;
+	uint64_t from_ns = host_time(h).mono_ns, end_ns = from_ns + o->window_ns;
+	double judged_at_s = 0;
 	naming_vec names = { 0 };
 	bool over = false;
 	int r = 0;
@@ -121,8 +129,10 @@ static int watch(struct host *h, struct sampler *s, const struct condition *cons
 		r = sampler_step(s, last ? host_time(h).mono_ns + 1 : end_ns);
 		over = r == 0 || last || (r == -EINTR && interrupted(o));
 		r = r == -EINTR || r > 0 ? 0 : r;
-		if (r < 0 || !sampler_looked(s))
+		double seconds = (double)(host_time(h).mono_ns - from_ns) / 1e9;
+		if (r < 0 || !sampler_looked(s) || !(over || worth_judging(seconds, judged_at_s)))
 			continue;
+		judged_at_s = seconds;
 		r = examine(s, conditions, n, o, &names, ret);
 		if (r == 0 && o->progress)
 			o->progress(o->progress_arg, ret->seconds, &ret->diagnosis);
