@@ -11,7 +11,7 @@ else
 	echo $((48 << 20)) >"$cgroup/memory.memsw.limit_in_bytes" 2>/dev/null || true
 fi
 cat >"$scratch/many" <<'MANY'
-for ((i = 0; i < 1000; i++)); do setpriv --pdeathsig KILL sleep 60 & done
+for ((i = 0; i < 1000; i++)); do setpriv --pdeathsig KILL sleep 600 & done
 echo started
 wait
 MANY
