@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,6 +20,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/urgent.h"
 #include "lab/file.h"
 #include "lab/tree.h"
 
@@ -95,7 +95,9 @@ static void ignore_signals(void)
 /* Must act on a host that its own scenario has made slow. */
 static void become_urgent(void)
 {
-	(void)!setpriority(PRIO_PROCESS, 0, -20);
+	struct urgent until_exit;
+
+	urgent_begin(&until_exit);
 	(void)!file_write("/proc/self/oom_score_adj", "-1000");
 }
 

@@ -5,10 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/urgent.h"
 #include "sample/task_history.h"
 
 struct sampler {
 	struct host *host;
+	struct urgent urgent;
 	struct buf scratch;
 	struct topology topology;
 	struct abilities abilities;
@@ -235,6 +237,8 @@ int sampler_new(struct host *h, const struct sampler_options *options, struct sa
 		return note_set(note, -ENOMEM, "out of memory");
 	s->host = h;
 	s->stride = 1;
+	if (host_is_live(h))
+		urgent_begin(&s->urgent);
 	s->abilities.root = watched_by_root(s);
 	topology_read(h, &s->scratch, &s->topology);
 	if ((r = open_readers(s, options)) < 0)
@@ -269,6 +273,7 @@ void sampler_free(struct sampler *s)
 {
 	if (!s)
 		return;
+	urgent_end(&s->urgent);
 	task_reader_free(s->tasks);
 	socket_reader_free(s->sockets);
 	cgroup_reader_free(s->cgroups);
