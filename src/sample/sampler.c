@@ -290,50 +290,82 @@ void sampler_free(struct sampler *s)
 }
 
 /* A socket is worth its owner's name when it refuses connections, drops or retransmits. */
-static bool suspicious(const struct socket *now, const struct socket *before)
+/* How much a socket without an owner asks for one: what it lost or has waiting; 0: not at all. */
+static uint64_t suspicion(const struct socket *now, const struct socket *before)
 {
 	if (now->owner_pid || now->inode == 0)
-		return false;
-	if (now->kind == SOCKET_TCP_LISTEN && now->receive_queue && now->receive_queue >= now->send_queue)
-		return true;
+		return 0;
 	reading drops = before ? reading_delta(before->drops, now->drops) : now->drops;
 	reading resent = before ? reading_delta(before->retransmits, now->retransmits) : now->retransmits;
-	return reading_or(drops, 0) > 0 || reading_or(resent, 0) > 0;
+	uint64_t lost = (uint64_t)reading_or(drops, 0) + (uint64_t)reading_or(resent, 0);
+
+	if (now->kind == SOCKET_TCP_LISTEN && now->receive_queue && now->receive_queue >= now->send_queue)
+		lost += now->receive_queue;
+	return lost;
 }
 
 #define MAX_OWNERS 32
 
+struct suspects {
+	struct socket *worst[MAX_OWNERS]; /* worst first */
+	uint64_t suspicion[MAX_OWNERS];
+	size_t n;
+};
+
+static void suspect(struct suspects *all, struct socket *socket, uint64_t suspicion)
+{
+	size_t at = all->n;
+
+	if (suspicion == 0 || (at == MAX_OWNERS && suspicion <= all->suspicion[at - 1]))
+		return;
+	if (at < MAX_OWNERS)
+		all->n++;
+	else
+		at--;
+	for (; at > 0 && all->suspicion[at - 1] < suspicion; at--) {
+		all->worst[at] = all->worst[at - 1];
+		all->suspicion[at] = all->suspicion[at - 1];
+	}
+	all->worst[at] = socket;
+	all->suspicion[at] = suspicion;
+}
+
 static int name_owners(struct sampler *s)
 {
-	struct socket *wanted[MAX_OWNERS];
-	size_t n = 0;
+	struct suspects all = { .n = 0 };
 
 	for (size_t i = 0; i < s->last.nnet_ns; i++) {
 		struct net_ns *ns = &s->last.net_ns[i];
 		const struct net_ns *was = sample_net_ns(&s->first, ns->inode);
 
 		vec_each(now, &ns->sockets)
-			if (n < MAX_OWNERS && suspicious(now, was ? net_ns_socket(was, now->cookie) : NULL))
-				wanted[n++] = now;
+			suspect(&all, now, suspicion(now, was ? net_ns_socket(was, now->cookie) : NULL));
 	}
-	return n ? socket_owners(s->host, wanted, n) : 0;
+	return all.n ? socket_owners(s->host, all.worst, all.n) : 0;
 }
+
+/* A search walks all descriptors of the host: more full filesystems than this are not a cause
+ * but a policy. */
+#define MAX_SEARCHES 4
 
 /* Once a window: walking all fds is dear, and only a full filesystem makes it worth it. */
 static int search_deleted_files(struct sampler *s)
 {
-	for (size_t i = 0; i < s->last.filesystems.n && !s->deleted_searched; i++) {
+	unsigned searches = 0;
+	int r = 0;
+
+	if (s->deleted_searched)
+		return 0;
+	s->deleted_searched = true;
+	for (size_t i = 0; i < s->last.filesystems.n && searches < MAX_SEARCHES && r == 0; i++) {
 		const struct filesystem *f = &s->last.filesystems.v[i];
 
-		if (f->presence != PRESENT || f->read_only || !reading_ok(f->total_bytes) ||
-		    reading_or(f->available_bytes, UINT64_MAX) > f->total_bytes / 10)
+		if (!filesystem_nearly_full(f))
 			continue;
-		int r = deleted_files_read(s->host, f->major, f->minor, &s->deleted);
-		if (r < 0)
-			return r;
-		s->deleted_searched = true;
+		searches++;
+		r = deleted_files_read(s->host, f->major, f->minor, &s->deleted);
 	}
-	return 0;
+	return r;
 }
 
 static int look_again(struct sampler *s, bool at_end)

@@ -21,4 +21,5 @@ doctor 10 python3 "$scratch/full" "$cgroup" "$osprey" doctor --json --window 1s
 [ "$(cat "$cgroup/pids.current")" = 3 ] || wrong "the cgroup was not full"
 grep -q '^max [1-9]' "$cgroup/pids.events" || wrong "no fork was refused"
 diagnosed
+[ "$(ask '[.unmeasured[] | select(.condition == "filesystem_full")] | length')" = 0 ] || wrong "local filesystems were not asked"
 exit $bad

@@ -1,10 +1,10 @@
 /* Mounted filesystems and how full they are: /proc/self/mountinfo and statvfs.
  * Privilege: none. Cost: ~50 us a filesystem. Each statvfs is bounded (200 ms): a dead NFS
  * server costs that once, is told as one that does not answer, and is not asked again
- * while that call hangs. Left out: mounts without blocks of their own (proc, sysfs,
- * cgroup…), mounts that another covers, second mounts of one device, read-only images
- * (squashfs, iso9660, erofs: always full), and overlays other than the root, whose blocks
- * are those of the filesystem below. */
+ * while that call hangs; where no thread can be had (pids.max) only local ones are asked.
+ * Left out: mounts without blocks of their own (proc, sysfs, cgroup…), mounts that another
+ * covers, second mounts of one device, read-only images (squashfs, iso9660, erofs: always
+ * full), and overlays other than the root, whose blocks are those of the filesystem below. */
 #ifndef OSPREY_SOURCE_STORAGE_FILESYSTEM_H
 #define OSPREY_SOURCE_STORAGE_FILESYSTEM_H
 
