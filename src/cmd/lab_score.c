@@ -159,9 +159,12 @@ static int plan_and_play(const struct arguments *args, struct score_options *o)
 	if (r < 0) {
 		say("lab score: %s", strerror(-r));
 	} else {
+		/* Of the pairs the first few that work are played. */
+		size_t n = o->pairs && o->pairs < cases.n ? o->pairs : cases.n;
+
 		if (!args->option[JSON].given)
-			say("lab: %zu cases, seed %llu; about %zu min", cases.n, (unsigned long long)o->seed,
-			    (cases.n * (o->quick ? 7 : 14) + 59) / 60);
+			say("lab: %zu cases, seed %llu; about %zu min", n, (unsigned long long)o->seed,
+			    (n * (o->quick || o->pairs ? 9 : 14) + 59) / 60);
 		code = play(args, o, &cases);
 		if (code == EXIT_FINE && !any_counted(&cases))
 			code = EXIT_UNABLE;

@@ -115,7 +115,8 @@ static void become_guardian(int runner)
 
 static int start_first(struct guardian *g, const struct lab_options *options, struct note *note)
 {
-	struct lab lab = { .scenario = g->scenario, .strength = options->strength, .journal = -1 };
+	struct lab lab = { .scenario = g->scenario, .strength = options->strength,
+			   .journal = -1, .at_work = -1 };
 	int pair[2];
 	int r = message_pair(pair);
 

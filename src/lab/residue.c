@@ -120,7 +120,8 @@ static void add_block_tunables(struct residue *r, const char *dir, const char *n
 					     "rq_affinity", "nomerges" };
 
 	(void)is_dir;
-	if (strncmp(name, "zram", 4) == 0) /* comes and goes as a device */
+	/* zram comes and goes as a device; a loop's follow from the file behind it. */
+	if (strncmp(name, "zram", 4) == 0 || strncmp(name, "loop", 4) == 0)
 		return;
 	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
 		char path[512];

@@ -2,6 +2,7 @@
 #include "lab/scenario.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -79,6 +80,35 @@ pid_t lab_spawn(struct lab *lab, const char *comm, int (*fn)(struct lab *lab, vo
 	if (pid == 0)
 		worker_main(lab, comm, of_first, fn, arg);
 	return pid < 0 ? -errno : pid;
+}
+
+/* One at a time, so that the end of the pipe is the end of this worker. */
+pid_t lab_spawn_at_work(struct lab *lab, const char *comm, int (*fn)(struct lab *lab, void *arg),
+			void *arg, struct note *note)
+{
+	cleanup(close_fd) int in = -1;
+	int ends[2];
+	char byte;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return note_set(note, -errno, "pipe: %s", strerror(errno));
+	in = ends[0];
+	lab->at_work = ends[1];
+	pid_t pid = lab_spawn(lab, comm, fn, arg);
+	close(ends[1]);
+	lab->at_work = -1;
+	if (pid < 0)
+		return note_set(note, pid, "cannot start %s: %s", comm, strerror(-pid));
+	if (read(in, &byte, 1) != 1)
+		return note_set(note, -ECHILD, "%s ended before it was at work", comm);
+	return pid;
+}
+
+/* The descriptor stays: a worker that counts its descriptors finds as many as before. */
+void lab_at_work(struct lab *lab)
+{
+	if (lab->at_work >= 0)
+		(void)!write(lab->at_work, "", 1);
 }
 
 void lab_ready(struct lab *lab)

@@ -81,6 +81,12 @@ unsigned lab_cpus(const struct lab *lab);
  * before anything else on the host. */
 pid_t lab_spawn(struct lab *lab, const char *comm, int (*fn)(struct lab *lab, void *arg), void *arg)
 	__attribute__((warn_unused_result));
+/* The same, and waits until the worker calls lab_at_work: what it does is then in force. A
+ * negative result has the reason in the note (-ECHILD: it ended before). */
+pid_t lab_spawn_at_work(struct lab *lab, const char *comm, int (*fn)(struct lab *lab, void *arg),
+			void *arg, struct note *note) __attribute__((warn_unused_result));
+/* Called by a worker, once; nothing happens in one that nobody waits for. */
+void lab_at_work(struct lab *lab);
 /* Says that all is under way. Call once, when the fault is in force. */
 void lab_ready(struct lab *lab);
 /* A line about progress for the person who watches ("filling: 40 MiB of 64"). */

@@ -30,6 +30,7 @@ struct lab {
 	char id[32];
 	int guardian; /* messages go there */
 	int journal;  /* -1 in workers: they change nothing that outlives them */
+	int at_work;  /* in a worker of lab_spawn_at_work: who started it reads there; else -1 */
 	bool own_mounts; /* set_up is over */
 	bool has_swap;	 /* lab_zram_swap was called */
 	bool readied;

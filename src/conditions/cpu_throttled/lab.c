@@ -26,6 +26,7 @@ static int spin(struct lab *lab, void *arg)
 	(void)arg;
 	if (r < 0)
 		return r;
+	lab_at_work(lab);
 	while (turns < UINT64_MAX)
 		turns++;
 	return 0;
@@ -34,9 +35,10 @@ static int spin(struct lab *lab, void *arg)
 static int run(struct lab *lab, struct note *note)
 {
 	for (int i = 0; i < 2; i++) {
-		pid_t pid = lab_spawn(lab, "quota_spin", spin, NULL);
+		pid_t pid = lab_spawn_at_work(lab, "quota_spin", spin, NULL, note);
+
 		if (pid < 0)
-			return note_set(note, pid, "cannot start a spinner");
+			return pid;
 	}
 	lab_ready(lab);
 	return 0;

@@ -53,8 +53,9 @@ static int deadlocked(struct lab *lab, void *arg)
 	static struct place places[RING_MAX + BEHIND_MAX];
 	pthread_t thread;
 	unsigned behind = (unsigned)lab_pick(lab, 0, 2, BEHIND_MAX);
-	int *in_force = arg, r = 0;
+	int r = 0;
 
+	(void)arg;
 	ring.threads = (unsigned)lab_pick(lab, 2, 2, RING_MAX);
 	pthread_barrier_init(&ring.all_hold_one, NULL, ring.threads + 1);
 	for (unsigned i = 0; i < ring.threads; i++)
@@ -73,26 +74,17 @@ static int deadlocked(struct lab *lab, void *arg)
 	if (r < 0)
 		return r;
 	lab_label_self(lab);
-	if (write(in_force[1], "", 1) != 1)
-		return -errno;
+	lab_at_work(lab);
 	for (;;)
 		pause();
 }
 
 static int run(struct lab *lab, struct note *note)
 {
-	int in_force[2];
-	char byte;
+	pid_t pid = lab_spawn_at_work(lab, "deadlocked", deadlocked, NULL, note);
 
-	if (pipe(in_force) < 0)
-		return note_set(note, -errno, "pipe");
-	pid_t pid = lab_spawn(lab, "deadlocked", deadlocked, in_force);
 	if (pid < 0)
-		return note_set(note, pid, "cannot start the process");
-	close(in_force[1]);
-	if (read(in_force[0], &byte, 1) != 1)
-		return note_set(note, -ESRCH, "the threads never met");
-	close(in_force[0]);
+		return pid;
 	lab_ready(lab);
 	return 0;
 }

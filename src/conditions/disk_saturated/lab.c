@@ -4,13 +4,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "conditions/conditions.h"
 #include "diagnose/storage_evidence.h"
+#include "lab/direct_file.h"
 #include "lab/scenario.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -23,21 +21,6 @@ static void file_path(struct lab *lab, const char *name, char *ret, size_t size)
 	snprintf(ret, size, "%.250s/%s", lab_scratch(lab), name);
 }
 
-static int make_file(const char *path, struct note *note)
-{
-	static char block[MIB];
-	cleanup(close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	for (uint64_t at = 0; fd >= 0 && at < FILE_BYTES; at += sizeof block) {
-		memset(block, (int)(at / MIB) + 1, sizeof block);
-		if (write(fd, block, sizeof block) != (ssize_t)sizeof block)
-			return note_set(note, -EIO, "%s: %s", path, strerror(errno));
-	}
-	if (fd < 0 || fdatasync(fd) < 0)
-		return note_set(note, -errno, "%s: %s", path, strerror(errno));
-	return 0;
-}
-
 static int set_up(struct lab *lab, struct note *note)
 {
 	uint32_t major, minor;
@@ -48,14 +31,7 @@ static int set_up(struct lab *lab, struct note *note)
 		return note_set(note, r, "no disk under the scratch directory");
 	lab_label_name(lab, ACTOR_DISK, disk);
 	file_path(lab, "read", path, sizeof path);
-	return make_file(path, note);
-}
-
-static void *buffer(size_t bytes)
-{
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
+	return direct_file_make(path, FILE_BYTES, note);
 }
 
 static int read_anywhere(struct lab *lab, void *arg)
@@ -63,13 +39,14 @@ static int read_anywhere(struct lab *lab, void *arg)
 	char path[300];
 
 	file_path(lab, "read", path, sizeof path);
-	int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
-	void *block = buffer(READ_BLOCK);
+	int fd = direct_file_open(path, O_RDONLY);
+	void *block = direct_buffer(READ_BLOCK);
 	unsigned seed = (unsigned)(uintptr_t)arg;
 
 	if (fd < 0 || !block)
-		return -errno;
+		return fd < 0 ? fd : -ENOMEM;
 	lab_label_self(lab);
+	lab_at_work(lab);
 	for (;;) {
 		uint64_t at = (uint64_t)rand_r(&seed) % (FILE_BYTES / READ_BLOCK);
 
@@ -80,43 +57,33 @@ static int read_anywhere(struct lab *lab, void *arg)
 
 static int write_on(struct lab *lab, void *arg)
 {
-	char path[300], name[32];
+	char path[300];
 
-	snprintf(name, sizeof name, "write%u", (unsigned)(uintptr_t)arg);
-	file_path(lab, name, path, sizeof path);
-	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_DIRECT | O_CLOEXEC, 0600);
-	void *block = buffer(MIB);
+	(void)arg;
+	file_path(lab, "write", path, sizeof path);
+	int fd = direct_file_open(path, O_RDWR | O_CREAT | O_TRUNC);
+	void *block = direct_buffer(MIB);
 
 	if (fd < 0 || !block)
-		return -errno;
-	memset(block, 'o', MIB);
+		return fd < 0 ? fd : -ENOMEM;
 	lab_label_self(lab);
+	lab_at_work(lab);
 	for (uint64_t at = 0;; at = (at + MIB) % WRITE_BYTES)
 		if (pwrite(fd, block, MIB, (off_t)at) < 0)
 			return -errno;
 }
 
-static int spawn(struct lab *lab, const char *comm, int (*fn)(struct lab *, void *), uint64_t n,
-		 struct note *note)
-{
-	for (uint64_t i = 1; i <= n; i++) {
-		pid_t pid = lab_spawn(lab, comm, fn, (void *)(uintptr_t)i);
-
-		if (pid < 0)
-			return note_set(note, pid, "cannot start %s: %s", comm, strerror(-pid));
-	}
-	return 0;
-}
-
 static int run(struct lab *lab, struct note *note)
 {
-	int r = spawn(lab, "disk_reader", read_anywhere, lab_pick(lab, 8, 16, 32), note);
+	uint64_t readers = lab_pick(lab, 8, 16, 32);
+	pid_t pid = lab_spawn_at_work(lab, "disk_writer", write_on, NULL, note);
 
-	if (r == 0)
-		r = spawn(lab, "disk_writer", write_on, 1, note);
-	if (r == 0)
-		lab_ready(lab);
-	return r;
+	for (uint64_t i = 1; i <= readers && pid >= 0; i++)
+		pid = lab_spawn_at_work(lab, "disk_reader", read_anywhere, (void *)(uintptr_t)i, note);
+	if (pid < 0)
+		return pid;
+	lab_ready(lab);
+	return 0;
 }
 
 static bool moved(const struct window *w, struct note *note)

@@ -31,6 +31,7 @@ static int leak(struct lab *lab, void *arg)
 	uint64_t pause_ns = lab_pick(lab, NS_PER_S, 10 * NS_PER_MS, 0);
 	int server, fd;
 
+	(void)arg;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return -errno;
 	server = listener();
@@ -40,8 +41,7 @@ static int leak(struct lab *lab, void *arg)
 		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	while (fd >= 0 && (uint64_t)fd + 1 < fill);
 	lab_label_self(lab);
-	if (arg && write((int)(intptr_t)arg, "", 1) != 1)
-		return -errno;
+	lab_at_work(lab);
 	for (;;) {
 		fd = accept(server, NULL, NULL);
 		if (fd < 0 && lab_strength(lab) == STRENGTH_WEAK)
@@ -53,19 +53,10 @@ static int leak(struct lab *lab, void *arg)
 
 static int run(struct lab *lab, struct note *note)
 {
-	int ready[2];
-	char byte;
+	pid_t pid = lab_spawn_at_work(lab, "leaky_server", leak, NULL, note);
 
-	if (pipe2(ready, O_CLOEXEC) < 0)
-		return note_set(note, -errno, "pipe: %s", strerror(errno));
-	pid_t pid = lab_spawn(lab, "leaky_server", leak, (void *)(intptr_t)ready[1]);
-	close(ready[1]);
-	ssize_t n = pid < 0 ? 0 : read(ready[0], &byte, 1);
-	close(ready[0]);
 	if (pid < 0)
-		return note_set(note, pid, "cannot start the server: %s", strerror(-pid));
-	if (n != 1)
-		return note_set(note, -EIO, "the server ended before its descriptors were used up");
+		return pid;
 	lab_ready(lab);
 	return 0;
 }

@@ -53,10 +53,10 @@ static uint64_t fill(int fd, uint64_t limit)
 
 static int write_log(struct lab *lab, void *arg)
 {
-	int ready = (int)(intptr_t)arg;
 	int held = open_file("rotated.log"), fd = open_file("service.log");
 	char path[300];
 
+	(void)arg;
 	if (held < 0 || fd < 0)
 		return held < 0 ? held : fd;
 	fill(held, lab_pick(lab, 12 * MIB, 12 * MIB, 40 * MIB));
@@ -65,8 +65,7 @@ static int write_log(struct lab *lab, void *arg)
 	/* Weak: it fills slowly while the doctor watches. */
 	fill(fd, lab_strength(lab) == STRENGTH_WEAK ? 36 * MIB : UINT64_MAX);
 	fsync(fd);
-	if (write(ready, "", 1) != 1)
-		return -errno;
+	lab_at_work(lab);
 	for (;;) {
 		fill(fd, CHUNK / 2);
 		(void)!clock_sleep_until(clock_mono_ns() + 200 * NS_PER_MS);
@@ -75,19 +74,10 @@ static int write_log(struct lab *lab, void *arg)
 
 static int run(struct lab *lab, struct note *note)
 {
-	int ready[2];
-	char byte;
+	pid_t pid = lab_spawn_at_work(lab, "log_writer", write_log, NULL, note);
 
-	if (pipe2(ready, O_CLOEXEC) < 0)
-		return note_set(note, -errno, "pipe: %s", strerror(errno));
-	pid_t pid = lab_spawn(lab, "log_writer", write_log, (void *)(intptr_t)ready[1]);
-	close(ready[1]);
-	ssize_t n = pid < 0 ? 0 : read(ready[0], &byte, 1);
-	close(ready[0]);
 	if (pid < 0)
-		return note_set(note, pid, "cannot start the writer: %s", strerror(-pid));
-	if (n != 1)
-		return note_set(note, -EIO, "the writer ended before %s was full", mounted);
+		return pid;
 	lab_ready(lab);
 	return 0;
 }

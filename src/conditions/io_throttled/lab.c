@@ -2,14 +2,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "conditions/conditions.h"
 #include "diagnose/storage_evidence.h"
+#include "lab/direct_file.h"
 #include "lab/scenario.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -20,21 +17,6 @@
 static void file_path(struct lab *lab, char *ret, size_t size)
 {
 	snprintf(ret, size, "%.250s/throttled", lab_scratch(lab));
-}
-
-static int make_file(const char *path, struct note *note)
-{
-	static char block[MIB];
-	cleanup(close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	for (uint64_t at = 0; fd >= 0 && at < FILE_BYTES; at += sizeof block) {
-		memset(block, (int)(at / MIB) + 1, sizeof block);
-		if (write(fd, block, sizeof block) != (ssize_t)sizeof block)
-			return note_set(note, -EIO, "%s: %s", path, strerror(errno));
-	}
-	if (fd < 0 || fdatasync(fd) < 0)
-		return note_set(note, -errno, "%s: %s", path, strerror(errno));
-	return 0;
 }
 
 static int set_up(struct lab *lab, struct note *note)
@@ -52,47 +34,38 @@ static int set_up(struct lab *lab, struct note *note)
 		return r;
 	lab_label_name(lab, ACTOR_CGROUP, path);
 	file_path(lab, path, sizeof path);
-	return make_file(path, note);
+	return direct_file_make(path, FILE_BYTES, note);
 }
 
+/* To move a task into a cgroup takes the kernel some 10 ms: the fault is in force after that. */
 static int read_past_the_cache(struct lab *lab, void *arg)
 {
 	char path[300];
-	int r = lab_cgroup_enter(lab, NULL), ready = (int)(intptr_t)arg;
+	int r = lab_cgroup_enter(lab, NULL);
 
+	(void)arg;
 	if (r < 0)
 		return r;
 	file_path(lab, path, sizeof path);
-	int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
-	void *block = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = direct_file_open(path, O_RDONLY);
+	void *block = direct_buffer(BLOCK);
 
-	if (fd < 0 || block == MAP_FAILED || write(ready, "", 1) != 1)
-		return -errno;
+	if (fd < 0 || !block)
+		return fd < 0 ? fd : -ENOMEM;
+	lab_at_work(lab);
 	for (uint64_t at = 0;; at = (at + BLOCK) % FILE_BYTES)
 		if (pread(fd, block, BLOCK, (off_t)at) < 0)
 			return -errno;
 }
 
-/* To move a task into a cgroup takes the kernel some 10 ms: the fault is in force after that. */
 static int run(struct lab *lab, struct note *note)
 {
-	int ready[2], left = READERS;
-	char byte;
-
-	if (pipe2(ready, O_CLOEXEC) < 0)
-		return note_set(note, -errno, "pipe: %s", strerror(errno));
 	for (int i = 0; i < READERS; i++) {
-		pid_t pid = lab_spawn(lab, "io_limited", read_past_the_cache, (void *)(intptr_t)ready[1]);
+		pid_t pid = lab_spawn_at_work(lab, "io_limited", read_past_the_cache, NULL, note);
 
 		if (pid < 0)
-			return note_set(note, pid, "cannot start a reader: %s", strerror(-pid));
+			return pid;
 	}
-	close(ready[1]);
-	while (left > 0 && read(ready[0], &byte, 1) == 1)
-		left--;
-	close(ready[0]);
-	if (left)
-		return note_set(note, -EIO, "a reader ended before it read");
 	lab_ready(lab);
 	return 0;
 }
