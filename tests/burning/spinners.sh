@@ -1,13 +1,14 @@
 #!/bin/bash
-# 64 processes want the CPUs, for at most 8 s.
+# 64 processes want the CPUs, for at most 8 s, which they bound themselves: who kills `timeout`
+# leaves what it ran.
 . "$(dirname "$0")/common"
 
 cat >"$scratch/burn_spin" <<'SPIN'
 #!/bin/bash
-while :; do :; done
+while ((SECONDS < 8)); do :; done
 SPIN
 chmod +x "$scratch/burn_spin"
-for _ in $(seq 64); do timeout -k 1 8 "$scratch/burn_spin" & pids+=($!); done
+for _ in $(seq 64); do "$scratch/burn_spin" & pids+=($!); done
 doctor 8 "$osprey" doctor --json --window 2s
 kill -9 "${pids[@]}" 2>/dev/null || true
 [ "$took" -lt 6000 ] || wrong "a window of 2 s took $took ms"
