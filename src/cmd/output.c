@@ -65,6 +65,13 @@ static unsigned columns_of(int fd)
 	return 80;
 }
 
+static unsigned rows_of(int fd)
+{
+	struct winsize size;
+
+	return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+}
+
 /* NO_COLOR: see no-color.org. */
 static bool color_wanted(int fd)
 {
@@ -77,6 +84,7 @@ struct page_style output_style(bool no_color)
 {
 	return (struct page_style){
 		.width = columns_of(STDOUT_FILENO),
+		.rows = rows_of(STDOUT_FILENO),
 		.color = !no_color && color_wanted(STDOUT_FILENO),
 		.unicode = locale_is_utf8(),
 	};

@@ -455,6 +455,36 @@ static void cost(struct page *p, const struct doctor_view *v)
 	page_newline(p);
 }
 
+static bool has_scrolled(const struct page *p)
+{
+	size_t lines = 0;
+
+	for (size_t i = 0; i < p->out->n; i++)
+		lines += p->out->data[i] == '\n';
+	return p->style.rows > 0 && lines >= p->style.rows;
+}
+
+/* The answers once more, where the first lines are out of sight. */
+static void in_short(struct page *p, const struct diagnosis *d)
+{
+	page_newline(p);
+	for (size_t i = 0; i < d->nroots; i++) {
+		const struct finding *f = &d->findings.v[i];
+		char line[512];
+
+		page_tone(p, severity_tone(f->severity));
+		page_put(p, "%zu. %s:", i + 1, severity_name(f->severity));
+		page_tone(p, TONE_STRONG);
+		page_wrap(p, LABEL_COLUMN + 1, "%s", f->title[0] ? f->title : f->condition->title);
+		page_tone(p, TONE_PLAIN);
+		if (f->culprit.kind) {
+			actor_line(&f->culprit, line, sizeof line);
+			page_wrap(p, LABEL_COLUMN + 1, "- %s", line);
+		}
+		page_newline(p);
+	}
+}
+
 void doctor_text(struct page *p, const struct doctor_view *v)
 {
 	const struct diagnosis *d = &v->report->diagnosis;
@@ -466,6 +496,8 @@ void doctor_text(struct page *p, const struct doctor_view *v)
 	remarks(p, "cleared", &d->cleared, v->all);
 	remarks(p, "not measured", &d->unmeasured, true);
 	cost(p, v);
+	if (d->nroots && has_scrolled(p))
+		in_short(p, d);
 }
 
 void doctor_progress(struct page *p, double left_s, const struct diagnosis *d)

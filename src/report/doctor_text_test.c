@@ -204,6 +204,8 @@ int main(void)
 	check_text("ill-200.txt", make_ill, (struct page_style){ 200, false, true }, view);
 	check_text("ill-ascii.txt", make_ill, (struct page_style){ 80, false, false }, view);
 	check_text("ill-color.txt", make_ill, (struct page_style){ 80, true, true }, view);
+	check_text("ill-24-rows.txt", make_ill, (struct page_style){ 80, false, true, 24 }, view);
+	check_text("ill-80.txt", make_ill, (struct page_style){ 80, false, true, 200 }, view);
 	check_text("healthy-80.txt", make_healthy, (struct page_style){ 80, false, true }, view);
 	check_text("interrupted-80.txt", make_healthy, (struct page_style){ 80, false, true }, cut);
 	check_json("ill.json", make_ill, view);

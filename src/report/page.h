@@ -14,6 +14,7 @@
 struct page_style {
 	unsigned width; /* columns; lines are wrapped to it where they can be */
 	bool color, unicode;
+	unsigned rows; /* of the terminal; 0: it is none, or not known */
 };
 
 enum page_tone { TONE_PLAIN, TONE_STRONG, TONE_DIM, TONE_RED, TONE_YELLOW, TONE_GREEN, TONE_CYAN };
