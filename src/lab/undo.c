@@ -135,10 +135,12 @@ static int remove_child(int parent, const char *name, dev_t device)
 
 	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return gone_is_fine(-errno);
-	if (st.st_dev != device)
-		return -EXDEV;
 	if (!S_ISDIR(st.st_mode))
 		return unlinkat(parent, name, 0) < 0 ? -errno : 0;
+	/* Not into what is mounted there. Of directories alone: on an overlay other files may
+	 * carry the device number of the layer they lie in. */
+	if (st.st_dev != device)
+		return -EXDEV;
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
