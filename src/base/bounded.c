@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -66,15 +67,40 @@ static struct bounded *bounded_new(int (*call)(void *), void *arg, void (*releas
 	return b;
 }
 
+/* SCHED_RESET_ON_FORK would make an ordinary thread of it, and that thread the one that we wait
+ * for. */
+static bool as_caller(pthread_attr_t *attr)
+{
+	int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+	struct sched_param param;
+
+	return (policy == SCHED_RR || policy == SCHED_FIFO) && sched_getparam(0, &param) == 0 &&
+	       pthread_attr_setinheritsched(attr, PTHREAD_EXPLICIT_SCHED) == 0 &&
+	       pthread_attr_setschedpolicy(attr, policy) == 0 && pthread_attr_setschedparam(attr, &param) == 0;
+}
+
 static int start(struct bounded *b, pthread_t *ret)
 {
 	pthread_attr_t attr;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	bool asked = as_caller(&attr);
 	int r = pthread_create(ret, &attr, run, b);
+	if (r == EPERM && asked) {
+		pthread_attr_setinheritsched(&attr, PTHREAD_INHERIT_SCHED);
+		r = pthread_create(ret, &attr, run, b);
+	}
 	pthread_attr_destroy(&attr);
 	return -r;
+}
+
+static void leave_behind(pthread_t thread)
+{
+	struct sched_param ordinary = { 0 };
+
+	(void)!pthread_setschedparam(thread, SCHED_OTHER, &ordinary);
+	pthread_detach(thread);
 }
 
 static int wait_done(struct bounded *b, unsigned timeout_ms)
@@ -116,7 +142,7 @@ int bounded_call(int (*call)(void *arg), void *arg, void (*release)(void *arg), 
 	}
 	r = wait_done(b, timeout_ms);
 	if (r < 0) {
-		pthread_detach(thread);
+		leave_behind(thread);
 		return r;
 	}
 	pthread_join(thread, NULL);

@@ -1,12 +1,14 @@
 #include "base/bounded.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/urgent.h"
 
 /* A call that answers when it is allowed to. */
 struct slow {
@@ -72,8 +74,50 @@ static void test_at_most_eight(void)
 	CHECK(bounded_call(wait_for_go, &quick, release, 1000) == 3);
 }
 
+static int policy_of_thread(void *arg)
+{
+	(void)arg;
+	return sched_getscheduler(0);
+}
+
+struct watched {
+	struct slow slow;
+	atomic_int tid;
+};
+
+static int tell_tid_and_wait(void *arg)
+{
+	struct watched *w = arg;
+
+	atomic_store(&w->tid, gettid());
+	return wait_for_go(&w->slow);
+}
+
+/* An urgent caller does not wait for a thread that is not; what is left behind is ordinary. */
+static void test_as_urgent_as_its_caller(void)
+{
+	static struct watched hung;
+	struct urgent u;
+	int none = 0;
+
+	CHECK(bounded_call(policy_of_thread, &none, release, 5000) == SCHED_OTHER);
+	urgent_begin(&u);
+	if (u.changed) {
+		CHECK(bounded_call(policy_of_thread, &none, release, 5000) == SCHED_RR);
+		CHECK(bounded_call(tell_tid_and_wait, &hung, release, 50) == -ETIMEDOUT);
+		CHECK(sched_getscheduler(atomic_load(&hung.tid)) == SCHED_OTHER);
+		atomic_store(&hung.slow.go, true);
+		for (int i = 0; i < 5000 && !atomic_load(&released); i++)
+			usleep(1000);
+		CHECK(atomic_load(&released) == 1);
+		atomic_store(&released, 0);
+	}
+	urgent_end(&u);
+}
+
 int main(void)
 {
+	test_as_urgent_as_its_caller();
 	test_answers();
 	test_times_out();
 	test_at_most_eight();

@@ -30,6 +30,11 @@ uint64_t clock_cpu_ns(void)
 	return now(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+uint64_t clock_thread_cpu_ns(void)
+{
+	return now(CLOCK_THREAD_CPUTIME_ID);
+}
+
 int clock_sleep_until(uint64_t mono_ns)
 {
 	struct timespec t = { .tv_sec = (time_t)(mono_ns / NS_PER_S), .tv_nsec = (long)(mono_ns % NS_PER_S) };
