@@ -11,6 +11,7 @@
 #include "base/bounded.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/urgent.h"
 #include "kernel/capture.h"
 
 #define MAX_FILE_BYTES (64u << 20)
@@ -29,6 +30,8 @@ struct host {
 	struct kept_file kept[MAX_KEPT];
 	size_t nkept;
 	bool keep_none; /* descriptors are short: keep none */
+	struct urgent *urgent;
+	unsigned answers;
 };
 
 static struct host_time live_time(void)
@@ -162,6 +165,14 @@ bool host_at_end(const struct host *h)
 	return !host_is_live(h) && capture_at_end(h->captured);
 }
 
+void host_check_urgent(struct host *h, struct urgent *u)
+{
+	h->urgent = u;
+}
+
+/* Some ms of work apart at most, but for the few answers that take longer themselves. */
+#define ANSWERS_BETWEEN_CHECKS 64
+
 int host_fetch(struct host *h, const char *key, host_fetch_fn live, void *arg, struct buf *ret)
 {
 	buf_clear(ret);
@@ -170,6 +181,8 @@ int host_fetch(struct host *h, const char *key, host_fetch_fn live, void *arg, s
 		int r = capture_get(h->captured, key, &bytes);
 		return r < 0 ? r : buf_append(ret, bytes.p, bytes.n);
 	}
+	if (h->urgent && ++h->answers % ANSWERS_BETWEEN_CHECKS == 0)
+		urgent_check(h->urgent);
 	int r = live(h, key, arg, ret);
 	if (r < 0)
 		buf_clear(ret);

@@ -24,6 +24,7 @@
 #include "base/note.h"
 
 struct host;
+struct urgent;
 
 struct host_time {
 	uint64_t mono_ns; /* CLOCK_MONOTONIC */
@@ -62,6 +63,9 @@ struct host_time host_time(const struct host *h);
 int host_tick(struct host *h, uint64_t mono_ns) __attribute__((warn_unused_result));
 /* Whether this is the last moment of a capture; never on a live host. */
 bool host_at_end(const struct host *h);
+
+/* From now on looks after the budget of `u` between answers (urgent_check); NULL: of nobody. */
+void host_check_urgent(struct host *h, struct urgent *u);
 
 /* The one gate. `key` names the answer ("/proc/stat", "statvfs:/home",
  * "sock_diag:tcp:4026531840"); `live` fetches it: it appends to `ret`, already

@@ -178,7 +178,9 @@ static int take_look(struct sampler *s, struct sample *now)
 	if (r == 0)
 		r = kernel_log_read(s->log, &s->events);
 	s->looked = r == 0;
-	s->next_look_ns += SAMPLER_LOOK_NS;
+	do /* looks that were missed are not made up for: a host that stalls has no time for them */
+		s->next_look_ns += SAMPLER_LOOK_NS;
+	while (s->next_look_ns <= host_time(s->host).mono_ns);
 	return r;
 }
 
@@ -237,8 +239,10 @@ int sampler_new(struct host *h, const struct sampler_options *options, struct sa
 		return note_set(note, -ENOMEM, "out of memory");
 	s->host = h;
 	s->stride = 1;
-	if (host_is_live(h))
+	if (host_is_live(h)) {
 		urgent_begin(&s->urgent);
+		host_check_urgent(h, &s->urgent);
+	}
 	s->abilities.root = watched_by_root(s);
 	topology_read(h, &s->scratch, &s->topology);
 	if ((r = open_readers(s, options)) < 0)
@@ -260,6 +264,7 @@ int sampler_new(struct host *h, const struct sampler_options *options, struct sa
 			note_set(note, r, "cannot read /proc: %s", strerror(-r));
 		goto fail;
 	}
+	urgent_check(&s->urgent);
 	*ret = s;
 	return 0;
 fail:
@@ -273,6 +278,7 @@ void sampler_free(struct sampler *s)
 {
 	if (!s)
 		return;
+	host_check_urgent(s->host, NULL);
 	urgent_end(&s->urgent);
 	task_reader_free(s->tasks);
 	socket_reader_free(s->sockets);
@@ -289,7 +295,6 @@ void sampler_free(struct sampler *s)
 	free(s);
 }
 
-/* A socket is worth its owner's name when it refuses connections, drops or retransmits. */
 /* How much a socket without an owner asks for one: what it lost or has waiting; 0: not at all. */
 static uint64_t suspicion(const struct socket *now, const struct socket *before)
 {
@@ -390,6 +395,7 @@ int sampler_step(struct sampler *s, uint64_t end_mono_ns)
 	s->looked = false;
 	if (now >= end_mono_ns)
 		return 0;
+	urgent_renew(&s->urgent); /* to be woken in time, too */
 	r = host_tick(s->host, next < end_mono_ns ? next : end_mono_ns);
 	if (r == -ENODATA)
 		return 0;
@@ -406,6 +412,7 @@ int sampler_step(struct sampler *s, uint64_t end_mono_ns)
 		if (r < 0)
 			return r;
 	}
+	urgent_check(&s->urgent);
 	return signal ? signal : !at_end;
 }
 

@@ -5,7 +5,8 @@
  *     while (sampler_step(s, end_ns) > 0)         sleeps to the next tick and samples
  *             if (sampler_looked(s)) … sampler_window(s, &w) …
  *
- * From new to free the calling thread is urgent (base/urgent.h).
+ * From new to free the calling thread is urgent (base/urgent.h), for at most URGENT_NS of CPU
+ * time a step: what takes longer goes on as an ordinary thread.
  * Pace: counters every 100 ms, samples and the task table every 1 s and at both ends. */
 #ifndef OSPREY_SAMPLE_SAMPLER_H
 #define OSPREY_SAMPLE_SAMPLER_H

@@ -174,8 +174,46 @@ static void a_capture_replays_to_the_same_window(void)
 	unlink(path);
 }
 
+static struct host *replay(struct buf *text)
+{
+	struct note note = { "" };
+	struct host *h = NULL;
+
+	CHECK(host_open_capture_text(text, &h, &note) == 0);
+	return h;
+}
+
+static void add_tick(struct buf *text, uint64_t ns)
+{
+	static const char stat[] = "cpu  10 0 10 80 0 0 0 0 0 0\nctxt 5\nprocesses 9\n";
+
+	CHECK(buf_printf(text, "tick %llu %llu %llu\nhave %zu /proc/stat\n%s\n", (unsigned long long)ns,
+			 (unsigned long long)ns, (unsigned long long)ns, sizeof stat - 1, stat) == 0);
+}
+
+/* A host that stood still for 5 s is looked at once for it, and then once a second again. */
+static void missed_looks_are_not_made_up_for(void)
+{
+	struct buf text = { 0 };
+	struct sampler *s = NULL;
+	struct note note = { "" };
+	unsigned looks = 0;
+
+	CHECK(buf_printf(&text, "osprey-capture 1\n") == 0);
+	for (uint64_t ms = 100; ms <= 7600; ms += ms == 200 ? 5000 : 100)
+		add_tick(&text, ms * NS_PER_MS);
+	struct host *h = replay(&text);
+	CHECK(sampler_new(h, NULL, &s, &note) == 0);
+	while (sampler_step(s, UINT64_MAX) > 0)
+		looks += sampler_looked(s);
+	CHECK_U64(looks, 3); /* at 5.2, 6.1 and 7.1 s; the last tick's is not counted */
+	sampler_free(s);
+	host_free(h);
+}
+
 int main(void)
 {
+	missed_looks_are_not_made_up_for();
 	looks_once_a_second_and_at_both_ends();
 	ticks_allocate_nothing();
 	a_capture_replays_to_the_same_window();
