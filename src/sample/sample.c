@@ -17,12 +17,27 @@ void sample_deinit(struct sample *s)
 	}
 }
 
+/* Cgroups and sockets are many, and sought one after another in the order of a later sample, which
+ * is nearly that of this one: each search begins behind the last find. */
+static size_t around(size_t from, size_t i, size_t n)
+{
+	return from < n - i ? from + i : from + i - n;
+}
+
 /* Inode numbers are unique within one hierarchy only. */
 const struct cgroup *sample_cgroup(const struct sample *s, const struct cgroup *like)
 {
-	vec_each(c, &s->cgroups)
-		if (c->id == like->id && strcmp(c->mount, like->mount) == 0)
-			return c;
+	static _Thread_local size_t next;
+	size_t n = s->cgroups.n, from = next < n ? next : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct cgroup *c = &s->cgroups.v[around(from, i, n)];
+
+		if (c->id != like->id || strcmp(c->mount, like->mount) != 0)
+			continue;
+		next = around(from, i, n) + 1;
+		return c;
+	}
 	return NULL;
 }
 
@@ -52,9 +67,17 @@ const struct interface *net_ns_interface(const struct net_ns *ns, const char *na
 
 const struct socket *net_ns_socket(const struct net_ns *ns, uint64_t cookie)
 {
-	vec_each(s, &ns->sockets)
-		if (s->cookie == cookie)
-			return s;
+	static _Thread_local size_t next;
+	size_t n = ns->sockets.n, from = next < n ? next : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct socket *s = &ns->sockets.v[around(from, i, n)];
+
+		if (s->cookie != cookie)
+			continue;
+		next = around(from, i, n) + 1;
+		return s;
+	}
 	return NULL;
 }
 

@@ -54,7 +54,7 @@ struct sample {
 	struct file_nr file_nr;
 	cgroup_vec cgroups;
 	bool cgroups_truncated;
-	struct net_ns net_ns[SAMPLE_MAX_NET_NS]; /* [0] is our own; the rest ordered by inode */
+	struct net_ns net_ns[SAMPLE_MAX_NET_NS]; /* [0] is our own; the rest by their first process */
 	size_t nnet_ns;
 	size_t net_ns_left_out;
 	enum presence interrupts_presence, softirqs_presence, softnet_presence, disks_presence;

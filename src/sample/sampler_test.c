@@ -78,6 +78,34 @@ static void looks_once_a_second_and_at_both_ends(void)
 	host_free(h);
 }
 
+/* Whatever was sought before, each search finds what is there, and nothing else. */
+static void finds_in_any_order(void)
+{
+	enum { N = 7 };
+	static const int order[] = { 0, 1, 2, 3, 6, 0, 5, 5, 4, 1 };
+	struct sample s = { .nnet_ns = 1 }, shorter = { .nnet_ns = 1 };
+
+	for (size_t i = 0; i < N; i++) {
+		struct cgroup *c = vec_push(&s.cgroups);
+		struct socket *socket = vec_push(&s.net_ns[0].sockets);
+
+		CHECK(c && socket);
+		c->id = 100 + i / 2; /* one number in two hierarchies */
+		strcpy(c->mount, i % 2 ? "/a" : "/b");
+		socket->cookie = 200 + i;
+	}
+	for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+		struct cgroup like = s.cgroups.v[order[i]], other = like;
+
+		CHECK(sample_cgroup(&s, &like) == &s.cgroups.v[order[i]]);
+		CHECK(net_ns_socket(&s.net_ns[0], 200 + (unsigned)order[i]) == &s.net_ns[0].sockets.v[order[i]]);
+		strcpy(other.mount, "/c");
+		CHECK(sample_cgroup(&s, &other) == NULL && sample_cgroup(&shorter, &like) == NULL);
+		CHECK(net_ns_socket(&s.net_ns[0], 300) == NULL && net_ns_socket(&shorter.net_ns[0], 200) == NULL);
+	}
+	sample_deinit(&s);
+}
+
 /* Ticks between looks read fixed files: nothing may be allocated at all. Looks may meet new tasks
  * and grow a vector for them, which no test can forbid on a machine that lives. */
 static void ticks_allocate_nothing(void)
@@ -213,6 +241,7 @@ static void missed_looks_are_not_made_up_for(void)
 
 int main(void)
 {
+	finds_in_any_order();
 	missed_looks_are_not_made_up_for();
 	looks_once_a_second_and_at_both_ends();
 	ticks_allocate_nothing();
