@@ -491,6 +491,7 @@ struct walk {
 	struct cgroup_reader *r;
 	const struct cgroup_mount *mount;
 	cgroup_vec *rows;
+	size_t most; /* rows, with those of the hierarchies before */
 	bool truncated;
 };
 
@@ -533,7 +534,7 @@ static int walk(struct walk *w, uint32_t at, unsigned depth)
 	uint64_t links; /* from before the listing: what comes in between changes it again */
 	bool list;
 
-	if (w->rows->n >= MAX_CGROUPS) {
+	if (w->rows->n >= w->most) {
 		w->truncated = true;
 		return 0;
 	}
@@ -554,9 +555,12 @@ static int walk(struct walk *w, uint32_t at, unsigned depth)
 	return walk_children(w, at, depth);
 }
 
+/* Every hierarchy has its share of the places that are left: or the first of v1 might take all, and
+ * the groups of the others would not be seen at all. */
 static int read_mount(struct cgroup_reader *r, size_t i, cgroup_vec *ret, bool *truncated)
 {
-	struct walk w = { r, &r->mounts.v[i], ret, false };
+	size_t most = ret->n + (MAX_CGROUPS - ret->n) / (r->mounts.n - i);
+	struct walk w = { r, &r->mounts.v[i], ret, most, false };
 	int result = 0;
 
 	span_copy(span_from(w.mount->path), r->path, sizeof r->path);

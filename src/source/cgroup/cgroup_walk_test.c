@@ -184,8 +184,65 @@ static void replay(void)
 	vec_free(&again);
 }
 
+#define CROWD 5000
+
+static void add_hierarchy(struct buf *text, const char *name, unsigned inode)
+{
+	struct buf list = { 0 };
+	char links[32];
+
+	for (unsigned i = 1; i <= CROWD; i++) {
+		int n = snprintf(links, sizeof links, "%u 2\n", inode + i);
+
+		CHECK(buf_printf(&list, "%u g%u\n", inode + i, i) == 0);
+		CHECK(buf_printf(text, "have %d directory:/%s/g%u\n%s\nhave 0 dirs:/%s/g%u\n\n", n, name, i, links, name,
+				 i) == 0);
+	}
+	int n = snprintf(links, sizeof links, "%u 5002\n", inode);
+	CHECK(buf_printf(text, "have %d directory:/%s\n%s\nhave %zu dirs:/%s\n%s\n", n, name, links, list.n, name,
+			 list.data) == 0);
+	buf_deinit(&list);
+}
+
+/* More groups than are walked: no hierarchy crowds another out, and what one leaves the next has. */
+static void too_many(void)
+{
+	static const char mounts[] = "30 1 0:1 / /cpu rw - cgroup cgroup rw,cpu\n"
+				     "31 1 0:2 / /memory rw - cgroup cgroup rw,memory\n"
+				     "32 1 0:3 / /pids rw - cgroup cgroup rw,pids\n";
+	struct buf text = { 0 };
+	struct cgroup_reader *r;
+	cgroup_vec all = { 0 };
+	size_t of_memory = 0, of_pids = 0;
+	bool truncated = false;
+	struct host *h;
+
+	CHECK(buf_printf(&text, "osprey-capture 1\ntick 1 1 1\nhave %zu /proc/self/mountinfo\n%s\n",
+			 sizeof mounts - 1, mounts) == 0);
+	CHECK(buf_printf(&text, "have 4 directory:/cpu\n7 2\n\nhave 0 dirs:/cpu\n\n") == 0);
+	add_hierarchy(&text, "memory", 10000);
+	add_hierarchy(&text, "pids", 20000);
+	CHECK(host_open_capture_text(&text, &h, NULL) == 0);
+	CHECK(cgroup_reader_new(h, &r) == 0);
+	CHECK(cgroups_read(r, &all, &truncated) == 0);
+	CHECK(truncated);
+	CHECK_U64(all.n, 4096);
+	vec_each(c, &all) {
+		of_memory += strcmp(c->mount, "/memory") == 0;
+		of_pids += strcmp(c->mount, "/pids") == 0;
+	}
+	CHECK(find(&all, "/cpu", "/") != NULL);
+	CHECK_U64(of_memory, 2047);
+	CHECK_U64(of_pids, 2048);
+	cgroup_reader_free(r);
+	vec_free(&all);
+	host_free(h);
+}
+
 int main(void)
 {
+	too_many();
+
 	struct buf scratch = { 0 };
 	struct cgroup_mounts mounts;
 	struct host *h;
