@@ -59,8 +59,9 @@ static bool parse_line(struct span line, size_t cpus, struct interrupt *ret)
 		return false;
 	span_copy(name, ret->line, sizeof ret->line);
 	size_t n = parse_counts(&line, cpus, ret);
-	/* ERR and MIS have one count for the whole machine. */
-	bool whole = n == cpus || (n == 1 && (span_is(name, "ERR") || span_is(name, "MIS")));
+	/* ERR (on arm64 Err) and MIS have one count for the whole machine. */
+	bool whole = n == cpus ||
+		     (n == 1 && (span_is(name, "ERR") || span_is(name, "MIS") || span_is(name, "Err")));
 	if (!whole)
 		ret->total = ret->busiest = READING_MALFORMED;
 	span_copy(span_u64(name, &number) ? device_of_line(line) : span_trim(line), ret->device,

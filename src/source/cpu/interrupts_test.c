@@ -49,9 +49,11 @@ static void test_arm(void)
 
 	CHECK(interrupts_parse(SPAN("           CPU0       CPU1       \n"
 				    " 11:       4321       1234     GICv3  27 Level     arch_timer\n"
-				    "IPI0:       12         13       Rescheduling interrupts\n"), &v) == 0);
+				    "IPI0:       12         13       Rescheduling interrupts\n"
+				    " Err:          3\n"), &v) == 0);
 	CHECK_STR(find(&v, "11")->device, "arch_timer");
 	CHECK_U64(find(&v, "IPI0")->total, 25);
+	CHECK_U64(find(&v, "Err")->total, 3);
 	vec_free(&v);
 }
 

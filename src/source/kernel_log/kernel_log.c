@@ -114,9 +114,11 @@ int kernel_log_read(struct kernel_log *log, kernel_event_vec *ret)
 	if (!log->readable)
 		return 0;
 	int r = host_fetch(log->host, "kmsg", live_read, log, &log->text);
-	if (r == -ENOENT)
-		return 0; /* a capture in which this tick had no look at the log */
-	return r < 0 ? r : parse_records(log, ret);
+	/* No answer is no event: a capture in which this tick had no look at the log, or something
+	 * else in the log's place. */
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	return parse_records(log, ret);
 }
 
 /* ---- decoding ---- */

@@ -44,7 +44,7 @@ int kernel_log_new(struct host *h, struct kernel_log **ret, enum presence *ret_p
 void kernel_log_free(struct kernel_log *log);
 /* Appends what came since the last call; KERNEL_OTHER is left out. Never blocks. At most
  * 256 events are kept in *ret. Lines that belong together (the constraint line and the
- * "Killed process" line of an OOM) are joined across calls. */
+ * "Killed process" line of an OOM) are joined across calls. 0 or -ENOMEM. */
 int kernel_log_read(struct kernel_log *log, kernel_event_vec *ret) __attribute__((warn_unused_result));
 /* One record of /dev/kmsg into `event`; carries an OOM's cgroup from its constraint line
  * to its kill line in *pending. False: a record that is no event. Pure. */

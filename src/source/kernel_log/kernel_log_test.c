@@ -232,8 +232,27 @@ static void test_absent(void)
 	host_free(h);
 }
 
+/* Something in the place of the log that can be opened, but not read as one. */
+static void test_no_log(void)
+{
+	static const char text[] = "osprey-capture 1\ntick 1 1 1\nhave 0 kmsg:open\n\nmiss 22 kmsg\n";
+	struct buf copy = { 0 };
+	struct host *h = NULL;
+	struct kernel_log *log = NULL;
+	enum presence presence = UNREAD;
+	kernel_event_vec events = { 0 };
+
+	CHECK(buf_append(&copy, text, sizeof text - 1) == 0);
+	CHECK(host_open_capture_text(&copy, &h, NULL) == 0);
+	CHECK(kernel_log_new(h, &log, &presence) == 0 && presence == PRESENT);
+	CHECK(kernel_log_read(log, &events) == 0 && events.n == 0);
+	kernel_log_free(log);
+	host_free(h);
+}
+
 int main(void)
 {
+	test_no_log();
 	test_oom_of_cgroup();
 	test_rate_limited();
 	test_oom_group();

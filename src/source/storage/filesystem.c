@@ -48,6 +48,9 @@ static bool is_candidate(const struct mountinfo *m)
 {
 	if (has_no_space(m->type) || is_image(m->type))
 		return false;
+	/* A path that was cut would name another directory. Another mount of the device may do. */
+	if (m->mount.n >= sizeof((struct filesystem *)0)->mount)
+		return false;
 	return !span_is(m->type, "overlay") || span_is(m->mount, "/");
 }
 

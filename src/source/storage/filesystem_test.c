@@ -104,6 +104,23 @@ static void selection(void)
 	vec_free(&all);
 }
 
+/* A path that has no room is not cut: it would name another directory. */
+static void long_paths(void)
+{
+	filesystem_vec all = { 0 };
+	struct buf text = { 0 };
+
+	CHECK(buf_printf(&text, "1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 8:2 / /%0*d rw - ext4 /dev/b rw\n", 255, 0) == 0);
+	CHECK(filesystems_parse(buf_span(&text), &all) == 0);
+	CHECK_U64(all.n, 1);
+	CHECK(buf_printf(&text, "3 1 8:2 / /%0*d rw - ext4 /dev/b rw\n", 254, 0) == 0);
+	CHECK(filesystems_parse(buf_span(&text), &all) == 0);
+	CHECK_U64(all.n, 2);
+	CHECK_U64(all.n == 2 ? strlen(all.v[1].mount) : 0, 255);
+	buf_deinit(&text);
+	vec_free(&all);
+}
+
 /* A mount made later on a directory above hides what is below; children go with it. */
 static void covered_by_an_ancestor(void)
 {
@@ -237,6 +254,7 @@ int main(void)
 	bad_lines();
 	escapes();
 	selection();
+	long_paths();
 	covered_by_an_ancestor();
 	space();
 	deleted_text();
