@@ -7,8 +7,6 @@ CC ?= gcc
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
 SAN ?=
-# -L: light skeletons. Measured and reasoned in src/kernel/bpf_load.h.
-BPF_SKELETON ?= -L
 BPF_ARCH ?= $(if $(filter aarch64%,$(shell $(CC) -dumpmachine)),arm64,x86)
 WERROR ?=
 OPT ?= -O2
@@ -16,7 +14,7 @@ OPT ?= -O2
 WARN = -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wformat=2 \
        -Wno-missing-field-initializers $(if $(WERROR),-Werror)
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -I. -I$(BUILD)/gen \
-            -DOSPREY_VERSION='"$(VERSION)"' $(if $(filter -L,$(BPF_SKELETON)),-DOSPREY_BPF_LIGHT)
+            -DOSPREY_VERSION='"$(VERSION)"' 
 CFLAGS += -std=gnu17 $(OPT) -g $(WARN) -ffunction-sections -fdata-sections -fno-omit-frame-pointer \
           $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined)
 LDFLAGS += -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN),-static)
@@ -67,15 +65,16 @@ $(BUILD)/%.o: %.c | $(SKEL_H)
 # Guides are embedded by .incbin, which the compiler's dependency output does not know.
 $(BUILD)/src/conditions/conditions.o: $(wildcard src/conditions/*/guide.md)
 
-# BPF: C -> object (BTF kept, DWARF dropped) -> light skeleton: no ELF is parsed at run time.
+# BPF: C -> object (BTF kept, DWARF dropped) -> two skeletons, see src/kernel/bpf_load.h.
 $(BUILD)/gen/%.bpf.o: src/%.bpf.c $(wildcard src/kernel/*.bpf.h src/source/*/*.bpf.h)
 	@mkdir -p $(@D)
 	$(call say,BPF)
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -D__bpf__ -O2 -g -Wall -Isrc -c -o $@ $<
 	$(Q)llvm-strip -g $@
 
-$(BUILD)/gen/%.skel.h: $(BUILD)/gen/%.bpf.o
-	$(Q)$(BPFTOOL) gen skeleton $(BPF_SKELETON) $< name $(notdir $*)_bpf > $@.tmp
+$(BUILD)/gen/%.skel.h: $(BUILD)/gen/%.bpf.o Makefile
+	$(Q)$(BPFTOOL) gen skeleton -L $< name $(notdir $*)_light > $@.tmp
+	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_full >> $@.tmp
 	$(Q)mv $@.tmp $@
 
 $(BUILD)/test/%: $(BUILD)/src/%.o $(BUILD)/libosprey.a

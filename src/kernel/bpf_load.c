@@ -41,6 +41,11 @@ int bpf_usable(struct host *h, struct note *note)
 	return 0;
 }
 
+bool bpf_load_again(int negative_errno)
+{
+	return negative_errno != -EPERM && negative_errno != -ENOSYS;
+}
+
 int bpf_load_failed(struct note *note, int negative_errno, const char *what)
 {
 	switch (-negative_errno) {
@@ -53,7 +58,7 @@ int bpf_load_failed(struct note *note, int negative_errno, const char *what)
 		return note_set(note, negative_errno, "%s: this kernel has no BPF (CONFIG_BPF_SYSCALL)", what);
 	case EINVAL:
 	case EACCES:
-		return note_set(note, negative_errno, "%s: refused by this kernel's verifier, or the kernel is older than 5.17",
+		return note_set(note, negative_errno, "%s: refused by this kernel's verifier, or the kernel is older than 5.8",
 				what);
 	default:
 		return note_set(note, negative_errno, "%s: %s", what, strerror(-negative_errno));

@@ -31,7 +31,12 @@ own_cgroup() {
 }
 
 drop_cgroup() {
-  echo 1 >"$cgroup/cgroup.kill"
+  local pid
+  if [ -e "$cgroup/cgroup.kill" ]; then # since 5.14
+    echo 1 >"$cgroup/cgroup.kill"
+  else
+    while read -r pid; do kill -9 "$pid"; done <"$cgroup/cgroup.procs"
+  fi
   # The kernel says 0 when the last process has left.
   until grep -q '^populated 0' "$cgroup/cgroup.events"; do sleep 0.05; done
   rmdir "$cgroup"

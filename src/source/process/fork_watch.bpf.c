@@ -1,5 +1,5 @@
 /* Counts births by parent, threads among them.
- * Needs: BTF, 5.17 (light skeleton). Cost: ~0.2 us a fork.
+ * Needs: BTF, 5.5. Cost: ~0.2 us a fork.
  * SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "kernel/types.bpf.h"
 

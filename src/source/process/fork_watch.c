@@ -16,7 +16,7 @@
 
 struct fork_watch {
 	struct host *host;
-	struct fork_watch_bpf *bpf; /* NULL: the newest task is asked for its parent at each tick */
+	BPF_PROGRAMS(fork_watch) bpf; /* not loaded: the newest task is asked for its parent at each tick */
 	fork_count_vec sampled;
 	struct buf scratch;
 };
@@ -27,18 +27,7 @@ static int load(struct fork_watch *w)
 
 	if (stat("/proc/self/ns/pid", &ours) < 0)
 		return -errno;
-	w->bpf = fork_watch_bpf__open();
-	if (!w->bpf)
-		return errno ? -errno : -ENOMEM;
-	w->bpf->rodata->reader_namespace = (unsigned)ours.st_ino;
-	int r = fork_watch_bpf__load(w->bpf);
-	if (r == 0)
-		r = fork_watch_bpf__attach(w->bpf);
-	if (r < 0) {
-		fork_watch_bpf__destroy(w->bpf);
-		w->bpf = NULL;
-	}
-	return r;
+	return BPF_LOAD(fork_watch, &w->bpf, rodata->reader_namespace = (unsigned)ours.st_ino);
 }
 
 int fork_watch_new(struct host *h, struct fork_watch **ret, struct note *note)
@@ -63,8 +52,7 @@ void fork_watch_free(struct fork_watch *w)
 {
 	if (!w)
 		return;
-	if (w->bpf)
-		fork_watch_bpf__destroy(w->bpf);
+	BPF_UNLOAD(fork_watch, &w->bpf);
 	vec_free(&w->sampled);
 	buf_deinit(&w->scratch);
 	free(w);
@@ -72,7 +60,7 @@ void fork_watch_free(struct fork_watch *w)
 
 bool fork_watch_exact(const struct fork_watch *w)
 {
-	return w->bpf;
+	return BPF_LOADED(&w->bpf);
 }
 
 static struct fork_count *sampled_count(struct fork_watch *w, int32_t pid)
@@ -119,7 +107,7 @@ void fork_watch_tick(struct fork_watch *w, uint64_t last_pid)
 {
 	char path[40];
 
-	if (w->bpf || last_pid == 0 || last_pid > INT32_MAX)
+	if (BPF_LOADED(&w->bpf) || last_pid == 0 || last_pid > INT32_MAX)
 		return;
 	snprintf(path, sizeof path, "/proc/%d/status", (int)last_pid);
 	if (host_read(w->host, path, &w->scratch) < 0)
@@ -168,8 +156,8 @@ int fork_watch_read(struct fork_watch *w, fork_count_vec *ret)
 	int r = 0;
 
 	ret->n = 0;
-	if (w->bpf) {
-		r = read_births(BPF_MAP_FD(w->bpf, births), ret);
+	if (BPF_LOADED(&w->bpf)) {
+		r = read_births(BPF_MAP_FD(&w->bpf, births), ret);
 	} else {
 		vec_each(c, &w->sampled) {
 			struct fork_count *copy = vec_push(ret);

@@ -1,6 +1,6 @@
 /* Iterator over all tasks: one struct task_record each, or a struct task_rest for one that
  * has slept since the last look.
- * Needs: 5.17 (light skeleton), BTF. What a kernel lacks is READING_ABSENT.
+ * Needs: 5.8, BTF. What a kernel lacks is READING_ABSENT.
  * Reads only; takes no lock, so members of one record may be some ns apart.
  * SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "kernel/types.bpf.h"

@@ -28,7 +28,7 @@ struct known {
 };
 
 struct task_iter {
-	struct task_bpf *bpf;
+	BPF_PROGRAMS(task) bpf;
 	bool schedstat_kept;
 	uint32_t look;
 	VEC(struct known) known;
@@ -46,12 +46,7 @@ static unsigned page_shift(void)
 
 static int load(struct task_iter *i)
 {
-	i->bpf = task_bpf__open();
-	if (!i->bpf)
-		return errno ? -errno : -ENOMEM;
-	i->bpf->rodata->page_shift = page_shift();
-	int r = task_bpf__load(i->bpf);
-	return r < 0 ? r : task_bpf__attach(i->bpf);
+	return BPF_LOAD(task, &i->bpf, rodata->page_shift = page_shift());
 }
 
 int task_iter_new(struct host *h, struct task_iter **ret, struct note *note)
@@ -78,8 +73,7 @@ void task_iter_free(struct task_iter *i)
 {
 	if (!i)
 		return;
-	if (i->bpf)
-		task_bpf__destroy(i->bpf);
+	BPF_UNLOAD(task, &i->bpf);
 	vec_free(&i->known);
 	map_deinit(&i->known_by_tid);
 	free(i);
@@ -253,11 +247,11 @@ static int forget_gone(struct task_iter *i)
 
 int task_iter_each(struct task_iter *i, int (*each)(const struct task *t, void *arg), void *arg)
 {
-	cleanup(close_fd) int fd = bpf_iter_create(BPF_LINK_FD(i->bpf, dump_task));
+	cleanup(close_fd) int fd = bpf_iter_create(BPF_LINK_FD(&i->bpf, dump_task));
 
 	if (fd < 0)
 		return -errno;
-	i->bpf->bss->look = ++i->look;
+	BPF_GLOBAL(&i->bpf, look) = ++i->look;
 	i->seen = i->next = 0;
 	int r = read_all(i, fd, each, arg);
 	if (r == 0)
