@@ -2,9 +2,13 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+
+#include "base/bounded.h"
 
 /* The head of glibc's struct __pthread_mutex_s on 64-bit machines. */
 struct mutex_head {
@@ -14,6 +18,8 @@ struct mutex_head {
 	uint32_t users;
 	uint32_t kind;
 };
+
+#define READ_TIMEOUT_MS 50
 
 #define LOCKED 1
 #define LOCKED_WITH_WAITERS 2
@@ -156,20 +162,87 @@ static int owner_in_our_namespace(struct host *h, const struct task *t, uint32_t
 	return r;
 }
 
+/* Processes whose memory does not answer at this moment; 0: free. */
+static _Atomic int32_t hanging[4];
+
+struct head_call {
+	int32_t pid;
+	uint64_t address;
+	_Atomic int32_t *slot;
+	struct mutex_head head;
+};
+
+static int head_call(void *arg)
+{
+	struct head_call *c = arg;
+	struct iovec here = { &c->head, sizeof c->head };
+	struct iovec there = { (void *)(uintptr_t)c->address, sizeof c->head };
+	ssize_t n = process_vm_readv(c->pid, &here, 1, &there, 1, 0);
+
+	if (n < 0)
+		return -errno;
+	return n == sizeof c->head ? 0 : -EFAULT;
+}
+
+static void head_release(void *arg)
+{
+	struct head_call *c = arg;
+
+	atomic_store(c->slot, 0);
+	free(c);
+}
+
+static bool is_hanging(int32_t pid)
+{
+	for (size_t i = 0; i < sizeof hanging / sizeof hanging[0]; i++)
+		if (atomic_load(&hanging[i]) == pid)
+			return true;
+	return false;
+}
+
+static _Atomic int32_t *take_slot(int32_t pid)
+{
+	for (size_t i = 0; i < sizeof hanging / sizeof hanging[0]; i++) {
+		int32_t none = 0;
+
+		if (atomic_compare_exchange_strong(&hanging[i], &none, pid))
+			return &hanging[i];
+	}
+	return NULL;
+}
+
+/* The kernel takes the process's mmap_lock and may have to fetch the page: it waits as long as a
+ * thread that maps memory is stuck, or a disk or a dead server does not answer. */
+static int head_bounded(const struct task *t, struct mutex_head *ret)
+{
+	_Atomic int32_t *slot = is_hanging(t->pid) ? NULL : take_slot(t->pid);
+
+	if (!slot)
+		return -ETIMEDOUT;
+	struct head_call *c = calloc(1, sizeof *c);
+	if (!c) {
+		atomic_store(slot, 0);
+		return -ENOMEM;
+	}
+	*c = (struct head_call){ .pid = t->pid, .address = t->argument[0], .slot = slot };
+	int r = bounded_call(head_call, c, head_release, READ_TIMEOUT_MS);
+	if (r == -EAGAIN)
+		r = head_call(c); /* no thread can be had */
+	if (r == -ETIMEDOUT)
+		return r; /* the call has `c` */
+	*ret = c->head;
+	head_release(c);
+	return r;
+}
+
 static int live_head(struct host *h, const char *key, void *arg, struct buf *ret)
 {
-	const struct task *t = arg;
-	struct mutex_head m;
-	struct iovec here = { &m, sizeof m }, there = { (void *)(uintptr_t)t->argument[0], sizeof m };
+	struct mutex_head m = { 0 };
+	int r = head_bounded(arg, &m);
 
 	(void)h;
 	(void)key;
-	ssize_t n = process_vm_readv(t->pid, &here, 1, &there, 1, 0);
-	if (n < 0)
-		return -errno;
-	if (n != sizeof m)
-		return -EFAULT;
-	return buf_printf(ret, "%u %u %u\n", m.word, m.owner, m.kind);
+	return r < 0 ? r : buf_printf(ret, "%u %u %u\n", m.word, m.owner, m.kind);
 }
 
 static int read_head(struct host *h, const struct task *t, struct mutex_head *ret)

@@ -3,10 +3,13 @@
 #include "source/process/mutex.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -15,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "source/process/task.h"
 
 enum role {
@@ -316,6 +320,58 @@ static void test_unreadable(struct host *h, int gone_pid)
 	CHECK(!mutex_wait_suspected(&t));
 }
 
+/* Memory whose pages somebody else provides, and does not: as one on a dead server. 0: not here. */
+static void *withheld_memory(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct uffdio_register range = { .range = { (uintptr_t)p, 4096 }, .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+	if (fd < 0 || p == MAP_FAILED || ioctl(fd, UFFDIO_API, &api) < 0 || ioctl(fd, UFFDIO_REGISTER, &range) < 0)
+		return NULL;
+	return p;
+}
+
+/* Who reads memory that does not come is not held up by it, and not twice. */
+static void test_hanging(struct host *h)
+{
+	struct task t = { .flags = TASK_HAS_SYSCALL, .syscall = SYS_futex, .state = 'S', .argument = { 0, FUTEX_WAIT, 2 } };
+	struct mutex_wait wait;
+	void *address = NULL;
+	int ready[2];
+
+	CHECK(pipe(ready) == 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		address = withheld_memory();
+		CHECK(write(ready[1], &address, sizeof address) == sizeof address);
+		for (;;)
+			pause();
+	}
+	CHECK(read(ready[0], &address, sizeof address) == sizeof address);
+	t.pid = t.tid = pid;
+	t.argument[0] = (uintptr_t)address;
+	if (address) {
+		uint64_t start = clock_mono_ns();
+		CHECK(mutex_wait_read(h, &t, &wait) == -ETIMEDOUT);
+		uint64_t asked = clock_mono_ns();
+		CHECK(asked - start < 2 * NS_PER_S);
+		for (int i = 0; i < 100; i++)
+			CHECK(mutex_wait_read(h, &t, &wait) == -ETIMEDOUT);
+		CHECK(clock_mono_ns() - asked < 2 * NS_PER_S); /* not 100 times 50 ms */
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	int r = -ETIMEDOUT;
+	for (int i = 0; address && i < 500 && r == -ETIMEDOUT; i++, usleep(10000))
+		r = mutex_wait_read(h, &t, &wait);
+	CHECK(!address || r == -ESRCH);
+	close(ready[0]);
+	close(ready[1]);
+}
+
 int main(void)
 {
 	struct host *h = NULL;
@@ -334,6 +390,7 @@ int main(void)
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	test_unreadable(h, pid);
+	test_hanging(h);
 	host_free(h);
 	return check_exit();
 }
