@@ -60,15 +60,25 @@ static void choices(struct script *s, const struct command *c)
 
 	for (size_t i = 0; c->operand_choice && (word = c->operand_choice(i)); i++)
 		put(s, "%s ", word);
-	if (c == &command_help)
-		names(s, commands_all());
+	for (const struct command *const *named = commands_all(); c == &command_help && *named; named++)
+		if (*named != c)
+			put(s, "%s ", (*named)->name);
 }
 
 /* ---- bash (and zsh through its bashcompinit) ---- */
 
+/* "'lab run --strength'|'lab run -s'", of which `path` is the first part. */
+static void bash_pattern(struct script *s, const char *path, const struct option *o)
+{
+	put(s, "\t\t'%s --%s'", path, o->name);
+	if (o->letter)
+		put(s, "|'%s -%c'", path, o->letter);
+	put(s, ") ");
+}
+
 static void bash_words(struct script *s, const char *path, const struct command *c)
 {
-	put(s, "\t\t'%s') words='", path);
+	put(s, "\t\t'%s') offers='", path);
 	if (c->commands)
 		names(s, c->commands);
 	choices(s, c);
@@ -84,7 +94,7 @@ static void bash_values(struct script *s, const char *path, const struct command
 
 		if (o->kind == OPTION_FLAG)
 			continue;
-		put(s, "\t\t'%s --%s') ", path, o->name);
+		bash_pattern(s, path, o);
 		if (o->kind == OPTION_FILE)
 			put(s, "COMPREPLY=($(compgen -f -- \"$current\"))");
 		else if (o->kind != OPTION_CHOICE)
@@ -96,15 +106,16 @@ static void bash_values(struct script *s, const char *path, const struct command
 	}
 }
 
-static void bash(struct script *s, const struct command *const *commands)
+/* zsh runs it too: a length must not begin with a letter there, and `path` and `words` are
+ * variables of its own. */
+static void bash_function(struct script *s, const struct command *const *commands)
 {
-	put(s, "# bash completion of osprey, made by `osprey --completion bash`\n"
-	       "_osprey() {\n"
+	put(s, "_osprey() {\n"
 	       "\tlocal current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
-	       "\tlocal path='' word words=''\n"
+	       "\tlocal command='' word offers=''\n"
 	       "\tCOMPREPLY=()\n"
-	       "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-	       "\t\tcase \"$path $word\" in\n");
+	       "\tfor word in \"${COMP_WORDS[@]:1:$((COMP_CWORD-1))}\"; do\n"
+	       "\t\tcase \"$command $word\" in\n");
 	put(s, "\t\t\t*' -'*) ;;\n");
 	put(s, "\t\t\t");
 	for (const struct command *const *c = commands; *c; c++)
@@ -112,58 +123,63 @@ static void bash(struct script *s, const struct command *const *commands)
 	for (const struct command *const *c = commands; *c; c++)
 		for (size_t i = 0; (*c)->commands && (*c)->commands[i]; i++)
 			put(s, "|'%s %s'", (*c)->name, (*c)->commands[i]->name);
-	put(s, ") path=\"${path:+$path }$word\" ;;\n\t\tesac\n\tdone\n"
-	       "\tcase \"${path:-%s} $previous\" in\n", commands[0]->name);
+	put(s, ") command=\"${command:+$command }$word\" ;;\n\t\tesac\n\tdone\n"
+	       "\tcase \"${command:-%s} $previous\" in\n", commands[0]->name);
 	walk(s, "", commands, bash_values);
-	put(s, "\tesac\n\tcase \"$path\" in\n\t\t'') words='");
+	put(s, "\t\t'%s --completion') COMPREPLY=($(compgen -W '%s' -- \"$current\")); return ;;\n",
+	    commands[0]->name, "bash zsh fish");
+	put(s, "\tesac\n\tcase \"$command\" in\n\t\t'') offers='");
 	names(s, commands);
 	for (size_t i = 0; i < commands[0]->noptions; i++)
 		put(s, "--%s ", commands[0]->options[i].name);
-	put(s, "--help --version' ;;\n");
+	put(s, "--help --version --man --completion' ;;\n");
 	walk(s, "", commands, bash_words);
-	put(s, "\tesac\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n}\n"
-	       "complete -F _osprey osprey\n");
+	put(s, "\tesac\n\tCOMPREPLY=($(compgen -W \"$offers\" -- \"$current\"))\n}\n");
 }
 
+static void bash(struct script *s, const struct command *const *commands)
+{
+	put(s, "# bash completion of osprey, made by `osprey --completion bash`\n");
+	bash_function(s, commands);
+	put(s, "complete -F _osprey osprey\n");
+}
+
+/* To be sourced, or to be a file _osprey of $fpath: that is read at the first Tab, as the body of
+ * _osprey, and has to answer it. */
 static void zsh(struct script *s, const struct command *const *commands)
 {
 	put(s, "#compdef osprey\n"
 	       "# zsh completion of osprey, made by `osprey --completion zsh`\n"
-	       "autoload -Uz bashcompinit && bashcompinit\n");
-	bash(s, commands);
+	       "autoload -Uz compinit bashcompinit\n"
+	       "(( $+functions[compdef] )) || compinit\n"
+	       "bashcompinit\n");
+	bash_function(s, commands);
+	put(s, "complete -F _osprey osprey\n"
+	       "[[ ${funcstack[1]:-} != _osprey ]] || _bash_complete -F _osprey\n");
 }
 
 /* ---- fish ---- */
 
-static void fish_condition(struct script *s, const char *path)
+/* Leaves the condition open: words stand there that lead to `path`, or none. */
+static void fish_begin(struct script *s, const char *path)
 {
 	struct span rest = span_from(path), word;
+	bool first = true;
 
 	put(s, "complete -c osprey -n '");
-	for (bool first = true; span_word(&rest, &word); first = false)
+	for (; span_word(&rest, &word); first = false)
 		put(s, "%s__fish_seen_subcommand_from %.*s", first ? "" : "; and ", (int)word.n, word.p);
-	put(s, "'");
+	if (first)
+		put(s, "__fish_use_subcommand");
 }
 
-static void fish_command(struct script *s, const char *path, const struct command *c)
+static void fish_options(struct script *s, const char *path, const struct command *c)
 {
-	for (size_t i = 0; c->commands && c->commands[i]; i++) {
-		fish_condition(s, path);
-		put(s, " -f -a %s -d ", c->commands[i]->name);
-		quoted(s, c->commands[i]->summary);
-		put(s, "\n");
-	}
-	if (c->operand_choice || c == &command_help) {
-		fish_condition(s, path);
-		put(s, " -f -a '");
-		choices(s, c);
-		put(s, "'\n");
-	}
 	for (size_t i = 0; i < c->noptions; i++) {
 		const struct option *o = &c->options[i];
 
-		fish_condition(s, path);
-		put(s, " -l %s", o->name);
+		fish_begin(s, path);
+		put(s, "' -l %s", o->name);
 		if (o->letter)
 			put(s, " -s %c", o->letter);
 		if (o->kind != OPTION_FLAG)
@@ -176,15 +192,44 @@ static void fish_command(struct script *s, const char *path, const struct comman
 	}
 }
 
+static void fish_command(struct script *s, const char *path, const struct command *c)
+{
+	for (size_t i = 0; c->commands && c->commands[i]; i++) {
+		fish_begin(s, path);
+		put(s, "; and not __fish_seen_subcommand_from ");
+		names(s, c->commands);
+		put(s, "' -f -a %s -d ", c->commands[i]->name);
+		quoted(s, c->commands[i]->summary);
+		put(s, "\n");
+	}
+	if (c->operand_choice || c == &command_help) {
+		fish_begin(s, path);
+		put(s, "; and not __fish_seen_subcommand_from %s", c == &command_help ? "" : "help ");
+		choices(s, c);
+		put(s, "' -f -a '");
+		choices(s, c);
+		put(s, "'\n");
+	}
+	fish_options(s, path, c);
+}
+
 static void fish(struct script *s, const struct command *const *commands)
 {
-	put(s, "# fish completion of osprey, made by `osprey --completion fish`\n");
+	put(s, "# fish completion of osprey, made by `osprey --completion fish`\n"
+	       "complete -c osprey -f\n");
 	for (const struct command *const *c = commands; *c; c++) {
-		put(s, "complete -c osprey -n __fish_use_subcommand -f -a %s -d ", (*c)->name);
+		fish_begin(s, "");
+		put(s, "' -a %s -d ", (*c)->name);
 		quoted(s, (*c)->summary);
 		put(s, "\n");
 	}
-	put(s, "complete -c osprey -n __fish_use_subcommand -l version -d 'print the version'\n"
+	fish_options(s, "", commands[0]);
+	fish_begin(s, "");
+	put(s, "' -s V -l version -d 'print the version'\n");
+	fish_begin(s, "");
+	put(s, "' -l man -d 'print the manual page'\n");
+	fish_begin(s, "");
+	put(s, "' -l completion -x -a 'bash zsh fish' -d 'print a completion script'\n"
 	       "complete -c osprey -s h -l help -d 'print help'\n");
 	walk(s, "", commands, fish_command);
 }
@@ -227,7 +272,9 @@ static int run_completion(const struct arguments *args)
 
 const struct command command_completion = {
 	.name = "--completion",
-	.summary = "print a completion script",
+	.summary = "print a completion script for bash, zsh or fish",
+	.description = "bash: source <(osprey --completion bash). zsh: the same with zsh, or as a file _osprey in a folder of "
+		       "$fpath. fish: osprey --completion fish | source.",
 	.operands = "bash|zsh|fish",
 	.min_operands = 1,
 	.max_operands = 1,

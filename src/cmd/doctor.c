@@ -1,16 +1,17 @@
 #include "diagnose/doctor.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cmd/command.h"
+#include "cmd/interrupt.h"
 #include "cmd/output.h"
 #include "conditions/conditions.h"
 #include "report/doctor.h"
+#include "report/fact.h"
 
 enum { WINDOW, JSON, NO_BPF, HOST, CAPTURE, ALL, NO_COLOR };
 
@@ -24,25 +25,6 @@ static const struct option options[] = {
 	[ALL] = { "all", 'a', OPTION_FLAG, NULL, "tell in full why each other condition was cleared" },
 	[NO_COLOR] = { "no-color", 0, OPTION_FLAG, NULL, "do not colour the text" },
 };
-
-static volatile int interrupted;
-
-static void on_signal(int signal_number)
-{
-	(void)signal_number;
-	interrupted = 1;
-}
-
-/* No SA_RESTART: sleeps shall end. A second signal finds the default action. */
-static void catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
-
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-}
 
 struct progress {
 	struct page_style style;
@@ -77,6 +59,16 @@ static void on_progress(void *arg, double elapsed_s, const struct diagnosis *so_
 	show(progress, progress->window_s - elapsed_s, so_far, false);
 }
 
+/* What guides quote is written down too: `explain --host` then has the figures of that machine. */
+static int capture_facts(struct host *h)
+{
+	struct facts *facts = NULL;
+	int r = facts_read(h, &facts);
+
+	facts_free(facts);
+	return r;
+}
+
 static int open_host(const struct arguments *args, struct host **ret, struct note *note)
 {
 	const char *capture = args->option[CAPTURE].text;
@@ -86,6 +78,8 @@ static int open_host(const struct arguments *args, struct host **ret, struct not
 	if (r < 0 || !capture)
 		return r;
 	r = host_capture_to(*ret, capture, note);
+	if (r == 0)
+		r = capture_facts(*ret);
 	if (r < 0) {
 		host_free(*ret);
 		*ret = NULL;
@@ -148,7 +142,7 @@ static int run(const struct arguments *args)
 		say("doctor: --capture writes down this machine; it cannot go with --host");
 		return EXIT_USAGE;
 	}
-	catch_signals();
+	interrupt_catch();
 	int r = open_host(args, &h, &note);
 	if (r == 0)
 		r = watch(h, args, &report, &note);

@@ -44,6 +44,7 @@ static void list_conditions(struct page *p)
 static int list_facts(struct page *p, const struct facts *facts)
 {
 	cleanup(buf_deinit) struct buf value = { 0 };
+	unsigned hang = p->style.width < 60 ? 2 : 28;
 	const char *name, *help;
 	int r = 0;
 
@@ -51,10 +52,12 @@ static int list_facts(struct page *p, const struct facts *facts)
 		buf_clear(&value);
 		r = fact_text(facts, span_from(name), &value);
 		page_put(p, "{{%s}}", name);
-		page_indent(p, 28);
-		page_put(p, "%s: ", help);
+		if (hang < 28)
+			page_newline(p);
+		page_indent(p, hang);
+		page_wrap(p, hang, "%s:", help);
 		page_tone(p, TONE_STRONG);
-		page_put_span(p, buf_span(&value));
+		page_wrap_span(p, hang, buf_span(&value));
 		page_tone(p, TONE_PLAIN);
 		page_newline(p);
 	}

@@ -106,6 +106,12 @@ void help_overview(struct page *p, const struct command *const *commands)
 		  commands_all()[0]->name);
 	page_newline(p);
 	page_newline(p);
+	heading(p, "Options");
+	entry(p, "-h, --help", 28, "print this, or the help of the command before it");
+	entry(p, "-V, --version", 28, command_version.summary);
+	entry(p, "    --man", 28, command_man.summary);
+	entry(p, "    --completion SHELL", 28, command_completion.summary);
+	page_newline(p);
 	heading(p, "Exit status");
 	entry(p, "0", 6, "fine");
 	entry(p, "1", 6, "something was found that is worse than a note");
@@ -159,7 +165,7 @@ static int run_help(const struct arguments *args)
 const struct command command_help = {
 	.name = "help",
 	.summary = "tell what a command does and which options it has",
-	.operands = "[COMMAND]",
+	.operands = "[COMMAND [COMMAND]]",
 	.max_operands = 2,
 	.run = run_help,
 };

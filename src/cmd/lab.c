@@ -1,7 +1,6 @@
 #include "cmd/lab.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,26 +42,7 @@ const struct scenario *lab_scenario_find(const char *name)
 	return NULL;
 }
 
-/* ---- signals, talk ---- */
-
-volatile int lab_interrupted;
-
-static void on_signal(int signal_number)
-{
-	(void)signal_number;
-	lab_interrupted = 1;
-}
-
-void lab_catch_signals(void)
-{
-	/* No SA_RESTART: sleeps shall end. */
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
-
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-}
+/* ---- talk ---- */
 
 /* The one that has something on its line. */
 static struct ticker *shown;

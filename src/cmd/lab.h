@@ -3,6 +3,7 @@
 #define OSPREY_CMD_LAB_H
 
 #include "cmd/command.h"
+#include "cmd/interrupt.h"
 #include "cmd/output.h"
 #include "lab/run.h"
 
@@ -14,11 +15,6 @@ const struct scenario *lab_scenario_find(const char *name);
 const char *lab_scenario_choice(size_t i);
 
 extern const char *const lab_strengths[]; /* "weak", "medium", "strong" */
-
-/* Nonzero after SIGINT, SIGTERM or SIGHUP. A second signal finds its default action: the
- * guardian then undoes. */
-extern volatile int lab_interrupted;
-void lab_catch_signals(void);
 
 /* Whether to start on a host that may carry load that matters: asks on a terminal; else `yes`
  * decides. False: it was told why not. */

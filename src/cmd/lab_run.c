@@ -61,7 +61,7 @@ static int watch(struct lab_run *run, struct sampler *sampler, unsigned seconds,
 	int r = 1;
 
 	ticker_init(&ticker);
-	while (r != 0 && !lab_interrupted) {
+	while (r != 0 && !interrupted) {
 		if (!lab_run_alive(run, &o->early)) {
 			o->ended_early = true;
 			break;
@@ -246,12 +246,12 @@ static int run(const struct arguments *args)
 							   STRENGTH_MEDIUM,
 		.limit_s = job.seconds + SET_UP_S,
 		.say = lab_say_line,
-		.interrupted = &lab_interrupted,
+		.interrupted = &interrupted,
 	};
 	tell_start(job.scenario, job.how.strength);
 	if (!lab_agreed("lab run", args->option[YES].given))
 		return EXIT_UNABLE;
-	lab_catch_signals();
+	interrupt_catch();
 	r = residue_take(&before);
 	if (r < 0) {
 		say("lab run: %s", strerror(-r));

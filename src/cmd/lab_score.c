@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "cmd/closest.h"
 #include "cmd/lab.h"
 #include "conditions/conditions.h"
 #include "lab/healthy.h"
@@ -42,6 +43,17 @@ static const struct option options[] = {
 
 /* ---- what is asked for ---- */
 
+static void tell_unknown(const char *name)
+{
+	struct closest c = { 0 };
+	size_t n;
+	const struct condition *const *all = conditions_all(&n);
+
+	for (size_t i = 0; i < n; i++)
+		closest_offer(&c, name, all[i]->id);
+	say("lab score: --only: unknown condition '%s'; closest: %s", name, c.word);
+}
+
 /* Splits in place. False: told which name is unknown. */
 static bool split_only(char *text, const char **names, size_t *ret_n)
 {
@@ -49,14 +61,16 @@ static bool split_only(char *text, const char **names, size_t *ret_n)
 
 	for (char *name = strtok(text, ","); name; name = strtok(NULL, ",")) {
 		if (!condition_find(name)) {
-			say("lab score: --only: there is no condition '%s' (osprey explain lists them)", name);
+			tell_unknown(name);
 			return false;
 		}
 		if (n < MAX_ONLY)
 			names[n++] = name;
 	}
+	if (n == 0)
+		say("lab score: --only names no condition");
 	*ret_n = n;
-	return true;
+	return n > 0;
 }
 
 static unsigned mask_of(const struct option_value *v, unsigned otherwise, unsigned all)
@@ -137,7 +151,7 @@ static int play(const struct arguments *args, struct score_options *o, score_cas
 		say("lab score: %s", note.text[0] ? note.text : strerror(-differences));
 	else
 		code = print(args, &(struct score_view){ .options = o, .cases = cases, .residue = buf_span(&lines),
-							 .interrupted = lab_interrupted });
+							 .interrupted = interrupted });
 	residue_free(before);
 	residue_free(after);
 	return code;
@@ -184,7 +198,7 @@ static int run(const struct arguments *args)
 		.no_bpf = args->option[NO_BPF].given,
 		.seed = args->option[SEED].given ? args->option[SEED].number : clock_real_ns() / NS_PER_MS % 1000000,
 		.window_ns = args->option[WINDOW].given ? args->option[WINDOW].number : 5 * NS_PER_S,
-		.interrupted = &lab_interrupted,
+		.interrupted = &interrupted,
 	};
 	char *names = strdup(args->option[ONLY].given ? args->option[ONLY].text : "");
 	int code = EXIT_UNABLE;
@@ -202,7 +216,7 @@ static int run(const struct arguments *args)
 	if (geteuid() != 0)
 		say("lab score: needs root");
 	else if (lab_agreed("lab score", args->option[YES].given)) {
-		lab_catch_signals();
+		interrupt_catch();
 		code = plan_and_play(args, &o);
 	}
 	free(names);

@@ -100,10 +100,24 @@ int man_page(const struct command *const *commands, struct buf *ret)
 	put(&r, "\\fR.\n.SH COMMANDS\n");
 	for (; *commands; commands++)
 		one(&r, (*commands)->name, *commands);
-	put(&r, ".SH EXIT STATUS\n.TP\n0\nfine\n.TP\n1\nsomething was found that is worse than a note\n"
+	put(&r, ".SH OPTIONS\n.TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\n"
+		"print the commands, or behind a command its help\n"
+		".TP\n\\fB\\-V\\fR, \\fB\\-\\-version\\fR\n");
+	text(&r, command_version.summary);
+	put(&r, "\n.TP\n\\fB\\-\\-man\\fR\n");
+	text(&r, command_man.summary);
+	put(&r, "\n.TP\n\\fB\\-\\-completion\\fR ");
+	text(&r, command_completion.operands);
+	put(&r, "\n");
+	text(&r, command_completion.summary);
+	put(&r, ".\n");
+	text(&r, command_completion.description);
+	put(&r, "\n.SH EXIT STATUS\n.TP\n0\nfine\n.TP\n1\nsomething was found that is worse than a note\n"
 		".TP\n2\nthe arguments are wrong; nothing was done\n"
 		".TP\n3\ncould not measure, or could not write the answer\n"
 		".SH ENVIRONMENT\n.TP\nNO_COLOR\nwhen set and not empty, nothing is coloured\n"
+		".TP\nTERM\nwhen dumb or not set, nothing is coloured\n"
+		".TP\nCOLUMNS\nthe width of what is no terminal, 80 without it\n"
 		".TP\nLC_ALL, LC_CTYPE, LANG\nthe first that is set tells whether the terminal takes UTF\\-8\n");
 	return r.error;
 }

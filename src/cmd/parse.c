@@ -1,5 +1,5 @@
 /* Command lines: options may stand anywhere, as --name VALUE, --name=VALUE, -n VALUE or
- * -nVALUE; behind "--" all are operands; the last of several wins. */
+ * -nVALUE, flags' letters together; behind "--" all are operands; the last of several wins. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 struct parse {
 	const struct command *const *commands;
 	const struct command *command;
+	bool implied; /* no word named the command */
 	char path[64]; /* "lab run": how messages call it */
 	int argc, at;
 	char *const *argv;
@@ -33,8 +34,11 @@ static int wrong_command(struct parse *p, const char *word, const struct command
 
 	for (; *among; among++)
 		closest_offer(&c, word, (*among)->name);
-	return REFUSE(p, "unknown command '%s'; closest: %s", word, c.word);
+	return REFUSE(p, "%s%sunknown command '%s'; closest: %s", p->path, p->path[0] ? ": " : "", word, c.word);
 }
+
+/* The options that are commands: "osprey --version". */
+static const struct command *const dashed[] = { &command_version, &command_man, &command_completion, NULL };
 
 static const struct command *find(const struct command *const *among, const char *name)
 {
@@ -47,14 +51,16 @@ static const struct command *find(const struct command *const *among, const char
 static int wrong_option(struct parse *p, const char *word)
 {
 	struct closest c = { 0 };
-	char given[64], dashed[OPTION_MAX][64];
+	char given[64], names[OPTION_MAX][64];
 
 	snprintf(given, sizeof given, "%.*s", (int)strcspn(word, "="), word);
 	/* No letter is closer to another letter. */
 	for (size_t i = 0; word[1] == '-' && i < p->command->noptions; i++) {
-		snprintf(dashed[i], sizeof dashed[i], "--%s", p->command->options[i].name);
-		closest_offer(&c, given, dashed[i]);
+		snprintf(names[i], sizeof names[i], "--%s", p->command->options[i].name);
+		closest_offer(&c, given, names[i]);
 	}
+	for (size_t i = 0; word[1] == '-' && p->implied && dashed[i]; i++)
+		closest_offer(&c, given, dashed[i]->name);
 	closest_offer(&c, given, "--help");
 	return REFUSE(p, "%s: unknown option '%s'; closest: %s", p->path, given, c.word);
 }
@@ -110,29 +116,54 @@ static int set_option(struct parse *p, size_t index, const char *text)
 	return 0;
 }
 
-/* The word is an option: finds it and its value, which may be the next word. */
-static int take_option(struct parse *p, const char *word)
+/* `value` behind the option itself, else the next word. */
+static int take_value(struct parse *p, size_t index, const char *value)
 {
-	bool is_long = word[1] == '-';
-	const char *name = word + (is_long ? 2 : 1);
-	size_t length = is_long ? strcspn(name, "=") : 1;
-	const char *value = name[length] == '\0' ? NULL : name + length + (is_long ? 1 : 0);
+	const struct option *o = &p->command->options[index];
+
+	if (!value && p->at < p->argc)
+		value = p->argv[p->at++];
+	if (!value)
+		return REFUSE(p, "%s: --%s needs a %s", p->path, o->name, o->argument);
+	return set_option(p, index, value);
+}
+
+static int take_long(struct parse *p, const char *word)
+{
+	const char *name = word + 2;
+	size_t length = strcspn(name, "=");
+	const char *value = name[length] ? name + length + 1 : NULL;
 
 	for (size_t i = 0; i < p->command->noptions; i++) {
 		const struct option *o = &p->command->options[i];
 
-		if (is_long ? strlen(o->name) != length || strncmp(o->name, name, length) != 0 : o->letter != name[0])
+		if (strlen(o->name) != length || strncmp(o->name, name, length) != 0)
 			continue;
-		if (o->kind == OPTION_FLAG)
-			return value ? REFUSE(p, "%s: --%s takes no value, yet got '%s'", p->path, o->name, value) :
-				       set_option(p, i, NULL);
-		if (!value && p->at < p->argc)
-			value = p->argv[p->at++];
-		if (!value)
-			return REFUSE(p, "%s: --%s needs a %s", p->path, o->name, o->argument);
-		return set_option(p, i, value);
+		if (o->kind != OPTION_FLAG)
+			return take_value(p, i, value);
+		return value ? REFUSE(p, "%s: --%s takes no value, yet got '%s'", p->path, o->name, value) :
+			       set_option(p, i, NULL);
 	}
 	return wrong_option(p, word);
+}
+
+/* Letters of flags, the last perhaps of an option with a value: -j, -ja, -w2s, -jw 2s. */
+static int take_letters(struct parse *p, const char *word)
+{
+	int r = 0;
+
+	for (const char *letter = word + 1; r == 0 && *letter; letter++) {
+		size_t i = 0;
+
+		while (i < p->command->noptions && p->command->options[i].letter != *letter)
+			i++;
+		if (i == p->command->noptions)
+			return wrong_option(p, (char[]){ '-', *letter, '\0' });
+		if (p->command->options[i].kind != OPTION_FLAG)
+			return take_value(p, i, letter[1] ? letter + 1 : NULL);
+		r = set_option(p, i, NULL);
+	}
+	return r;
 }
 
 static int take_operand(struct parse *p, const char *word)
@@ -190,7 +221,7 @@ static int parse_words(struct parse *p)
 			turn_into_help(p);
 			return 0;
 		} else if (!options_ended && word[0] == '-' && word[1]) {
-			r = take_option(p, word);
+			r = word[1] == '-' ? take_long(p, word) : take_letters(p, word);
 		} else {
 			r = take_operand(p, word);
 		}
@@ -203,21 +234,11 @@ static int parse_words(struct parse *p)
 	return 0;
 }
 
-/* The options that are commands: "osprey --version". */
 static const struct command *dashed_command(const char *word)
 {
-	static const struct {
-		const char *word;
-		const struct command *command;
-	} table[] = {
-		{ "--version", &command_version }, { "-V", &command_version }, { "--help", &command_help },
-		{ "-h", &command_help },	   { "--man", &command_man },  { "--completion", &command_completion },
-	};
-
-	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-		if (strcmp(table[i].word, word) == 0)
-			return table[i].command;
-	return NULL;
+	if (is_help(word))
+		return &command_help;
+	return strcmp(word, "-V") == 0 ? &command_version : find(dashed, word);
 }
 
 /* Finds the command; p->at then stands behind its words. */
@@ -226,11 +247,14 @@ static int find_command(struct parse *p)
 	const char *word = p->argc > 0 ? p->argv[0] : "";
 
 	p->command = p->commands[0];
+	p->implied = true;
 	if (word[0] == '-' && dashed_command(word)) {
 		p->command = dashed_command(word);
+		p->implied = false;
 		p->at = 1;
 	} else if (word[0] && word[0] != '-') {
 		p->command = find(p->commands, word);
+		p->implied = false;
 		p->at = 1;
 		if (!p->command)
 			return wrong_command(p, word, p->commands);
@@ -245,6 +269,8 @@ static int find_command(struct parse *p)
 			p->at = p->argc;
 			return 0;
 		}
+		if (word[0] == '-')
+			return wrong_option(p, word);
 		const struct command *child = find(p->command->commands, word);
 		if (!child)
 			return wrong_command(p, word, p->command->commands);

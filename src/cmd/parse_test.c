@@ -80,6 +80,12 @@ static void check_right(void)
 	CHECK_U64(args.option[0].number, 3000000000);
 	right("-j --window=1500ms", &watch);
 	CHECK_U64(args.option[0].number, 1500000000);
+	right("watch -jw2s", &watch);
+	CHECK(args.option[1].given);
+	CHECK_U64(args.option[0].number, 2000000000);
+	right("--version", &command_version);
+	right("-V", &command_version);
+	right("--man", &command_man);
 	right("watch --color green -n 7", &watch);
 	CHECK_U64(args.option[2].number, 1);
 	CHECK_U64(args.option[3].number, 7);
@@ -96,12 +102,17 @@ static void check_wrong(void)
 {
 	wrong("wotch", "unknown command 'wotch'; closest: watch");
 	wrong("kitchen", "kitchen: something is missing; see osprey help kitchen");
-	wrong("kitchen eta", "unknown command 'eta'; closest: eat");
+	wrong("kitchen eta", "kitchen: unknown command 'eta'; closest: eat");
+	wrong("kitchen --eta", "kitchen: unknown option '--eta'; closest: --help");
 	wrong("kitchen eat", "kitchen eat: something is missing; usage: osprey kitchen eat FRUIT [FRUIT]");
 	wrong("--windwo 2s", "watch: unknown option '--windwo'; closest: --window");
 	wrong("--win=2s", "watch: unknown option '--win'; closest: --window");
 	wrong("-x", "watch: unknown option '-x'; closest: --help");
+	wrong("-jx", "watch: unknown option '-x'; closest: --help");
+	wrong("--verison", "watch: unknown option '--verison'; closest: --version");
+	wrong("watch --verison", "watch: unknown option '--verison'; closest: --json");
 	wrong("-w", "watch: --window needs a DURATION");
+	wrong("-jw", "watch: --window needs a DURATION");
 	wrong("-w 2", "watch: --window '2' is no duration; write 500ms, 2s or 1m");
 	wrong("-w 2m", "watch: --window 2m is out of range: 1 s to 60 s");
 	wrong("-w 99999999999999h", "watch: --window 99999999999999h is out of range: 1 s to 60 s");

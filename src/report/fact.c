@@ -44,6 +44,7 @@ struct facts {
 	int cgroups_error;
 	reading processes;
 	uint64_t boot_ns;
+	bool live;
 	struct file_value file[NFILES];
 };
 
@@ -170,10 +171,14 @@ const char *fact_name(size_t i, const char **ret_help)
 	return table[i].name;
 }
 
-static int tell_file(const struct fact *fact, const struct file_value *v, struct buf *ret)
+static int tell_file(const struct facts *f, const struct fact *fact, struct buf *ret)
 {
+	const struct file_value *v = &f->file[fact->file];
 	uint64_t n;
 
+	/* What was never asked cannot be told from what was not there. */
+	if (v->error == -ENOENT && !f->live)
+		return buf_printf(ret, "not measurable: the capture does not hold %s", fact->path);
 	if (v->error < 0)
 		return buf_printf(ret, "not measurable: needs %s, which %s", fact->path,
 				  presence_from_errno(v->error) == DENIED ? "is for root" : "this kernel lacks");
@@ -189,7 +194,7 @@ int fact_text(const struct facts *f, struct span name, struct buf *ret)
 	for (size_t i = 0; i < N; i++) {
 		if (!span_is(name, table[i].name))
 			continue;
-		return table[i].tell ? table[i].tell(f, ret) : tell_file(&table[i], &f->file[table[i].file], ret);
+		return table[i].tell ? table[i].tell(f, ret) : tell_file(f, &table[i], ret);
 	}
 	return -ENOENT;
 }
@@ -228,6 +233,7 @@ int facts_read(struct host *h, struct facts **ret)
 	if (!f)
 		return -ENOMEM;
 	f->boot_ns = host_time(h).boot_ns;
+	f->live = host_is_live(h);
 	topology_read(h, &scratch, &f->topology);
 	loadavg_read(h, &scratch, &f->load);
 	psi_read(h, &scratch, &f->psi);
