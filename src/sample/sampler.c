@@ -18,6 +18,7 @@ struct sampler {
 	struct task_reader *tasks;
 	struct socket_reader *sockets;
 	struct cgroup_reader *cgroups;
+	struct filesystem_reader *filesystems;
 	struct kernel_log *log;
 	struct fork_watch *forks;
 
@@ -131,7 +132,7 @@ static int read_network(struct sampler *s, struct sample *now)
 /* Without the table of mounts there are no filesystems, and the rest goes on. */
 static int read_filesystems(struct sampler *s, struct sample *now)
 {
-	int r = filesystems_read(s->host, &s->scratch, &now->filesystems);
+	int r = filesystems_read(s->filesystems, &now->filesystems);
 
 	if (r < 0)
 		now->filesystems.n = 0;
@@ -219,6 +220,7 @@ static int open_readers(struct sampler *s, const struct sampler_options *options
 
 	if (r < 0 || (r = socket_reader_new(h, &s->sockets)) < 0 ||
 	    (r = cgroup_reader_new(h, &s->cgroups)) < 0 ||
+	    (r = filesystem_reader_new(h, &s->filesystems)) < 0 ||
 	    (r = kernel_log_new(h, &s->log, &s->abilities.kernel_log)) < 0 ||
 	    (r = fork_watch_new(h, &s->forks, NULL)) < 0)
 		return r;
@@ -283,6 +285,7 @@ void sampler_free(struct sampler *s)
 	task_reader_free(s->tasks);
 	socket_reader_free(s->sockets);
 	cgroup_reader_free(s->cgroups);
+	filesystem_reader_free(s->filesystems);
 	kernel_log_free(s->log);
 	fork_watch_free(s->forks);
 	task_history_deinit(&s->history);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include "base/check.h"
 
@@ -116,6 +117,7 @@ static void ticks_allocate_nothing(void)
 	uint64_t end = host_time(h).mono_ns + 900 * NS_PER_MS;
 
 	CHECK(sampler_step(s, end) == 1); /* buffers grow to their size */
+	allocations = 0;
 	counting = true;
 	for (int i = 0; i < 5; i++)
 		CHECK(sampler_step(s, end) == 1 && !sampler_looked(s));
@@ -239,8 +241,82 @@ static void missed_looks_are_not_made_up_for(void)
 	host_free(h);
 }
 
+#if CAN_COUNT
+/* The text of a capture, without the magic and the first tick. */
+static void read_capture(const char *path, struct buf *ret)
+{
+	struct buf raw = { 0 };
+	struct host *h = NULL;
+	size_t left = 1;
+
+	CHECK(host_open_live("/", &h, NULL) == 0);
+	CHECK(host_read(h, path, &raw) == 0);
+	host_free(h);
+	ZSTD_DCtx *zstd = ZSTD_createDCtx();
+	ZSTD_inBuffer in = { raw.data, raw.n, 0 };
+	while (left && in.pos <= in.size) {
+		CHECK(buf_reserve(ret, 1 << 16) == 0);
+		ZSTD_outBuffer out = { ret->data + ret->n, 1 << 16, 0 };
+		left = ZSTD_decompressStream(zstd, &out, &in);
+		CHECK(!ZSTD_isError(left));
+		ret->n += out.pos;
+	}
+	ZSTD_freeDCtx(zstd);
+	buf_deinit(&raw);
+}
+
+static struct host *same_look_again(unsigned ticks)
+{
+	char path[] = "/tmp/osprey-sampler-test.XXXXXX";
+	struct buf once = { 0 }, text = { 0 };
+	struct span body, line;
+	struct host *h = NULL;
+	struct sampler *s = NULL;
+
+	close(mkstemp(path));
+	CHECK(host_open_live("/", &h, NULL) == 0 && host_capture_to(h, path, NULL) == 0);
+	CHECK(sampler_new(h, NULL, &s, NULL) == 0);
+	sampler_free(s);
+	CHECK(host_capture_end(h) == 0);
+	host_free(h);
+	read_capture(path, &once);
+	unlink(path);
+	body = buf_span(&once);
+	CHECK(span_line(&body, &line) && span_line(&body, &line) && span_starts(line, "tick "));
+	CHECK(buf_printf(&text, "osprey-capture 1\n") == 0);
+	for (unsigned i = 1; i <= ticks; i++)
+		CHECK(buf_printf(&text, "tick %u000000000 %u000000000 1\n", i, 1000000 + i) == 0 &&
+		      buf_append(&text, body.p, body.n) == 0);
+	buf_deinit(&once);
+	return replay(&text);
+}
+#endif
+
+/* On a host where nothing comes and goes whole looks allocate nothing either. */
+static void looks_allocate_nothing(void)
+{
+#if CAN_COUNT
+	struct host *h = same_look_again(9);
+	struct sampler *s = NULL;
+
+	CHECK(sampler_new(h, NULL, &s, NULL) == 0);
+	for (int i = 0; i < 3; i++) /* buffers grow to their size */
+		CHECK(sampler_step(s, UINT64_MAX) == 1 && sampler_looked(s));
+	allocations = 0;
+	counting = true;
+	for (int i = 0; i < 4; i++)
+		CHECK(sampler_step(s, UINT64_MAX) == 1 && sampler_looked(s));
+	counting = false;
+	CHECK_U64(allocations, 0);
+	CHECK(s && sampler_step(s, UINT64_MAX) == 0);
+	sampler_free(s);
+	host_free(h);
+#endif
+}
+
 int main(void)
 {
+	looks_allocate_nothing();
 	finds_in_any_order();
 	missed_looks_are_not_made_up_for();
 	looks_once_a_second_and_at_both_ends();

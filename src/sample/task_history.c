@@ -9,6 +9,7 @@ void task_history_deinit(struct task_history *t)
 	vec_free(&t->spans);
 	vec_free(&t->processes);
 	map_deinit(&t->by_task);
+	buf_deinit(&t->scratch);
 }
 
 /* Pids are reused; pid and start time together are not. */
@@ -86,11 +87,11 @@ static struct task_span *span_of(struct look *look, const struct task *now)
 	return &t->spans.v[at];
 }
 
-static void note_mutex(struct task_span *s, struct host *h, const struct task *now)
+static void note_mutex(struct look *look, struct task_span *s, const struct task *now)
 {
 	struct mutex_wait wait;
 
-	if (!mutex_wait_suspected(now) || mutex_wait_read(h, now, &wait) < 0) {
+	if (!mutex_wait_suspected(now) || mutex_wait_read(look->host, &look->history->scratch, now, &wait) < 0) {
 		s->mutex = (struct mutex_wait){ 0 };
 		return;
 	}
@@ -114,7 +115,7 @@ static int take(const struct task *now, void *arg)
 	s->last = *now;
 	s->gone = false;
 	count_state(s, now);
-	note_mutex(s, look->host, now);
+	note_mutex(look, s, now);
 	return 0;
 }
 

@@ -14,6 +14,7 @@ typedef VEC(struct process_span) process_span_vec;
 struct task_history {
 	task_span_vec spans;
 	struct map by_task; /* (tid, start) -> position */
+	struct buf scratch;
 	process_span_vec processes;
 	uint32_t looks;
 	uint64_t from_boot_ns; /* tasks started later were born in the window */

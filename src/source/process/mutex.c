@@ -74,15 +74,15 @@ static uint32_t owner_of(const struct mutex_head *m, const struct task *t)
 
 /* The innermost number of a task, from the last word of "NSpid:\t812\t7"; `ret_levels` counts the
  * namespaces from ours down to its own. */
-static int innermost_pid(struct host *h, int pid, struct span tid, uint64_t *ret, unsigned *ret_levels)
+static int innermost_pid(struct host *h, struct buf *scratch, int pid, struct span tid, uint64_t *ret,
+			 unsigned *ret_levels)
 {
 	char path[80];
-	struct buf text = { 0 };
 	struct span lines, line, word;
 
 	snprintf(path, sizeof path, "/proc/%d/task/%.*s/status", pid, (int)tid.n, tid.p);
-	int r = host_read(h, path, &text);
-	lines = buf_span(&text);
+	int r = host_read(h, path, scratch);
+	lines = buf_span(scratch);
 	while (r == 0) {
 		if (!span_line(&lines, &line)) {
 			r = -ENOENT;
@@ -94,13 +94,12 @@ static int innermost_pid(struct host *h, int pid, struct span tid, uint64_t *ret
 			break;
 		}
 	}
-	buf_deinit(&text);
 	return r;
 }
 
 /* The thread of `pid` that its own namespace calls `owner`. A mutex shared between processes may
  * have its owner elsewhere: then nobody is named. */
-static int thread_called(struct host *h, int pid, uint32_t owner, int32_t *ret)
+static int thread_called(struct host *h, struct buf *scratch, int pid, uint32_t owner, int32_t *ret)
 {
 	struct buf names = { 0 };
 	struct span list, name;
@@ -112,7 +111,7 @@ static int thread_called(struct host *h, int pid, uint32_t owner, int32_t *ret)
 	int r = host_list(h, path, &names);
 	list = buf_span(&names);
 	while (r == 0 && span_line(&list, &name))
-		if (innermost_pid(h, pid, name, &inner, &levels) == 0 && inner == owner && span_u64(name, &tid)) {
+		if (innermost_pid(h, scratch, pid, name, &inner, &levels) == 0 && inner == owner && span_u64(name, &tid)) {
 			*ret = (int32_t)tid;
 			break;
 		}
@@ -120,25 +119,26 @@ static int thread_called(struct host *h, int pid, uint32_t owner, int32_t *ret)
 	return r;
 }
 
-static int translate(struct host *h, const struct task *t, uint32_t owner, int32_t *ret)
+static int translate(struct host *h, struct buf *scratch, const struct task *t, uint32_t owner, int32_t *ret)
 {
 	char number[16];
 	uint64_t inner;
 	unsigned levels;
 	int n = snprintf(number, sizeof number, "%d", t->tid);
-	int r = innermost_pid(h, t->pid, (struct span){ number, (size_t)n }, &inner, &levels);
+	int r = innermost_pid(h, scratch, t->pid, (struct span){ number, (size_t)n }, &inner, &levels);
 
 	/* Kernels before 4.1 have no NSpid; one number means that the namespace is ours. */
 	if (r == -ENOENT || (r == 0 && levels == 1))
 		*ret = (int32_t)owner;
 	else if (r == 0)
-		r = thread_called(h, t->pid, owner, ret);
+		r = thread_called(h, scratch, t->pid, owner, ret);
 	return r == -ENOENT ? 0 : r;
 }
 
 /* All waiters of a mutex have the same owner, and the search is dear in a container of a thousand
  * threads: the last answer of a look serves the next waiter. */
-static int owner_in_our_namespace(struct host *h, const struct task *t, uint32_t owner, int32_t *ret)
+static int owner_in_our_namespace(struct host *h, struct buf *scratch, const struct task *t, uint32_t owner,
+				  int32_t *ret)
 {
 	static _Thread_local struct {
 		uint64_t at_ns;
@@ -152,7 +152,7 @@ static int owner_in_our_namespace(struct host *h, const struct task *t, uint32_t
 		*ret = last.tid;
 		return 0;
 	}
-	int r = translate(h, t, owner, ret);
+	int r = translate(h, scratch, t, owner, ret);
 	if (r == 0) {
 		last.at_ns = now_ns;
 		last.pid = t->pid;
@@ -245,37 +245,35 @@ static int live_head(struct host *h, const char *key, void *arg, struct buf *ret
 	return r < 0 ? r : buf_printf(ret, "%u %u %u\n", m.word, m.owner, m.kind);
 }
 
-static int read_head(struct host *h, const struct task *t, struct mutex_head *ret)
+static int read_head(struct host *h, struct buf *scratch, const struct task *t, struct mutex_head *ret)
 {
-	struct buf text = { 0 };
 	struct span line;
 	char key[64];
 	uint64_t word, owner, kind;
 
 	snprintf(key, sizeof key, "mutex:%d:%llx", t->pid, (unsigned long long)t->argument[0]);
-	int r = host_fetch(h, key, live_head, (void *)(uintptr_t)t, &text);
-	line = span_trim(buf_span(&text));
+	int r = host_fetch(h, key, live_head, (void *)(uintptr_t)t, scratch);
+	line = span_trim(buf_span(scratch));
 	if (r == 0 && !(span_next_u64(&line, &word) && span_next_u64(&line, &owner) &&
 			span_next_u64(&line, &kind) && word <= UINT32_MAX && owner <= INT32_MAX && kind <= UINT32_MAX))
 		r = -EBADMSG;
-	buf_deinit(&text);
 	if (r == 0)
 		*ret = (struct mutex_head){ .word = (uint32_t)word, .owner = (uint32_t)owner, .kind = (uint32_t)kind };
 	return r;
 }
 
-int mutex_wait_read(struct host *h, const struct task *t, struct mutex_wait *ret)
+int mutex_wait_read(struct host *h, struct buf *scratch, const struct task *t, struct mutex_wait *ret)
 {
 	struct mutex_head m = { 0 };
 	int32_t owner_tid = 0;
-	int r = read_head(h, t, &m);
+	int r = read_head(h, scratch, t, &m);
 
 	if (r < 0)
 		return r;
 	uint32_t owner = owner_of(&m, t);
 	if (owner == 0)
 		return -ENOENT;
-	r = owner_in_our_namespace(h, t, owner, &owner_tid);
+	r = owner_in_our_namespace(h, scratch, t, owner, &owner_tid);
 	if (r < 0)
 		return r;
 	*ret = (struct mutex_wait){ .pid = t->pid, .tid = t->tid, .owner_tid = owner_tid, .address = t->argument[0] };

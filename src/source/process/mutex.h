@@ -29,7 +29,7 @@ bool mutex_wait_suspected(const struct task *t);
 /* Reads the word. -ENOENT: not a mutex after all (word neither 1 nor 2, no plausible owner);
  * -EPERM, -ESRCH… as process_vm_readv; -ETIMEDOUT after 50 ms, and at once for as long as an
  * earlier reading of that process hangs. ~30 us. */
-int mutex_wait_read(struct host *h, const struct task *t, struct mutex_wait *ret)
+int mutex_wait_read(struct host *h, struct buf *scratch, const struct task *t, struct mutex_wait *ret)
 	__attribute__((warn_unused_result));
 
 #endif

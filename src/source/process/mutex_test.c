@@ -51,6 +51,7 @@ struct shared {
 };
 
 static struct shared *shared;
+static struct buf scratch;
 static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t plain = PTHREAD_MUTEX_INITIALIZER, timed = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t recursive, robust, inheriting, waited = PTHREAD_MUTEX_INITIALIZER;
@@ -256,7 +257,7 @@ static enum role owner_role(enum role waiter)
 static void check_waiter(struct host *h, const struct task *t, enum role role)
 {
 	struct mutex_wait wait = { 0 };
-	int r = mutex_wait_suspected(t) ? mutex_wait_read(h, t, &wait) : -ENODATA;
+	int r = mutex_wait_suspected(t) ? mutex_wait_read(h, &scratch, t, &wait) : -ENODATA;
 
 	check_count++;
 	if (r == 0 && wait.owner_tid == shared->tid[owner_role(role)] && wait.pid == t->pid && wait.tid == t->tid &&
@@ -273,7 +274,7 @@ static void check_other(struct host *h, const struct task *t, enum role role)
 	struct mutex_wait wait = { 0 };
 
 	check_count++;
-	if (!mutex_wait_suspected(t) || mutex_wait_read(h, t, &wait) == -ENOENT)
+	if (!mutex_wait_suspected(t) || mutex_wait_read(h, &scratch, t, &wait) == -ENOENT)
 		return;
 	check_failures++;
 	fprintf(stderr, "role %d is taken for a waiter of %d\n", role, wait.owner_tid);
@@ -312,10 +313,10 @@ static void test_unreadable(struct host *h, int gone_pid)
 	t = (struct task){ .pid = gone_pid, .tid = gone_pid, .state = 'S', .flags = TASK_HAS_SYSCALL, .syscall = SYS_futex,
 			   .argument = { 0x1000, FUTEX_WAIT_PRIVATE, 2 } };
 	CHECK(mutex_wait_suspected(&t));
-	CHECK(mutex_wait_read(h, &t, &wait) == -ESRCH);
+	CHECK(mutex_wait_read(h, &scratch, &t, &wait) == -ESRCH);
 	t.pid = t.tid = getpid();
 	t.argument[0] = 8;
-	CHECK(mutex_wait_read(h, &t, &wait) == -EFAULT);
+	CHECK(mutex_wait_read(h, &scratch, &t, &wait) == -EFAULT);
 	t.state = 'R';
 	CHECK(!mutex_wait_suspected(&t));
 }
@@ -355,18 +356,18 @@ static void test_hanging(struct host *h)
 	t.argument[0] = (uintptr_t)address;
 	if (address) {
 		uint64_t start = clock_mono_ns();
-		CHECK(mutex_wait_read(h, &t, &wait) == -ETIMEDOUT);
+		CHECK(mutex_wait_read(h, &scratch, &t, &wait) == -ETIMEDOUT);
 		uint64_t asked = clock_mono_ns();
 		CHECK(asked - start < 2 * NS_PER_S);
 		for (int i = 0; i < 100; i++)
-			CHECK(mutex_wait_read(h, &t, &wait) == -ETIMEDOUT);
+			CHECK(mutex_wait_read(h, &scratch, &t, &wait) == -ETIMEDOUT);
 		CHECK(clock_mono_ns() - asked < 2 * NS_PER_S); /* not 100 times 50 ms */
 	}
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	int r = -ETIMEDOUT;
 	for (int i = 0; address && i < 500 && r == -ETIMEDOUT; i++, usleep(10000))
-		r = mutex_wait_read(h, &t, &wait);
+		r = mutex_wait_read(h, &scratch, &t, &wait);
 	CHECK(!address || r == -ESRCH);
 	close(ready[0]);
 	close(ready[1]);
@@ -392,5 +393,6 @@ int main(void)
 	test_unreadable(h, pid);
 	test_hanging(h);
 	host_free(h);
+	buf_deinit(&scratch);
 	return check_exit();
 }

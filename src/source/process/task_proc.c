@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/map.h"
 #include "source/cgroup/cgroup.h"
 #include "source/process/cpu_split.h"
@@ -30,7 +29,7 @@ struct cgroup_inode {
 
 struct task_proc {
 	struct host *h;
-	struct buf pids, tids, text;
+	struct buf pids, tids, text, inode;
 	VEC(struct known) known;
 	struct map known_by_tid;
 	task_vec threads; /* of the process at hand; [0] is the leader */
@@ -98,6 +97,7 @@ void task_proc_free(struct task_proc *p)
 	buf_deinit(&p->pids);
 	buf_deinit(&p->tids);
 	buf_deinit(&p->text);
+	buf_deinit(&p->inode);
 	vec_free(&p->known);
 	vec_free(&p->threads);
 	vec_free(&p->prints);
@@ -291,14 +291,13 @@ static uint64_t inode_of(struct task_proc *p, const char *path)
 {
 	uint64_t hash = map_hash(path, strlen(path)), inode = 0;
 	uint32_t at = map_get(&p->inode_by_path, hash);
-	cleanup(buf_deinit) struct buf text = { 0 };
 	char key[512];
 
 	if (at != MAP_NONE)
 		return p->inodes.v[at].inode;
 	snprintf(key, sizeof key, "inode:%s", path);
-	if (host_fetch(p->h, key, live_inode, (void *)(uintptr_t)path, &text) < 0 ||
-	    !span_u64(span_trim(buf_span(&text)), &inode))
+	if (host_fetch(p->h, key, live_inode, (void *)(uintptr_t)path, &p->inode) < 0 ||
+	    !span_u64(span_trim(buf_span(&p->inode)), &inode))
 		inode = 0;
 	struct cgroup_inode *kept = vec_push(&p->inodes);
 	if (kept) {

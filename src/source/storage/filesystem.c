@@ -111,6 +111,8 @@ static int mounts_parse(struct span text, struct mounts *ret)
 	struct mountinfo info;
 	struct span line;
 
+	ret->all.n = 0;
+	map_clear(&ret->by_id);
 	while (span_line(&text, &line)) {
 		if (mountinfo_line_parse(line, &info) < 0 || info.id == 0)
 			continue;
@@ -317,16 +319,15 @@ static bool has_device(const filesystem_vec *all, const struct mountinfo *m)
 	return false;
 }
 
-int filesystems_parse(struct span mountinfo, filesystem_vec *ret)
+static int select_mounts(struct span mountinfo, struct mounts *mounts, filesystem_vec *ret)
 {
-	cleanup(mounts_deinit) struct mounts mounts = { 0 };
-	int r = mounts_parse(mountinfo, &mounts);
+	int r = mounts_parse(mountinfo, mounts);
 
 	ret->n = 0;
 	if (r < 0)
 		return r;
-	vec_each(m, &mounts.all) {
-		if (!is_candidate(&m->info) || has_device(ret, &m->info) || is_covered(&mounts, m))
+	vec_each(m, &mounts->all) {
+		if (!is_candidate(&m->info) || has_device(ret, &m->info) || is_covered(mounts, m))
 			continue;
 		struct filesystem *fs = vec_push(ret);
 		if (!fs)
@@ -336,19 +337,52 @@ int filesystems_parse(struct span mountinfo, filesystem_vec *ret)
 	return 0;
 }
 
-int filesystems_read(struct host *h, struct buf *scratch, filesystem_vec *ret)
+int filesystems_parse(struct span mountinfo, filesystem_vec *ret)
 {
-	int r = host_read(h, "/proc/self/mountinfo", scratch);
+	cleanup(mounts_deinit) struct mounts mounts = { 0 };
+
+	return select_mounts(mountinfo, &mounts, ret);
+}
+
+struct filesystem_reader {
+	struct host *host;
+	struct buf text;
+	struct mounts mounts; /* point into the text while it is sorted out */
+};
+
+int filesystem_reader_new(struct host *h, struct filesystem_reader **ret)
+{
+	struct filesystem_reader *r = calloc(1, sizeof *r);
+
+	if (!r)
+		return -ENOMEM;
+	r->host = h;
+	*ret = r;
+	return 0;
+}
+
+void filesystem_reader_free(struct filesystem_reader *r)
+{
+	if (!r)
+		return;
+	buf_deinit(&r->text);
+	mounts_deinit(&r->mounts);
+	free(r);
+}
+
+int filesystems_read(struct filesystem_reader *reader, filesystem_vec *ret)
+{
+	int r = host_read(reader->host, "/proc/self/mountinfo", &reader->text);
 
 	ret->n = 0;
 	if (r < 0)
 		return r;
-	r = filesystems_parse(buf_span(scratch), ret);
+	r = select_mounts(buf_span(&reader->text), &reader->mounts, ret);
 	if (r < 0)
 		return r;
 	size_t kept = 0;
 	vec_each(fs, ret) {
-		read_space(h, scratch, fs);
+		read_space(reader->host, &reader->text, fs);
 		if (fs->total_bytes != 0)
 			ret->v[kept++] = *fs;
 	}

@@ -33,9 +33,13 @@ int mountinfo_parse(struct span line, struct filesystem *ret) __attribute__((war
 int filesystems_parse(struct span mountinfo, filesystem_vec *ret) __attribute__((warn_unused_result));
 /* What the answer under "statvfs:<mount>" says: "frsize blocks bfree bavail files ffree". */
 void filesystem_statvfs_parse(struct span text, struct filesystem *ret);
-/* In the order of mounting. 0, -ENOMEM, or why mountinfo could not be read. */
-int filesystems_read(struct host *h, struct buf *scratch, filesystem_vec *ret)
+
+struct filesystem_reader; /* keeps its storage between reads */
+int filesystem_reader_new(struct host *h, struct filesystem_reader **ret)
 	__attribute__((warn_unused_result));
+void filesystem_reader_free(struct filesystem_reader *r);
+/* In the order of mounting. 0, -ENOMEM, or why mountinfo could not be read. */
+int filesystems_read(struct filesystem_reader *r, filesystem_vec *ret) __attribute__((warn_unused_result));
 
 /* Share of what ordinary users may have that is in use, as df shows it; NaN when unknown. */
 double filesystem_used_pct(const struct filesystem *fs);

@@ -176,12 +176,16 @@ static void space(void)
 
 static void live(struct host *h)
 {
-	struct buf scratch = { 0 };
+	struct filesystem_reader *r = NULL;
 	filesystem_vec all = { 0 };
 	struct statvfs st;
 	bool root = false;
 
-	CHECK(filesystems_read(h, &scratch, &all) == 0);
+	CHECK(filesystem_reader_new(h, &r) == 0);
+	CHECK(filesystems_read(r, &all) == 0);
+	size_t n = all.n;
+	CHECK(filesystems_read(r, &all) == 0);
+	CHECK_U64(all.n, n);
 	CHECK(statvfs("/", &st) == 0);
 	vec_each(fs, &all) {
 		if (strcmp(fs->mount, "/") != 0)
@@ -194,7 +198,7 @@ static void live(struct host *h)
 	}
 	CHECK(root);
 	vec_free(&all);
-	buf_deinit(&scratch);
+	filesystem_reader_free(r);
 }
 
 static void deleted_text(void)
