@@ -119,6 +119,65 @@ static int take(const struct task *now, void *arg)
 	return 0;
 }
 
+static int reindex(struct task_history *t)
+{
+	map_clear(&t->by_task);
+	for (size_t i = 0; i < t->spans.n; i++) {
+		int r = map_set(&t->by_task, task_key(&t->spans.v[i].last), (uint32_t)i);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* What a task that came and went in the window weighs: its time, and a ns a byte. */
+static uint64_t weight(const struct task *t)
+{
+	return reading_or(t->user_ns, 0) + reading_or(t->system_ns, 0) + reading_or(t->wait_ns, 0) +
+	       reading_or(t->anon_bytes, 0);
+}
+
+static bool came_and_went(const struct task_span *s)
+{
+	return s->born && s->gone;
+}
+
+static size_t count_passed(const struct task_history *t)
+{
+	size_t n = 0;
+
+	vec_each(s, &t->spans)
+		n += came_and_went(s);
+	return n;
+}
+
+static void drop_passed_below(struct task_history *t, uint64_t least)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < t->spans.n; i++) {
+		const struct task_span *s = &t->spans.v[i];
+
+		if (came_and_went(s) && weight(&s->last) < least)
+			continue;
+		if (kept != i)
+			t->spans.v[kept] = *s;
+		kept++;
+	}
+	t->spans.n = kept;
+}
+
+/* Forks must not fill our memory: of the tasks that came and went the heavier half of the places is
+ * kept. What threads did stays in the sums of their process's dead. */
+static int forget_light(struct task_history *t)
+{
+	if (t->spans.n <= TASK_HISTORY_PASSED || count_passed(t) <= TASK_HISTORY_PASSED)
+		return 0;
+	for (uint64_t least = 1000000; least && count_passed(t) > TASK_HISTORY_PASSED / 2; least *= 4)
+		drop_passed_below(t, least);
+	return reindex(t);
+}
+
 int task_history_look(struct task_history *t, struct host *h, struct task_reader *reader)
 {
 	struct look look = { .history = t, .host = h };
@@ -128,9 +187,10 @@ int task_history_look(struct task_history *t, struct host *h, struct task_reader
 	vec_each(s, &t->spans)
 		s->gone = true;
 	int r = task_reader_each(reader, take, &look);
-	if (r == 0)
-		t->looks++;
-	return r;
+	if (r < 0)
+		return r;
+	t->looks++;
+	return forget_light(t);
 }
 
 static int by_pid(const void *a, const void *b)
@@ -142,17 +202,6 @@ static int by_pid(const void *a, const void *b)
 	/* Two processes may have had one pid within the window: the older one first. */
 	return ta->tid != tb->tid ? (ta->tid < tb->tid ? -1 : 1) :
 				    (ta->start_ns > tb->start_ns) - (ta->start_ns < tb->start_ns);
-}
-
-static int reindex(struct task_history *t)
-{
-	map_clear(&t->by_task);
-	for (size_t i = 0; i < t->spans.n; i++) {
-		int r = map_set(&t->by_task, task_key(&t->spans.v[i].last), (uint32_t)i);
-		if (r < 0)
-			return r;
-	}
-	return 0;
 }
 
 static bool ordered(const task_span_vec *spans)

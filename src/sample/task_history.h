@@ -1,5 +1,6 @@
 /* Tasks over a window: each look's table is folded into one span for each task, so that the
- * cost in memory does not grow with the length of the window. Used by the sampler alone.
+ * cost in memory does not grow with the length of the window; of tasks that came and went within it
+ * the TASK_HISTORY_PASSED heaviest are kept, or half as many. Used by the sampler alone.
  *
  * Cost: one hash look-up a task and look; ~800 bytes a task. */
 #ifndef OSPREY_SAMPLE_TASK_HISTORY_H
@@ -10,6 +11,8 @@
 
 typedef VEC(struct task_span) task_span_vec;
 typedef VEC(struct process_span) process_span_vec;
+
+#define TASK_HISTORY_PASSED 8192
 
 struct task_history {
 	task_span_vec spans;

@@ -31,6 +31,7 @@ static void look(struct task_history *t, const struct task *tasks, size_t n)
 	for (size_t i = 0; i < n; i++)
 		CHECK(take(&tasks[i], &l) == 0);
 	t->looks++;
+	CHECK(forget_light(t) == 0);
 }
 
 static void threads_are_summed_and_the_dead_counted_once(void)
@@ -52,6 +53,31 @@ static void threads_are_summed_and_the_dead_counted_once(void)
 	CHECK(t.spans.v[2].born);
 	CHECK(task_history_fold(&t) == 0); /* again: the same */
 	CHECK_U64(t.processes.v[0].user_ns, 610);
+	task_history_deinit(&t);
+}
+
+/* An hour of short-lived tasks: those that weighed something and those that live are kept. */
+static void the_passed_are_bounded(void)
+{
+	struct task_history t = { .from_boot_ns = 1000 };
+	struct task now[101] = { task(1, 1, 5, 100) };
+	struct task heavy = task(2, 2, 2000, 5000000000);
+
+	look(&t, now, 1);
+	look(&t, (struct task[]){ now[0], heavy }, 2);
+	for (int round = 0; round < 400; round++) {
+		for (int i = 1; i <= 100; i++)
+			now[i] = task(100 * round + i + 10, 100 * round + i + 10, 3000, (uint64_t)i * 100000);
+		look(&t, now, 101);
+		CHECK(t.spans.n <= TASK_HISTORY_PASSED + 102);
+	}
+	look(&t, now, 1);
+	CHECK(t.spans.n > 100);
+	CHECK(task_history_fold(&t) == 0);
+	CHECK(t.spans.v[0].last.pid == 1 && !t.spans.v[0].gone && t.spans.v[0].looks == 403);
+	CHECK(t.spans.v[1].last.pid == 2 && t.spans.v[1].gone);
+	for (size_t i = 0; i < t.spans.n; i++)
+		CHECK_U64(map_get(&t.by_task, task_key(&t.spans.v[i].last)), i);
 	task_history_deinit(&t);
 }
 
@@ -105,6 +131,7 @@ int main(void)
 {
 	threads_are_summed_and_the_dead_counted_once();
 	a_missing_reading_makes_the_sum_missing();
+	the_passed_are_bounded();
 	a_reused_pid_is_another_task();
 	stuck_means_one_call_without_a_switch();
 	return check_exit();

@@ -100,6 +100,8 @@ static void compare_counters(const struct task *a, const struct task *t, const s
 	SAME_RANGE(major_faults, 0);
 	SAME_RANGE(read_bytes, 0);
 	SAME_RANGE(write_bytes, 0);
+	if (reading_ok(t->block_delay_ns)) /* /proc writes 0 for a task that began without accounting */
+		SAME_RANGE(block_delay_ns, TICK_NS);
 	/* The sum is exact; the split is a guess of each, made from ticks. */
 	between(t, "user + system", reading_sum(a->user_ns, a->system_ns), reading_sum(t->user_ns, t->system_ns),
 		reading_sum(b->user_ns, b->system_ns), 0);
