@@ -73,4 +73,10 @@ enum bpf_func_id___task_pt_regs { BPF_FUNC_task_pt_regs___task_pt_regs = 175 };
 #define compat_has_task_pt_regs() \
 	bpf_core_enum_value_exists(enum bpf_func_id___task_pt_regs, BPF_FUNC_task_pt_regs___task_pt_regs)
 
+/* What it does, for kernels before, to be read by helper: the registers of user space lie at
+ * the end of the kernel stack. 16 KiB is THREAD_SIZE of x86-64 (without KASAN) and of arm64 with
+ * pages of 4 KiB. */
+#define compat_task_pt_regs(task) \
+	((struct pt_regs *)((char *)(task)->stack + 16384 - bpf_core_type_size(struct pt_regs)))
+
 #endif

@@ -173,6 +173,7 @@ struct signal_struct {
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
+	void *stack;
 	int exit_state;
 	int on_cpu;
 	unsigned int flags;

@@ -175,6 +175,27 @@ static __always_inline void take_process_numbers(struct task_struct *t, struct t
 	}
 }
 
+#define READ_MEMBER(p, member) ((p)->member)
+#if defined(__TARGET_ARCH_x86)
+#define TAKE_REGISTERS(r, READ, regs)                 \
+	do {                                          \
+		(r)->syscall = (int)READ(regs, orig_ax); \
+		(r)->argument[0] = READ(regs, di);    \
+		(r)->argument[1] = READ(regs, si);    \
+		(r)->argument[2] = READ(regs, dx);    \
+		(r)->argument[3] = READ(regs, r10);   \
+	} while (0)
+#elif defined(__TARGET_ARCH_arm64)
+#define TAKE_REGISTERS(r, READ, regs)                 \
+	do {                                          \
+		(r)->syscall = READ(regs, syscallno); \
+		(r)->argument[0] = READ(regs, orig_x0); \
+		(r)->argument[1] = READ(regs, regs[1]); \
+		(r)->argument[2] = READ(regs, regs[2]); \
+		(r)->argument[3] = READ(regs, regs[3]); \
+	} while (0)
+#endif
+
 /* System call and arguments lie at the bottom of the kernel stack of a task that is not
  * running. */
 static __always_inline void take_syscall(struct task_struct *t, struct task *r)
@@ -183,22 +204,15 @@ static __always_inline void take_syscall(struct task_struct *t, struct task *r)
 	r->argument[0] = r->argument[1] = r->argument[2] = r->argument[3] = ABSENT;
 	if (r->flags & TASK_IS_KERNEL_THREAD || (r->state != 'S' && r->state != 'D'))
 		return;
-	if (!compat_has_task_pt_regs())
-		return;
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
-#if defined(__TARGET_ARCH_x86)
-	r->syscall = (int)regs->orig_ax;
-	r->argument[0] = regs->di;
-	r->argument[1] = regs->si;
-	r->argument[2] = regs->dx;
-	r->argument[3] = regs->r10;
-#elif defined(__TARGET_ARCH_arm64)
-	r->syscall = regs->syscallno;
-	r->argument[0] = regs->orig_x0;
-	r->argument[1] = regs->regs[1];
-	r->argument[2] = regs->regs[2];
-	r->argument[3] = regs->regs[3];
-#endif
+	if (compat_has_task_pt_regs()) {
+		struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
+
+		TAKE_REGISTERS(r, READ_MEMBER, regs);
+	} else {
+		struct pt_regs *regs = compat_task_pt_regs(t);
+
+		TAKE_REGISTERS(r, BPF_CORE_READ, regs);
+	}
 	if (r->syscall >= 0) {
 		r->flags |= TASK_HAS_SYSCALL;
 	} else {
