@@ -185,8 +185,8 @@ static enum outcome_of_test test_guides(struct host *h, struct note *note)
 
 		r = guide_render(&p, all[i]->guide, facts);
 		if (r == 0 && text.n < 200)
-			r = -ENODATA;
-		if (r > 0)
+			r = note_set(note, -ENODATA, "%s: its guide is empty", all[i]->id);
+		else if (r > 0)
 			note_set(note, r, "%s: %d placeholders that osprey does not know", all[i]->id, r);
 		else if (r < 0)
 			note_set(note, r, "%s: %s", all[i]->id, strerror(-r));
