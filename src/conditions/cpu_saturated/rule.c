@@ -99,7 +99,7 @@ static void add_waits(const struct window *w, struct queue *q)
 		}
 		q->waiting += wait;
 		q->polite += courteous;
-		if (wait > most && !among_takers(q, p)) {
+		if (wait > most && !p->kernel_thread && !among_takers(q, p)) {
 			most = wait;
 			q->victim = p;
 		}

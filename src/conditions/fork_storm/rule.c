@@ -1,4 +1,5 @@
 #include <math.h>
+#include <string.h>
 
 #include "conditions/conditions.h"
 #include "diagnose/evidence.h"
@@ -10,6 +11,9 @@
 #define HIGH_RATE 2000.0  /* no build keeps this up; then few parents are enough */
 #define FEW_PARENTS 0.6
 #define FEW 8
+#define ONE_NAME 0.8	  /* of the forks by parents of one name, each gone after a few: then no parent
+			   * stands out, as where shells fork for each substitution, or in a bomb */
+#define NAME_RATE_PER_CPU 500.0 /* … and no crowd of honest scripts makes as many on so few CPUs */
 #define HALF_THE_HOST 0.5 /* of the CPUs */
 #define PIDS_HERE 0.1	  /* of the forks took a pid of our namespace: else they are not made here */
 
@@ -19,6 +23,8 @@ struct storm {
 	double pids; /* given out in our pid namespace, a second; NaN: unknown */
 	const struct fork_count *parent; /* NULL: nobody could be named */
 	double one_share, few_share;	 /* of the counted forks */
+	bool by_name;			 /* only its namesakes together stand out */
+	double name_share;
 	double cpus;	   /* CPU time of the named parents and the children they waited for */
 	double system_cpus;
 };
@@ -70,6 +76,65 @@ static bool made_elsewhere(const struct storm *s)
 	return !s->exact && s->pids < PIDS_HERE * s->rate;
 }
 
+static bool same_name(const struct fork_count *a, const struct fork_count *b)
+{
+	return strncmp(a->comm, b->comm, sizeof a->comm) == 0;
+}
+
+/* The busiest parent of the name that has more than half of the forks, when there is one: the
+ * others have voted it down otherwise (Boyer and Moore). */
+static const struct fork_count *foremost_of_name(const struct window *w)
+{
+	const struct fork_count *name = NULL;
+	double votes = 0;
+
+	for (size_t i = 0; i < w->nforks; i++) {
+		double forks = (double)w->forks[i].forks;
+
+		if (name && same_name(name, &w->forks[i]))
+			votes += forks;
+		else if (votes > forks)
+			votes -= forks;
+		else {
+			name = &w->forks[i];
+			votes = forks - votes;
+		}
+	}
+	for (size_t i = 0; name && i < w->nforks; i++)
+		if (same_name(name, &w->forks[i]))
+			return &w->forks[i];
+	return NULL;
+}
+
+static double name_share(const struct window *w, const struct fork_count *like, double all)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < w->nforks; i++)
+		sum += same_name(like, &w->forks[i]) ? (double)w->forks[i].forks : 0;
+	return sum / all;
+}
+
+static bool from_few(const struct storm *s)
+{
+	return s->one_share >= ONE_PARENT || (s->rate > HIGH_RATE && s->few_share >= FEW_PARENTS);
+}
+
+/* The parents are gone with what they and their children computed: what the kernel does is left. */
+static void share_out_by_name(const struct window *w, double all, struct storm *s)
+{
+	const struct fork_count *foremost = foremost_of_name(w);
+	double share = foremost ? name_share(w, foremost, all) : 0;
+
+	if (share < ONE_NAME || !foremost->comm[0] ||
+	    s->rate <= fmax(HIGH_RATE, NAME_RATE_PER_CPU * w->topology->cpus))
+		return;
+	s->by_name = true;
+	s->name_share = share;
+	s->parent = foremost;
+	s->cpus = fmax(s->cpus, s->system_cpus);
+}
+
 static void share_out(const struct window *w, struct storm *s)
 {
 	double all = 0, few = 0;
@@ -85,6 +150,8 @@ static void share_out(const struct window *w, struct storm *s)
 	s->parent = &w->forks[0];
 	s->one_share = (double)w->forks[0].forks / all;
 	s->few_share = few / all;
+	if (!from_few(s))
+		share_out_by_name(w, all, s);
 }
 
 static void measure(const struct window *w, struct storm *s)
@@ -105,16 +172,11 @@ static bool risen(const struct storm *s)
 	return s->rate > RISE_RATE && s->rate > RISE * s->rate_before;
 }
 
-static bool from_few(const struct storm *s)
-{
-	return s->one_share >= ONE_PARENT || (s->rate > HIGH_RATE && s->few_share >= FEW_PARENTS);
-}
-
 /* Forks from everywhere are what builds and scripts do. */
 static enum severity severity_of(const struct window *w, const struct storm *s)
 {
 	/* Without a count of parents, a pace that no build keeps up must be enough. */
-	bool storm = s->parent ? from_few(s) : s->rate > HIGH_RATE;
+	bool storm = s->parent ? from_few(s) || s->by_name : s->rate > HIGH_RATE;
 
 	if (!storm || made_elsewhere(s))
 		return SEVERITY_NOTE;
@@ -147,6 +209,11 @@ static void add_evidence(const struct storm *s, struct finding *f)
 		finding_evidence(f, "share of the 8 busiest parents", 100 * s->few_share, "% of the forks",
 				 ">= 60 % at > 2000/s",
 				 s->exact ? "tracepoint sched:sched_process_fork" : "/proc/loadavg (newest pid, sampled)");
+		if (s->by_name)
+			finding_evidence(f, "share of all parents of that name", 100 * s->name_share, "% of the forks",
+					 ">= 80 % at > 2000/s and > 500/s a CPU",
+					 s->exact ? "tracepoint sched:sched_process_fork" :
+						    "/proc/loadavg (newest pid, sampled)");
 		finding_evidence(f, "utime + stime + cutime + cstime of these parents", s->cpus, "CPUs", "",
 				 "/proc/%d/stat", s->parent->pid);
 	} else if (made_elsewhere(s)) {
@@ -176,6 +243,28 @@ static void add_advice(const struct storm *s, struct finding *f)
 			"of the shell in place of a program");
 }
 
+static void tell_parent(const struct window *w, const struct storm *s, struct finding *f)
+{
+	finding_title(f, "%s (pid %d) starts %.0f processes or threads a second", s->parent->comm, s->parent->pid,
+		      s->rate * s->one_share);
+	finding_summary(f,
+			"%.0f processes or threads start each second, %.0f %% of them by %s (pid %d)%s. Making and "
+			"ending them costs %.2f of %u CPUs.",
+			s->rate, 100 * s->one_share, s->parent->comm, s->parent->pid,
+			s->exact ? "" : ", judging by samples", s->cpus, w->topology->cpus);
+}
+
+static void tell_name(const struct window *w, const struct storm *s, struct finding *f)
+{
+	finding_title(f, "Processes named %s start %.0f processes or threads a second", s->parent->comm,
+		      s->rate * s->name_share);
+	finding_summary(f,
+			"%.0f processes or threads start each second, %.0f %% of them by processes named %s%s, which soon "
+			"end themselves; pid %d made most. Making and ending them costs about %.2f of %u CPUs.",
+			s->rate, 100 * s->name_share, s->parent->comm, s->exact ? "" : ", judging by samples",
+			s->parent->pid, s->cpus, w->topology->cpus);
+}
+
 static void tell(const struct window *w, const struct storm *s, struct finding *f)
 {
 	if (!s->parent) {
@@ -191,17 +280,13 @@ static void tell(const struct window *w, const struct storm *s, struct finding *
 		actor_host(&f->victim);
 		return;
 	}
-	finding_title(f, "%s (pid %d) starts %.0f processes or threads a second", s->parent->comm, s->parent->pid,
-		      s->rate * s->one_share);
-	finding_summary(f,
-			"%.0f processes or threads start each second, %.0f %% of them by %s (pid %d)%s. Making and "
-			"ending them costs %.2f of %u CPUs.",
-			s->rate, 100 * s->one_share, s->parent->comm, s->parent->pid,
-			s->exact ? "" : ", judging by samples", s->cpus, w->topology->cpus);
+	if (s->by_name)
+		tell_name(w, s, f);
+	else
+		tell_parent(w, s, f);
 	actor_process(&f->culprit, s->parent->pid, s->parent->comm);
 	actor_host(&f->victim);
 }
-
 static void rule(const struct window *w, struct verdict *v)
 {
 	struct storm s;
@@ -229,8 +314,11 @@ static bool absorbs(const struct window *w, const struct finding *cause, const s
 {
 	const struct process_span *p = symptom->culprit.pid ? window_process(w, symptom->culprit.pid) : NULL;
 
-	return symptom->culprit.pid == 0 || symptom->culprit.pid == cause->culprit.pid ||
-	       (p && p->ppid == cause->culprit.pid);
+	if (symptom->culprit.pid == 0 || symptom->culprit.pid == cause->culprit.pid)
+		return true;
+	/* Children of its children carry its name until they run another program. */
+	return p && (p->ppid == cause->culprit.pid ||
+		     (p->born && strncmp(p->comm, cause->culprit.comm, sizeof p->comm) == 0));
 }
 
 static const char *const explains[] = { "context_switch_storm", "cpu_saturated", NULL };

@@ -79,6 +79,39 @@ static void test_build(void)
 	window_build_deinit(&b);
 }
 
+/* A bomb, or shells that fork for each substitution: no parent stands out, their name does. */
+static void test_many_of_one_name(void)
+{
+	struct window_build b;
+
+	host(&b, 15000);
+	parent(&b, 90, "cron", 60);
+	for (int i = 0; i < 500; i++) {
+		parent(&b, 100 + 2 * i, "sh", 26);
+		parent(&b, 101 + 2 * i, "sed", 3);
+	}
+	window_build_grow(&b, &b.ticks[0].cpu.total.system_ns, 6 * NS_PER_S);
+	window_build_task(&b, 1098, 1098, "sh")->born = true;
+	window_build_task(&b, 2000, 2000, "sh");
+	judge(&b);
+	CHECK_U64(b.findings.n, 1);
+	const struct finding *f = &b.findings.v[0];
+	CHECK_U64(f->severity, SEVERITY_CRITICAL);
+	CHECK_U64((uint64_t)f->culprit.pid, 100);
+	CHECK_STR(f->culprit.comm, "sh");
+	CHECK_NEAR(f->lost_task_s_per_s, 1.2, 0.001);
+	struct finding symptom = { 0 };
+	actor_process(&symptom.culprit, 1098, "sh");
+	CHECK(fork_storm_rule.absorbs(&b.window, f, &symptom));
+	actor_process(&symptom.culprit, 2000, "sh"); /* older than the window: no child of the storm */
+	CHECK(!fork_storm_rule.absorbs(&b.window, f, &symptom));
+	/* sixteen CPUs have room for as many scripts */
+	b.topology.cpus = 16;
+	judge(&b);
+	CHECK_U64(b.findings.v[0].severity, SEVERITY_NOTE);
+	window_build_deinit(&b);
+}
+
 /* Ten times its own pace, though below 500/s, and since when. */
 static void test_rise(void)
 {
@@ -172,6 +205,7 @@ int main(void)
 {
 	test_loop();
 	test_several_loops();
+	test_many_of_one_name();
 	test_build();
 	test_rise();
 	test_nobody_named();
