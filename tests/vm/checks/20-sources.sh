@@ -3,8 +3,8 @@
 . "$(dirname "$0")/../check.sh"
 
 [ -e /sys/kernel/btf/vmlinux ] || skip "no BTF in this kernel"
-list=$("$osprey" sources)
-iterator=$(grep -iE 'task.?iter|iter.?task|bpf.*task|task.*bpf' <<<"$list") ||
-  fail "no BPF task iterator among the sources:"$'\n'"$list"
-grep -qiE '\b(readable|present|ok|yes)\b' <<<"$iterator" ||
-  fail "the BPF task iterator cannot be read: $iterator"
+list=$("$osprey" sources --json)
+iterator=$(jq -r '.sources[] | select(.source == "task_iterator") | "\(.presence) \(.needs)"' <<<"$list")
+[[ $iterator = present* ]] || fail "the BPF task iterator cannot be read: $iterator"
+mute=$(jq -r '.sources[] | select(.presence != "present" and .needs == null) | .source' <<<"$list")
+[ -z "$mute" ] || fail "these sources do not say what they need:" $mute

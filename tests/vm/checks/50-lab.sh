@@ -1,5 +1,5 @@
 #!/bin/bash
-# The lab's faults can be made on this kernel and are diagnosed there.
+# The lab's faults can be made on this kernel, move their counters and leave nothing.
 # $LAB_SCENARIOS names others.
 . "$(dirname "$0")/../check.sh"
 
