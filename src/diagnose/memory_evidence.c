@@ -123,6 +123,11 @@ double process_major_faults(const struct process_span *p)
 	return number_or(reading_value(p->major_faults), 0);
 }
 
+double process_read_bytes(const struct process_span *p)
+{
+	return number_or(reading_value(p->read_bytes), 0);
+}
+
 double process_memory(const struct process_span *p)
 {
 	return number_or(reading_value(p->rss_bytes), 0) + number_or(reading_value(p->swap_bytes), 0);

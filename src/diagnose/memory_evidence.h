@@ -40,6 +40,7 @@ double window_read_latency(const struct window *w);
 double memory_since(const struct window *w, reading (*value)(const struct counters *c), double step);
 
 double process_major_faults(const struct process_span *p);
+double process_read_bytes(const struct process_span *p); /* from disks */
 double process_memory(const struct process_span *p); /* resident and swapped */
 double process_growth(const struct process_span *p); /* of the resident part */
 /* The process with the largest amount, in the cgroup or below it (NULL: on the host). NULL: all

@@ -13,6 +13,7 @@
 #define FEW 8
 #define ONE_NAME 0.8	  /* of the forks by parents of one name, each gone after a few: then no parent
 			   * stands out, as where shells fork for each substitution, or in a bomb */
+#define CHAIN 0.8	  /* of the births make one in their turn: a chain, whatever its pace */
 #define NAME_RATE_PER_CPU 500.0 /* … and no crowd of honest scripts makes as many on so few CPUs */
 #define HALF_THE_HOST 0.5 /* of the CPUs */
 #define PIDS_HERE 0.1	  /* of the forks took a pid of our namespace: else they are not made here */
@@ -106,13 +107,20 @@ static const struct fork_count *foremost_of_name(const struct window *w)
 	return NULL;
 }
 
-static double name_share(const struct window *w, const struct fork_count *like, double all)
-{
-	double sum = 0;
+struct name_births {
+	double forks, parents;
+};
 
-	for (size_t i = 0; i < w->nforks; i++)
-		sum += same_name(like, &w->forks[i]) ? (double)w->forks[i].forks : 0;
-	return sum / all;
+static struct name_births births_by_name(const struct window *w, const struct fork_count *like)
+{
+	struct name_births n = { 0 };
+
+	for (size_t i = 0; like && i < w->nforks; i++)
+		if (same_name(like, &w->forks[i])) {
+			n.forks += (double)w->forks[i].forks;
+			n.parents++;
+		}
+	return n;
 }
 
 static bool from_few(const struct storm *s)
@@ -124,13 +132,14 @@ static bool from_few(const struct storm *s)
 static void share_out_by_name(const struct window *w, double all, struct storm *s)
 {
 	const struct fork_count *foremost = foremost_of_name(w);
-	double share = foremost ? name_share(w, foremost, all) : 0;
+	struct name_births births = births_by_name(w, foremost);
+	bool chain = births.parents >= CHAIN * births.forks;
 
-	if (share < ONE_NAME || !foremost->comm[0] ||
-	    s->rate <= fmax(HIGH_RATE, NAME_RATE_PER_CPU * w->topology->cpus))
+	if (births.forks < ONE_NAME * all || !foremost->comm[0] ||
+	    s->rate <= (chain ? RATE : fmax(HIGH_RATE, NAME_RATE_PER_CPU * w->topology->cpus)))
 		return;
 	s->by_name = true;
-	s->name_share = share;
+	s->name_share = births.forks / all;
 	s->parent = foremost;
 	s->cpus = fmax(s->cpus, s->system_cpus);
 }
@@ -211,7 +220,7 @@ static void add_evidence(const struct storm *s, struct finding *f)
 				 s->exact ? "tracepoint sched:sched_process_fork" : "/proc/loadavg (newest pid, sampled)");
 		if (s->by_name)
 			finding_evidence(f, "share of all parents of that name", 100 * s->name_share, "% of the forks",
-					 ">= 80 % at > 2000/s and > 500/s a CPU",
+					 ">= 80 % at > 2000/s and > 500/s a CPU, or in a chain",
 					 s->exact ? "tracepoint sched:sched_process_fork" :
 						    "/proc/loadavg (newest pid, sampled)");
 		finding_evidence(f, "utime + stime + cutime + cstime of these parents", s->cpus, "CPUs", "",

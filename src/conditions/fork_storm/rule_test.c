@@ -112,6 +112,21 @@ static void test_many_of_one_name(void)
 	window_build_deinit(&b);
 }
 
+/* Each makes the next and ends: slower than a build, and nobody to stop. */
+static void test_chain(void)
+{
+	struct window_build b;
+
+	host(&b, 4000);
+	parent(&b, 90, "cron", 6);
+	for (int i = 0; i < 3900; i++)
+		parent(&b, 1000 + i, "comet", 1);
+	judge(&b);
+	CHECK_U64(b.findings.v[0].severity, SEVERITY_WARNING);
+	CHECK_STR(b.findings.v[0].culprit.comm, "comet");
+	window_build_deinit(&b);
+}
+
 /* Ten times its own pace, though below 500/s, and since when. */
 static void test_rise(void)
 {
@@ -206,6 +221,7 @@ int main(void)
 	test_loop();
 	test_several_loops();
 	test_many_of_one_name();
+	test_chain();
 	test_build();
 	test_rise();
 	test_nobody_named();

@@ -1,6 +1,8 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
 
 #include "conditions/conditions.h"
 #include "diagnose/evidence.h"
@@ -12,9 +14,14 @@
 #define LOST_BADLY 3.0 /* … and that is more than MOST times what the process computes */
 #define MOST 3.0
 
-/* What the threads of one process lose in front of mutexes. */
+#define SERVING_MAX 8  /* locks of waiting servers, of one crew */
+
+/* Those who share locks: the threads of one process, or the processes of one name that have a
+ * single thread each. Such a process waits for a mutex only where it shares it with others. */
 struct contention {
-	const struct process_span *process;
+	const struct process_span *process; /* the first of them */
+	bool processes;			    /* the second kind */
+	uint32_t crew;	  /* how many they are */
 	double lost;	  /* threads that waited, on average over the looks */
 	uint32_t lasting; /* threads that waited at two looks or more */
 	uint32_t waiting; /* at the last look */
@@ -24,14 +31,83 @@ struct contention {
 	uint32_t stuck;	  /* … that have not moved since the look before the last */
 	const struct task_span *owner; /* at the last look; NULL: could not be named */
 	uint32_t locks;		       /* addresses waited for */
+	uint64_t serving[SERVING_MAX]; /* locks under which a server waits for its clients */
+	size_t nserving;
 };
 
+static bool single(const struct process_span *p)
+{
+	return p->threads == 1 && !p->kernel_thread;
+}
+
+/* A single-threaded process of the name that was found at a lock. */
+static bool is_member(const struct window *w, const struct contention *c, const struct task_span *t)
+{
+	const struct process_span *p;
+
+	if (t->lock_looks == 0 || strncmp(t->last.comm, c->process->comm, sizeof c->process->comm) != 0)
+		return false;
+	p = window_process(w, t->last.pid);
+	return p && single(p);
+}
+
+/* The crew's threads, in the order of the table; `after` NULL: the first. NULL: no more. */
+static const struct task_span *next_member(const struct window *w, const struct contention *c,
+					   const struct task_span *after)
+{
+	const struct task_span *t = after ? after + 1 : process_threads(w, c->process);
+
+	if (!c->processes)
+		return t < process_threads_end(w, c->process) ? t : NULL;
+	while (t < w->tasks + w->ntasks && !is_member(w, c, t))
+		t++;
+	return t < w->tasks + w->ntasks ? t : NULL;
+}
+
+static bool under_serving_lock(const struct contention *c, const struct task_span *t)
+{
+	for (size_t i = 0; i < c->nserving; i++)
+		if (c->serving[i] == t->lock_address)
+			return true;
+	return false;
+}
+
+/* Leader and followers: one sleeps in accept under the lock, the others wait to be the next. They
+ * have nothing to do. */
+static bool waits_for_clients(const struct task_span *owner)
+{
+	if (owner->last.state != 'S' || !(owner->last.flags & TASK_HAS_SYSCALL))
+		return false;
+	switch (owner->last.syscall) {
+	case SYS_accept4:
+	case SYS_epoll_pwait:
+#ifdef SYS_accept
+	case SYS_accept:
+#endif
+#ifdef SYS_epoll_wait
+	case SYS_epoll_wait:
+#endif
+		return true;
+	}
+	return false;
+}
+
+static void note_serving_locks(const struct window *w, struct contention *c)
+{
+	for (const struct task_span *t = next_member(w, c, NULL); t; t = next_member(w, c, t)) {
+		const struct task_span *owner = t->gone || under_serving_lock(c, t) ? NULL : lock_owner(w, t);
+
+		if (owner && waits_for_clients(owner) && c->nserving < SERVING_MAX)
+			c->serving[c->nserving++] = t->mutex.address;
+	}
+}
+
 /* Threads of a deadlock wait too, but not for their turn. */
-static bool counts(const struct window *w, const struct task_span *t)
+static bool counts(const struct window *w, const struct contention *in, const struct task_span *t)
 {
 	struct lock_cycle c;
 
-	return t->lock_looks > 0 && !lock_cycle_of(w, t, &c);
+	return t->lock_looks > 0 && !under_serving_lock(in, t) && !lock_cycle_of(w, t, &c);
 }
 
 static bool waits_now(const struct task_span *t)
@@ -45,8 +121,8 @@ static void count_waiters(const struct window *w, const struct task_span *like, 
 	uint32_t waiters = 0, stuck = 0;
 	const struct task_span *owner = NULL;
 
-	for (const struct task_span *t = process_threads(w, c->process); t < process_threads_end(w, c->process); t++) {
-		if (t->lock_address != like->lock_address || !counts(w, t))
+	for (const struct task_span *t = next_member(w, c, NULL); t; t = next_member(w, c, t)) {
+		if (t->lock_address != like->lock_address || !counts(w, c, t))
 			continue;
 		if (t < like)
 			return;
@@ -64,11 +140,18 @@ static void count_waiters(const struct window *w, const struct task_span *like, 
 	}
 }
 
+static double one(const struct process_span *p)
+{
+	return single(p);
+}
+
 static void measure(const struct window *w, const struct process_span *p, struct contention *ret)
 {
-	*ret = (struct contention){ .process = p };
-	for (const struct task_span *t = process_threads(w, p); t < process_threads_end(w, p); t++) {
-		if (!counts(w, t))
+	*ret = (struct contention){ .process = p, .processes = single(p) };
+	ret->crew = ret->processes ? (uint32_t)window_group_sum(w, p, one) : p->threads;
+	note_serving_locks(w, ret);
+	for (const struct task_span *t = next_member(w, ret, NULL); t; t = next_member(w, ret, t)) {
+		if (!counts(w, ret, t))
 			continue;
 		ret->lost += (double)t->lock_looks / w->task_looks;
 		ret->lasting += t->lock_looks >= 2;
@@ -84,6 +167,8 @@ static bool contended(const struct contention *c)
 
 static double cpus(const struct window *w, const struct contention *c)
 {
+	if (c->processes)
+		return window_group_sum(w, c->process, process_cpu_ns) / 1e9 / w->seconds;
 	return number_or(window_rate(w, c->process->cpu_ns) / 1e9, 0);
 }
 
@@ -96,8 +181,8 @@ static void tell_owner(const struct window *w, const struct contention *c, struc
 	else
 		finding_proof(f, "lock 0x%" PRIx64 " is held by thread %d (%s), state %c", c->address, o->last.tid,
 			      o->last.comm, o->last.state);
-	for (const struct task_span *t = process_threads(w, c->process); t < process_threads_end(w, c->process); t++)
-		if (t->lock_address == c->address && counts(w, t))
+	for (const struct task_span *t = next_member(w, c, NULL); t; t = next_member(w, c, t))
+		if (t->lock_address == c->address && counts(w, c, t))
 			finding_proof(f, "thread %d (%s) waited for it at %u of %u looks", t->last.tid, t->last.comm,
 				      t->lock_looks, t->looks);
 }
@@ -114,7 +199,8 @@ static void add_evidence(const struct window *w, const struct contention *c, str
 			 "/proc/%d/task/*/syscall (futex)", p->pid);
 	finding_evidence(f, "voluntary_ctxt_switches", window_rate(w, p->voluntary_switches), "/s", "",
 			 "/proc/%d/task/*/status", p->pid);
-	finding_evidence(f, "CPU time of the process", cpus(w, c), "CPUs", "", "/proc/%d/stat", p->pid);
+	finding_evidence(f, c->processes ? "CPU time of the processes of that name" : "CPU time of the process", cpus(w, c),
+			 "CPUs", "", "/proc/%d/stat", p->pid);
 	if (c->locks > 1)
 		finding_evidence(f, "locks with waiters", c->locks, "locks", "", "/proc/%d/task/*/syscall (futex)",
 				 p->pid);
@@ -130,7 +216,8 @@ static void add_advice(const struct contention *c, struct finding *f)
 	if (c->owner)
 		finding_confirm(f, "gdb -p %d -batch -ex 'thread find %d' -ex 'thread apply all bt 6'   # what the owner does; "
 				   "stops it for a moment", pid, c->owner->last.tid);
-	finding_mend(f, "run it with fewer threads: those that only wait add switches, not work");
+	finding_mend(f, "run it with fewer %s: those that only wait add switches, not work",
+		     c->processes ? "processes" : "threads");
 	finding_mend(f, "in the program: hold the lock for less (no I/O, no allocation, no logging under it), split it, "
 			"or give each thread its own part");
 }
@@ -140,7 +227,10 @@ static void tell(const struct window *w, const struct contention *c, struct find
 	const struct process_span *p = c->process;
 	bool held_long = c->stuck == c->waiters;
 
-	finding_title(f, "%s (pid %d): %.1f of %u threads wait for a lock", p->comm, p->pid, c->lost, p->threads);
+	if (c->processes)
+		finding_title(f, "%.1f of %u processes named %s wait for a lock that they share", c->lost, c->crew, p->comm);
+	else
+		finding_title(f, "%s (pid %d): %.1f of %u threads wait for a lock", p->comm, p->pid, c->lost, c->crew);
 	if (held_long && c->owner)
 		finding_summary(f,
 				"Lock 0x%" PRIx64 " is held without a pause by thread %d (%s, state %c); %u threads "
@@ -149,7 +239,7 @@ static void tell(const struct window *w, const struct contention *c, struct find
 	else
 		finding_summary(f,
 				"At any moment %.1f threads of %s wait for a lock; %u threads were found at 0x%" PRIx64
-				". Meanwhile the process computes on %.2f CPUs. The lock changes hands, so nothing "
+				". Meanwhile they compute on %.2f CPUs. The lock changes hands, so nothing "
 				"hangs, but the threads run one after the other.",
 				c->lost, p->comm, c->waiters, c->address, cpus(w, c));
 }
@@ -200,6 +290,21 @@ static void exonerate(const struct window *w, double most, uint32_t waiting, str
 				 "on average (>= %.0f counts)", waiting, most, LOST);
 }
 
+/* Of a crew of processes, the first in the table stands for all. */
+static bool stands_for_crew(const struct window *w, const struct process_span *p)
+{
+	struct contention c = { .process = p, .processes = true };
+
+	if (p->threads == 0 || !single(p))
+		return p->threads > 1;
+	if (process_threads(w, p)->lock_looks == 0)
+		return false;
+	for (const struct task_span *t = w->tasks; t < process_threads(w, p); t++)
+		if (is_member(w, &c, t))
+			return false;
+	return true;
+}
+
 static void rule(const struct window *w, struct verdict *v)
 {
 	double most = 0;
@@ -208,7 +313,7 @@ static void rule(const struct window *w, struct verdict *v)
 	for (size_t i = 0; i < w->nprocesses; i++) {
 		struct contention c;
 
-		if (w->processes[i].threads < 2)
+		if (!stands_for_crew(w, &w->processes[i]))
 			continue;
 		measure(w, &w->processes[i], &c);
 		most = fmax(most, c.lost);

@@ -1,3 +1,5 @@
+#include <sys/syscall.h>
+
 #include "base/check.h"
 #include "base/clock.h"
 #include "conditions/conditions.h"
@@ -5,26 +7,34 @@
 
 #define LOCK(n) (0x7f0000001000 + 64 * (uint64_t)(n))
 
-static struct task_span *thread(struct window_build *b, int32_t tid)
+static struct task_span *thread_of(struct window_build *b, int32_t pid, int32_t tid)
 {
-	struct task_span *t = window_build_task(b, 100, tid, "server");
+	struct task_span *t = window_build_task(b, pid, tid, "server");
 
 	t->last.flags |= TASK_HAS_SYSCALL;
 	return t;
 }
 
-/* Found waiting at `looks` of six looks, the last among them; it moves in between. */
-static struct task_span *waits(struct window_build *b, int32_t tid, int lock, int32_t owner, uint32_t looks)
+static struct task_span *thread(struct window_build *b, int32_t tid)
 {
-	struct task_span *t = thread(b, tid);
+	return thread_of(b, 100, tid);
+}
 
-	t->mutex = (struct mutex_wait){ .pid = 100, .tid = tid, .owner_tid = owner, .address = LOCK(lock) };
+/* Found waiting at `looks` of six looks, the last among them; it moves in between. */
+static struct task_span *made_wait(struct task_span *t, int lock, int32_t owner, uint32_t looks)
+{
+	t->mutex = (struct mutex_wait){ .pid = t->last.pid, .tid = t->last.tid, .owner_tid = owner, .address = LOCK(lock) };
 	t->mutex_looks = 1;
 	t->lock_looks = looks;
 	t->lock_address = LOCK(lock);
 	t->stuck_looks = 1;
 	t->last.voluntary_switches = 5000;
 	return t;
+}
+
+static struct task_span *waits(struct window_build *b, int32_t tid, int lock, int32_t owner, uint32_t looks)
+{
+	return made_wait(thread(b, tid), lock, owner, looks);
 }
 
 static void judge(struct window_build *b)
@@ -99,6 +109,50 @@ static void test_held_long(void)
 	window_build_deinit(&b);
 }
 
+/* Processes of one thread each, as a server forks them, over a mutex that they share. */
+static void test_shared_between_processes(void)
+{
+	struct window_build b;
+
+	window_build_init(&b, 5, 2);
+	window_build_task(&b, 90, 90, "shell")->last.flags |= TASK_HAS_SYSCALL;
+	thread_of(&b, 100, 100)->last.user_ns = NS_PER_S;
+	for (int i = 1; i < 6; i++)
+		made_wait(thread_of(&b, 100 + i, 100 + i), 1, 100, 6);
+	judge(&b);
+	CHECK_U64(b.findings.n, 1);
+	const struct finding *f = &b.findings.v[0];
+	CHECK_U64((uint64_t)f->culprit.pid, 101);
+	CHECK_STR(f->culprit.name, "lock 0x7f0000001040");
+	CHECK_STR(f->title, "5.0 of 6 processes named server wait for a lock that they share");
+	CHECK_NEAR(f->lost_task_s_per_s, 5, 0.001);
+	CHECK_STR(f->proof[0], "lock 0x7f0000001040 is held by thread 100 (server), state S");
+	CHECK_NEAR(f->evidence[4].value, 0.2, 0.001);
+	window_build_deinit(&b);
+}
+
+/* One sleeps in accept under the lock, and who waits behind it has nothing to do: threads, and
+ * processes; also those who were served at the last look. */
+static void test_followers(void)
+{
+	for (int processes = 0; processes < 2; processes++) {
+		struct window_build b;
+
+		window_build_init(&b, 5, 2);
+		struct task_span *leader = thread(&b, 100);
+		leader->last.syscall = SYS_accept4;
+		for (int i = 1; i < 6; i++)
+			made_wait(thread_of(&b, processes ? 100 + i : 100, 100 + i), 1, 100, 6);
+		b.tasks.v[5].mutex = (struct mutex_wait){ 0 };
+		judge(&b);
+		CHECK_U64(b.verdict.outcome, OUTCOME_CLEARED);
+		b.tasks.v[0].last.syscall = SYS_fdatasync;
+		judge(&b);
+		CHECK_U64(b.verdict.outcome, OUTCOME_FOUND);
+		window_build_deinit(&b);
+	}
+}
+
 static void test_decoys(void)
 {
 	struct window_build b;
@@ -157,6 +211,8 @@ int main(void)
 	test_named();
 	test_worst_lock();
 	test_held_long();
+	test_shared_between_processes();
+	test_followers();
 	test_decoys();
 	test_unmeasured();
 	return check_exit();

@@ -72,6 +72,8 @@ static void price(const struct window *w, const struct pressure *p, struct short
 	s->lost = fmax(s->stalled, blocked);
 	s->estimated |= blocked > s->stalled;
 	s->victim = memory_top(w, c, process_major_faults);
+	if (!s->victim && m) /* who reads files, and maps none, faults nowhere */
+		s->victim = memory_top(w, c, process_read_bytes);
 	s->taker = memory_top(w, c, process_growth);
 	if (!s->taker || process_growth(s->taker) < 0.05 * process_memory(s->taker))
 		s->taker = memory_top(w, c, process_memory);
@@ -121,9 +123,12 @@ static void add_evidence(const struct window *w, const struct pressure *p, const
 		add_cgroup_evidence(s->want, f);
 	else
 		add_host_evidence(w, p, f);
-	if (s->victim)
+	if (s->victim && process_major_faults(s->victim) > 0)
 		finding_evidence(f, "major faults of the victim", process_major_faults(s->victim) / w->seconds, "1/s", "",
 				 "/proc/%d/stat", s->victim->pid);
+	else if (s->victim)
+		finding_evidence(f, "read_bytes of the victim", process_read_bytes(s->victim) / w->seconds, "bytes/s", "",
+				 "/proc/%d/io", s->victim->pid);
 }
 
 static void tell_cgroup(const struct pressure *p, const struct shortage *s, struct finding *f)
@@ -143,8 +148,10 @@ static void tell_cgroup(const struct pressure *p, const struct shortage *s, stru
 	finding_confirm(f, "grep refault '%s%s/memory.stat'; sleep 5; grep refault '%s%s/memory.stat'   # grows", c->mount,
 			cgroup_subpath(c), c->mount, cgroup_subpath(c));
 	finding_confirm(f, "cat /proc/pressure/memory   # total of `some` grows by microseconds of waiting");
-	if (s->victim)
+	if (s->victim && process_major_faults(s->victim) > 0)
 		finding_confirm(f, "pidstat -r -p %d 1   # majflt/s stays high", s->victim->pid);
+	else if (s->victim)
+		finding_confirm(f, "pidstat -d -p %d 1   # kB_rd/s: the same file, again and again", s->victim->pid);
 	memory_mend_limit(f, c, 1.5 * m->limit_bytes, "refaults and waiting should fall; raise until they stop");
 	finding_mend(f, "make its working set smaller: fewer workers, smaller caches, or the part of the file that is needed");
 }
