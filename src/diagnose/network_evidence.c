@@ -281,6 +281,26 @@ static void tell_pace(const struct window *w, const struct task_span *t, struct 
 	}
 }
 
+/* Where the whole family sleeps, the one that cannot wake tells why: the master only waits for
+ * its children. */
+static bool tell_idle_worker(const struct window *w, const struct process_span *owner, struct hold_up_story *ret)
+{
+	struct hold_up_story of_worker = { .why = HOLD_UP_UNKNOWN };
+
+	for (size_t i = 0; i < w->nprocesses; i++) {
+		const struct process_span *p = &w->processes[i];
+
+		if (p == owner || p->threads == 0 || p->gone || !of_family(p, owner) ||
+		    !tell_obstacle(w, p, telling_thread(w, p), &of_worker))
+			continue;
+		ret->why = of_worker.why;
+		ret->process = p;
+		snprintf(ret->text, sizeof ret->text, "has a worker (pid %d) that %.120s", p->pid, of_worker.text);
+		return true;
+	}
+	return false;
+}
+
 void socket_hold_up(const struct window *w, const struct socket *s, struct hold_up_story *ret)
 {
 	const struct process_span *owner = s->owner_pid ? window_process(w, s->owner_pid) : NULL;
@@ -291,6 +311,8 @@ void socket_hold_up(const struct window *w, const struct socket *s, struct hold_
 		return;
 	}
 	ret->process = busiest_of_family(w, owner, &ret->cpus);
+	if (ret->cpus <= SLOW_CPUS && tell_idle_worker(w, owner, ret))
+		return;
 	const struct task_span *t = telling_thread(w, ret->process);
 	if (!tell_obstacle(w, ret->process, t, ret))
 		tell_pace(w, t, ret);

@@ -7,6 +7,7 @@
 
 #define NEAR 0.9      /* of the limit */
 #define FEW 32	      /* a limit below this was set on purpose, by a sandbox */
+#define INHERITED 4   /* descriptors beyond the limit: shells hand down a few of high numbers */
 #define MIN_GROWTH 2  /* descriptors within the window: less says nothing of a pace */
 #define SPINS 0.5     /* CPUs: a process at its limit that uses so much retries in a loop */
 
@@ -36,11 +37,16 @@ static struct table measure(const struct window *w, const struct process_span *p
 	return t;
 }
 
-/* More open than the limit allows: the limit was lowered afterwards, as sandboxes do so that
+/* Many more open than the limit allows: the limit was lowered afterwards, as sandboxes do so that
  * nothing more can be opened. That is no exhaustion. */
+static bool counts(const struct table *t)
+{
+	return t->limit >= FEW && t->open <= t->limit + INHERITED;
+}
+
 static bool is_near(const struct table *t)
 {
-	return t->limit >= FEW && t->open >= NEAR * t->limit && t->open <= t->limit;
+	return counts(t) && t->open >= NEAR * t->limit;
 }
 
 static bool is_full(const struct table *t)
@@ -213,7 +219,7 @@ static void look_at(const struct window *w, const struct process_span *p, struct
 	s->readable++;
 	if (is_near(&t) && is_reported(w, &t, &others))
 		report(w, &t, others, v);
-	if (t.limit >= FEW && t.open <= t.limit &&
+	if (counts(&t) &&
 	    (!s->fullest.process || t.open / t.limit > s->fullest.open / s->fullest.limit))
 		s->fullest = t;
 }

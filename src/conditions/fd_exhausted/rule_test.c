@@ -39,6 +39,19 @@ static void test_full(void)
 	window_build_deinit(&b);
 }
 
+/* Its shell handed it a descriptor of a number beyond the limit. */
+static void test_inherited(void)
+{
+	struct window_build b;
+
+	window_build_init(&b, 5, 2);
+	process(&b, 100, "server", 65, 65, 64);
+	expect(&b, OUTCOME_FOUND);
+	CHECK_U64(b.findings.v[0].severity, SEVERITY_CRITICAL);
+	CHECK_NEAR(b.findings.v[0].exhausted_in_s, 0, 0);
+	window_build_deinit(&b);
+}
+
 static void test_leak(void)
 {
 	struct window_build b;
@@ -133,6 +146,7 @@ static void test_unmeasured(void)
 int main(void)
 {
 	test_full();
+	test_inherited();
 	test_leak();
 	test_steady();
 	test_pool();

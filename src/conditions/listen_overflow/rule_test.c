@@ -84,6 +84,15 @@ static void test_why_it_does_not_accept(void)
 	t->last.user_ns = 4900 * NS_PER_MS;
 	expect_story(&b, "is busy: thread 101 alone");
 
+	/* … and one that cannot */
+	full_listener(&b, &ns);
+	window_build_task(&b, 100, 100, "httpd")->last.syscall = SYS_rt_sigsuspend;
+	t = window_build_task(&b, 101, 101, "httpd");
+	t->first.ppid = t->last.ppid = 100;
+	t->stopped = t->looks;
+	t->last.state = 'T';
+	expect_story(&b, "has a worker (pid 101) that is stopped (state T)");
+
 	full_listener(&b, &ns); /* the owner is gone */
 	expect_story(&b, "could not be looked at");
 }
