@@ -18,6 +18,13 @@
 #define RISEN 2.0	/* times the mean of the disk's life: then nothing is left to doubt */
 #define MOST_LOST 0.5	/* of the time the waiters wanted to work */
 
+/* Asynchronous I/O and writeback fill a queue while nobody stands at it; then it is a fault when
+ * another stands behind it most of the time for next to nothing. */
+#define DEEP_QUEUE 16.0
+#define DEEP_BUSY 0.9
+#define BYSTANDER_WAIT 0.7  /* of the time */
+#define BYSTANDER_SHARE 0.1 /* of the bytes */
+
 struct load {
 	const struct disk *disk;
 	double reads, writes; /* a second */
@@ -32,6 +39,8 @@ struct waiters {
 	double waiting, cpu; /* of tasks that wait for a disk; those at an I/O limit left out */
 	double limited;	     /* … which are these */
 	const struct process_span *most;
+	double bystanders; /* … of them: processes that wait nearly always, and hardly do any I/O */
+	const struct process_span *bystander; /* who waits most of these */
 };
 
 static double per(reading total, reading count)
@@ -77,13 +86,32 @@ static bool measure_disk(const struct window *w, const struct disk *d, struct lo
 	return true;
 }
 
+static bool same_name(const struct process_span *a, const struct process_span *b)
+{
+	return strncmp(a->comm, b->comm, sizeof a->comm) == 0;
+}
+
+static void note_bystander(const struct process_span *p, double wait, const struct process_group *doers, double bytes,
+			   struct waiters *ret)
+{
+	if (wait < BYSTANDER_WAIT || !doers->top || same_name(p, doers->top) ||
+	    process_io_bytes(p) > BYSTANDER_SHARE * bytes)
+		return;
+	ret->bystanders += wait;
+	if (!ret->bystander)
+		ret->bystander = p;
+}
+
 static void measure_waiters(const struct window *w, struct waiters *ret)
 {
+	const struct process_group doers = window_top_group(w, process_io_bytes, NULL);
 	struct io_held_back held;
-	double most = 0;
+	double most = 0, bytes = 0;
 
 	*ret = (struct waiters){ 0 };
 	window_io_held_back(w, &held);
+	for (size_t i = 0; i < w->nprocesses; i++)
+		bytes += process_io_bytes(&w->processes[i]);
 	for (size_t i = 0; i < w->nprocesses; i++) {
 		const struct process_span *p = &w->processes[i];
 		double wait = process_disk_wait(w, p);
@@ -94,6 +122,7 @@ static void measure_waiters(const struct window *w, struct waiters *ret)
 			ret->limited += wait;
 			continue;
 		}
+		note_bystander(p, wait, &doers, bytes, ret);
 		ret->waiting += wait;
 		ret->cpu += process_cpu_ns(p) / 1e9 / w->seconds;
 		if (wait > most) {
@@ -108,20 +137,25 @@ static bool queues(const struct load *l)
 	return l->queue >= QUEUE && l->busy >= BUSY && l->await_ms >= AWAIT_MS;
 }
 
+static bool crowded(const struct waiters *t)
+{
+	return t->waiting >= WAITERS;
+}
+
+static bool in_others_way(const struct load *l, const struct waiters *t)
+{
+	return t->bystanders > 0 && l->queue >= DEEP_QUEUE && l->busy >= DEEP_BUSY;
+}
+
 static bool saturated(const struct window *w, const struct load *l, const struct waiters *t)
 {
-	return queues(l) && t->waiting >= WAITERS && !(window_io_pressure(w) < PRESSURE);
+	return queues(l) && (crowded(t) || in_others_way(l, t)) && !(window_io_pressure(w) < PRESSURE);
 }
 
 /* The wait beyond the time a request would take if the disk had it alone. */
 static double lost(const struct load *l, const struct waiters *t)
 {
-	return fmin(t->waiting, l->queue) * fmax(0, 1 - l->service_ms / l->await_ms);
-}
-
-static bool same_name(const struct process_span *a, const struct process_span *b)
-{
-	return strncmp(a->comm, b->comm, sizeof a->comm) == 0;
+	return fmin(crowded(t) ? t->waiting : t->bystanders, l->queue) * fmax(0, 1 - l->service_ms / l->await_ms);
 }
 
 static const struct process_span *victim(const struct window *w, const struct process_span *culprit)
@@ -146,7 +180,11 @@ static void add_evidence(const struct window *w, const struct load *l, const str
 	const char *name = l->disk->name;
 
 	finding_evidence(f, "requests in flight (weighted time)", l->queue, "requests", ">= 5", "/proc/diskstats %s", name);
-	finding_evidence(f, "tasks in disk wait", t->waiting, "tasks", ">= 4", "/proc/*/stat");
+	finding_evidence(f, "tasks in disk wait", t->waiting, "tasks",
+			 crowded(t) ? ">= 4" : "", "/proc/*/stat");
+	if (!crowded(t))
+		finding_evidence(f, "… who wait >= 70 % of the time for < 10 % of the bytes", t->bystanders, "tasks",
+				 "> 0, behind >= 16 requests", "/proc/%d/stat, io", t->bystander->pid);
 	finding_evidence(f, "time for each request", l->await_ms, "ms", ">= 1 ms", "/proc/diskstats %s", name);
 	finding_evidence(f, "its mean until now", l->usual_ms, "ms", "", "/proc/diskstats %s", name);
 	finding_evidence(f, "busy time for each request", l->service_ms, "ms", "", "/proc/diskstats %s", name);
@@ -195,10 +233,11 @@ static const char *describe(const struct process_group *g, const struct window *
 static void report(const struct window *w, const struct load *l, const struct waiters *t, struct verdict *v)
 {
 	struct process_group g = window_top_group(w, process_io_bytes, NULL);
-	const struct process_span *suffers = victim(w, g.top);
+	const struct process_span *suffers = crowded(t) ? victim(w, g.top) : t->bystander;
 	double gone = lost(l, t);
 	bool risen = l->await_ms > RISEN * l->usual_ms;
-	struct finding *f = verdict_find(v, gone > MOST_LOST * (gone + t->cpu) ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+	struct finding *f = verdict_find(v, crowded(t) && gone > MOST_LOST * (gone + t->cpu) ? SEVERITY_CRITICAL :
+											  SEVERITY_WARNING,
 					 risen ? 0.95 : 0.85);
 	char who[128];
 

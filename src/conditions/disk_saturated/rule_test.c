@@ -107,6 +107,36 @@ static void test_single_streams(void)
 	}
 }
 
+/* One program keeps 57 requests in flight without waiting for any; a small reader stands behind
+ * them. As measured: io_uring writes of 128 KiB. */
+static void test_bystander(void)
+{
+	static const struct did deep = { 295, 3.3, 14880, 3.77, 0.999 };
+	struct window_build b;
+
+	begin(&b, 0.4);
+	disk(&b, "vda", 0, deep);
+	waiters(&b, 100, 1, "uring", 0, 10000ULL << 20);
+	waiters(&b, 200, 1, "small", 6, 6 << 20);
+	expect(&b, OUTCOME_FOUND);
+	CHECK_U64(b.findings.v[0].severity, SEVERITY_WARNING);
+	CHECK_STR(b.findings.v[0].culprit.comm, "uring");
+	CHECK_STR(b.findings.v[0].victim.comm, "small");
+	CHECK_NEAR(b.findings.v[0].lost_task_s_per_s, 0.98, 0.01);
+	b.tasks.v[1].blocked = b.tasks.v[1].iowait = 3; /* it comes to its turn */
+	expect(&b, OUTCOME_CLEARED);
+	b.tasks.v[1].blocked = b.tasks.v[1].iowait = 6;
+	b.tasks.v[1].last.read_bytes = 5000ULL << 20; /* no bystander: it does as much */
+	expect(&b, OUTCOME_CLEARED);
+	window_build_deinit(&b);
+
+	begin(&b, 0.4); /* a copy alone: writeback behind it */
+	disk(&b, "vda", 0, deep);
+	waiters(&b, 100, 1, "cp", 6, 10000ULL << 20);
+	expect(&b, OUTCOME_CLEARED);
+	window_build_deinit(&b);
+}
+
 /* A fast disk that many use at once: always busy, and each request is done in no time. */
 static void test_fast_disk(void)
 {
@@ -223,6 +253,7 @@ int main(void)
 {
 	test_named();
 	test_single_streams();
+	test_bystander();
 	test_fast_disk();
 	test_idle_disk();
 	test_throttled_do_not_count();
