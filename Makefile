@@ -139,11 +139,11 @@ check-fresh:
 	tools/setup fresh
 	tools/check-fresh
 
-#: make check-kernels  under Debian's 6.1 and a backports kernel, in QEMU
+#: make check-kernels  under Debian's 5.10, 6.1 and a backports kernel, in QEMU
 check-kernels:
 	tools/setup kernels
 	$(MAKE) all tests
-	tests/vm/run
+	tests/vm/run --timeout 600 --kernel bullseye --kernel bookworm --kernel backports
 
 #: make bench        every claim about speed, the peer beside osprey
 bench: all benches

@@ -43,7 +43,7 @@ int bpf_usable(struct host *h, struct note *note)
 
 bool bpf_load_again(int negative_errno)
 {
-	return negative_errno != -EPERM && negative_errno != -ENOSYS;
+	return negative_errno != -ENOMEM && negative_errno != -ENOSYS;
 }
 
 int bpf_load_failed(struct note *note, int negative_errno, const char *what)

@@ -77,8 +77,8 @@ int bpf_load_failed(struct note *note, int negative_errno, const char *what);
 #define BPF_GLOBAL(programs, variable) \
 	(*((programs)->light ? &(programs)->light->bss->variable : &(programs)->full->bss->variable))
 
-/* Whether the full skeleton is worth a try after the light one failed so: not where BPF is
- * forbidden. */
+/* Whether the full skeleton is worth a try after the light one failed so. -EPERM is: before 5.11
+ * memory of BPF counts against RLIMIT_MEMLOCK, which libbpf raises. */
 bool bpf_load_again(int negative_errno);
 
 #endif

@@ -503,8 +503,11 @@ static __always_inline bool write_task(struct seq_file *seq, struct task_struct 
 	return !(r->flags & TASK_IS_LEADER) || r->threads == 1;
 }
 
-SEC("iter/task")
-int dump_task(struct bpf_iter__task *ctx)
+/* All that follows pointers of the kernel stands in here, not in the program proper: a program
+ * with functions of its own had no exception table before 6.4 (0108a4e9f358 "bpf: ensure main
+ * program has an extable", not in all stable kernels), its functions had. There a pointer
+ * that a dying task has lost is an oops instead of a zero. */
+static __noinline int dump(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
 	struct bpf_iter_meta *meta = ctx->meta;
@@ -536,4 +539,10 @@ int dump_task(struct bpf_iter__task *ctx)
 		pulse->look = lasts ? look : look - 2;
 	}
 	return 0;
+}
+
+SEC("iter/task")
+int dump_task(struct bpf_iter__task *ctx)
+{
+	return dump(ctx);
 }
