@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <zstd.h>
 
 #include "base/cleanup.h"
@@ -255,8 +256,14 @@ int capture_reader_new(const char *path, struct capture_reader **ret, struct not
 	cleanup(buf_deinit) struct buf text = { 0 };
 	FILE *file = fopen(path, "re");
 
+	struct stat st;
+
 	if (!file)
 		return note_set(note, -errno, "cannot read %s: %s", path, strerror(errno));
+	if (fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode)) {
+		fclose(file);
+		return note_set(note, -EISDIR, "cannot read %s: it is a directory, a capture is a file", path);
+	}
 	ZSTD_DCtx *zstd = ZSTD_createDCtx();
 	int r = zstd ? decompress(file, zstd, &text) : -ENOMEM;
 	ZSTD_freeDCtx(zstd);

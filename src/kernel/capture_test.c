@@ -200,6 +200,7 @@ static void test_unwritable(void)
 	struct note note = { "" };
 
 	CHECK(host_open_live("/", &h, NULL) == 0);
+	CHECK(host_open_capture("/tmp", &h, &note) == -EISDIR);
 	CHECK(host_capture_to(h, "/no/such/directory/x", &note) == -ENOENT);
 	CHECK(strstr(note.text, "/no/such/directory/x") != NULL && !host_is_textual(h));
 	if (access("/dev/full", W_OK) == 0) {
