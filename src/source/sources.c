@@ -232,7 +232,7 @@ PROBE(CGROUP_V2)
 	int r = probe_cgroup(h, true, scratch);
 
 	(void)s;
-	return r == -ENOENT ? note_set(note, r, "no v2 hierarchy with controllers") : r;
+	return r == -ENOENT ? note_set(note, r, "a v2 hierarchy with controllers") : r;
 }
 
 PROBE(TASK_ITERATOR)
@@ -286,7 +286,7 @@ PROBE(DELAY_ACCOUNTING)
 	int r = host_read(h, s->path, scratch);
 
 	if (r == 0 && !span_is(span_trim(buf_span(scratch)), "1"))
-		return note_set(note, -EOPNOTSUPP, "switched off: %s", s->needs);
+		return note_set(note, -EOPNOTSUPP, "%s (it is switched off)", s->needs);
 	return r;
 }
 
