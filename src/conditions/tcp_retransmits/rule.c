@@ -30,13 +30,31 @@ struct connections {
 	double stalled_s;
 };
 
+/* TCPDSACKRecv counts reports, and one may tell of many segments where the stack handles them in
+ * batches; open connections know the segments. */
+static double duplicates_of_sockets(const struct net_span *ns)
+{
+	struct socket_walk walk = { 0 };
+	struct socket_span s;
+	double sum = 0;
+
+	while (net_span_socket(ns, SOCKET_TCP, &walk, &s))
+		sum += number_or(SOCKET_DELTA(ns, &s, duplicates), 0);
+	return sum;
+}
+
 static bool measure(const struct window *w, size_t i, struct retransmission *ret)
 {
+	double duplicates;
+
 	if (!net_span(w, i, &ret->ns))
 		return false;
 	ret->sent = NET_DELTA(&ret->ns, tcp_out_segments);
 	ret->again = NET_DELTA(&ret->ns, tcp_retransmitted);
 	ret->needless = NET_DELTA(&ret->ns, tcp_dsacks_received);
+	duplicates = duplicates_of_sockets(&ret->ns);
+	if (duplicates > number_or(ret->needless, 0))
+		ret->needless = duplicates;
 	ret->handshake = NET_DELTA(&ret->ns, tcp_syn_retransmits);
 	ret->timeouts = NET_DELTA(&ret->ns, tcp_timeouts);
 	ret->lost = fmax(ret->again - number_or(ret->handshake, 0) - number_or(ret->needless, 0), 0);
@@ -62,12 +80,13 @@ static bool same_host(const char *a, const char *b)
 
 /* Each repeat waits for an acknowledgement that does not come: a round trip where duplicates
  * tell of the loss, a timeout where nothing does. No connection loses more than all its time. */
-static double stalled(const struct socket *s, double again, double seconds)
+static double stalled(const struct retransmission *r, const struct socket *s, double again, double seconds)
 {
-	double rto = number_or(reading_value(s->rto_ns) / 1e9, RTO_MIN_S);
+	double rto = fmax(number_or(reading_value(s->rto_ns) / 1e9, RTO_MIN_S), RTO_MIN_S);
 	double rtt = number_or(reading_value(s->rtt_ns) / 1e9, 0);
+	double by_timeout = isnan(r->timeouts) ? 1 : fmin(r->timeouts / r->lost, 1);
 
-	return fmin(again * fmax(fmax(rto, RTO_MIN_S), rtt), seconds);
+	return fmin(again * (by_timeout * fmax(rto, rtt) + (1 - by_timeout) * rtt), seconds);
 }
 
 static void survey(const struct retransmission *r, double seconds, struct connections *ret)
@@ -82,7 +101,7 @@ static void survey(const struct retransmission *r, double seconds, struct connec
 		if (!(again > 0))
 			continue;
 		ret->n++;
-		ret->stalled_s += stalled(s.last, again, seconds);
+		ret->stalled_s += stalled(r, s.last, again, seconds);
 		if (ret->worst.last && !same_host(ret->worst.last->remote, s.last->remote))
 			ret->one_peer = false;
 		if (again > ret->worst_again) {
@@ -125,12 +144,12 @@ static const struct interface *lossy_interface(const struct net_span *ns, double
 static void add_evidence(const struct retransmission *r, const struct connections *c, double seconds,
 			 struct finding *f)
 {
-	finding_evidence(f, "lost segments: RetransSegs - TCPSynRetrans - TCPDSACKRecv", 100 * r->share,
+	finding_evidence(f, "lost segments: RetransSegs - TCPSynRetrans - needless", 100 * r->share,
 			 "% of segments", "> 1.5 %, >= 10", "%s/net/snmp, netstat", r->ns.proc);
 	finding_evidence(f, "Tcp RetransSegs", r->again / seconds, "segments/s", "", "%s/net/snmp", r->ns.proc);
 	finding_evidence(f, "Tcp OutSegs", r->sent / seconds, "segments/s", "", "%s/net/snmp", r->ns.proc);
-	finding_evidence(f, "TcpExt TCPDSACKRecv", r->needless, "segments", "left out: the peer had them", "%s/net/netstat",
-			 r->ns.proc);
+	finding_evidence(f, "needless: TCPDSACKRecv, or dsack_dups of the connections", r->needless, "segments",
+			 "left out: the peer had them", "%s/net/netstat, sock_diag", r->ns.proc);
 	finding_evidence(f, "TcpExt TCPTimeouts", r->timeouts, "timeouts", "", "%s/net/netstat", r->ns.proc);
 	finding_evidence(f, "TcpExt TCPLossProbes", NET_DELTA(&r->ns, tcp_loss_probes), "probes", "", "%s/net/netstat",
 			 r->ns.proc);

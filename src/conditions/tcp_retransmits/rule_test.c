@@ -47,16 +47,32 @@ static void test_connection(void)
 	CHECK_U64(f->culprit.pid, 100);
 	CHECK_U64(f->severity, SEVERITY_WARNING);
 	CHECK_NEAR(f->evidence[0].value, 100 * 500 / 10500.0, 0.001);
-	CHECK_NEAR(f->lost_task_s_per_s, 1, 0.001); /* no more than all of its time */
+	CHECK_NEAR(f->lost_task_s_per_s, 1, 0.001); /* 500 round trips: no more than all of its time */
 	CHECK(f->lost_estimated);
 	window_build_deinit(&b);
 
 	struct socket *s = lossy(&b, &ns); /* a few timeouts: 12 × 210 ms */
 	ns->counters.tcp_out_segments = 300;
-	ns->counters.tcp_retransmitted = s->retransmits = 12;
+	ns->counters.tcp_retransmitted = s->retransmits = ns->counters.tcp_timeouts = 12;
 	judge(&b);
 	CHECK_U64(b.findings.n, 1);
 	CHECK_NEAR(b.findings.v[0].lost_task_s_per_s, 12 * 0.21 / 5, 0.001);
+	window_build_deinit(&b);
+}
+
+/* What was noticed by duplicate acknowledgements costs a round trip, not a timeout. */
+static void test_fast_recovery(void)
+{
+	struct window_build b;
+	struct net_ns *ns;
+
+	lossy(&b, &ns);
+	ns->counters.tcp_out_segments = 1000;
+	ns->counters.tcp_retransmitted = ns->sockets.v[0].retransmits = 20;
+	ns->counters.tcp_timeouts = 5;
+	judge(&b);
+	CHECK_U64(b.findings.n, 1);
+	CHECK_NEAR(b.findings.v[0].lost_task_s_per_s, (5 * 0.21 + 15 * 0.01) / 5, 0.001);
 	window_build_deinit(&b);
 }
 
@@ -153,6 +169,10 @@ static void test_decoys(void)
 	ns->counters.tcp_loss_probes = 480;
 	ns->counters.tcp_dsacks_received = 480;
 	expect_cleared(&b);
+	lossy(&b, &ns); /* bulk over a fast link: one report of the peer tells of many segments */
+	ns->counters.tcp_dsacks_received = 20;
+	ns->sockets.v[0].duplicates = 450;
+	expect_cleared(&b);
 	lossy(&b, &ns); /* 3 of 40 */
 	ns->counters.tcp_out_segments = 40;
 	ns->counters.tcp_retransmitted = 3;
@@ -185,6 +205,7 @@ static void test_unmeasured(void)
 int main(void)
 {
 	test_connection();
+	test_fast_recovery();
 	test_worst_of_the_window();
 	test_peers();
 	test_interface();
