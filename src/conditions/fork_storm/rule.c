@@ -16,6 +16,10 @@
 #define CHAIN 0.8	  /* of the births make one in their turn: a chain, whatever its pace */
 #define NAME_RATE_PER_CPU 500.0 /* … and no crowd of honest scripts makes as many on so few CPUs */
 #define HALF_THE_HOST 0.5 /* of the CPUs */
+#define THREADS_SEEN 2	  /* at the looks, and a multiple of the children seen: the births are threads */
+#define THREADS_TO_CHILDREN 4
+#define THREAD_RATE_PER_CPU 1000.0 /* a server that starts a thread for each request stays below */
+#define THREAD_S 30e-6	  /* to make and end a thread; what it does besides is work */
 #define PIDS_HERE 0.1	  /* of the forks took a pid of our namespace: else they are not made here */
 
 struct storm {
@@ -24,6 +28,7 @@ struct storm {
 	double pids; /* given out in our pid namespace, a second; NaN: unknown */
 	const struct fork_count *parent; /* NULL: nobody could be named */
 	double one_share, few_share;	 /* of the counted forks */
+	bool threads;			 /* the parent's births are its threads, not processes */
 	bool by_name;			 /* only its namesakes together stand out */
 	double name_share;
 	double cpus;	   /* CPU time of the named parents and the children they waited for */
@@ -144,6 +149,21 @@ static void share_out_by_name(const struct window *w, double all, struct storm *
 	s->cpus = fmax(s->cpus, s->system_cpus);
 }
 
+/* Births of both kinds are counted as one; a few of them are alive at each look. */
+static bool births_are_threads(const struct window *w, int32_t pid)
+{
+	const struct process_span *p = window_process(w, pid);
+	uint32_t threads = 0, children = 0;
+
+	if (!p)
+		return false;
+	for (const struct task_span *t = process_threads(w, p); t < process_threads_end(w, p); t++)
+		threads += t->born && !(t->last.flags & TASK_IS_LEADER);
+	for (size_t i = 0; i < w->nprocesses; i++)
+		children += w->processes[i].born && w->processes[i].ppid == pid;
+	return threads >= THREADS_SEEN && threads > THREADS_TO_CHILDREN * children;
+}
+
 static void share_out(const struct window *w, struct storm *s)
 {
 	double all = 0, few = 0;
@@ -159,6 +179,9 @@ static void share_out(const struct window *w, struct storm *s)
 	s->parent = &w->forks[0];
 	s->one_share = (double)w->forks[0].forks / all;
 	s->few_share = few / all;
+	s->threads = births_are_threads(w, s->parent->pid);
+	if (s->threads)
+		s->cpus = fmin(s->cpus, s->rate * s->few_share * THREAD_S);
 	if (!from_few(s))
 		share_out_by_name(w, all, s);
 }
@@ -188,6 +211,8 @@ static enum severity severity_of(const struct window *w, const struct storm *s)
 	bool storm = s->parent ? from_few(s) || s->by_name : s->rate > HIGH_RATE;
 
 	if (!storm || made_elsewhere(s))
+		return SEVERITY_NOTE;
+	if (s->threads && s->rate <= fmax(HIGH_RATE, THREAD_RATE_PER_CPU * w->topology->cpus))
 		return SEVERITY_NOTE;
 	/* At a lower pace what the children cost is their own work as much as their birth. */
 	return s->rate > HIGH_RATE && s->cpus > HALF_THE_HOST * w->topology->cpus ? SEVERITY_CRITICAL :
@@ -223,8 +248,8 @@ static void add_evidence(const struct storm *s, struct finding *f)
 					 ">= 80 % at > 2000/s and > 500/s a CPU, or in a chain",
 					 s->exact ? "tracepoint sched:sched_process_fork" :
 						    "/proc/loadavg (newest pid, sampled)");
-		finding_evidence(f, "utime + stime + cutime + cstime of these parents", s->cpus, "CPUs", "",
-				 "/proc/%d/stat", s->parent->pid);
+		finding_evidence(f, s->threads ? "births of threads, 30 us each" : "utime + stime + cutime + cstime of these parents",
+				 s->cpus, "CPUs", "", "/proc/%d/stat", s->parent->pid);
 	} else if (made_elsewhere(s)) {
 		finding_evidence(f, "newest pid, advance", s->pids, "pids/s", "< 10 % of the forks: not made here",
 				 "/proc/loadavg");
@@ -254,12 +279,14 @@ static void add_advice(const struct storm *s, struct finding *f)
 
 static void tell_parent(const struct window *w, const struct storm *s, struct finding *f)
 {
-	finding_title(f, "%s (pid %d) starts %.0f processes or threads a second", s->parent->comm, s->parent->pid,
-		      s->rate * s->one_share);
+	const char *what = s->threads ? "threads" : "processes or threads";
+
+	finding_title(f, "%s (pid %d) starts %.0f %s a second", s->parent->comm, s->parent->pid,
+		      s->rate * s->one_share, what);
 	finding_summary(f,
-			"%.0f processes or threads start each second, %.0f %% of them by %s (pid %d)%s. Making and "
+			"%.0f processes or threads start each second, %.0f %% of them by %s (pid %d)%s%s. Making and "
 			"ending them costs %.2f of %u CPUs.",
-			s->rate, 100 * s->one_share, s->parent->comm, s->parent->pid,
+			s->rate, 100 * s->one_share, s->parent->comm, s->parent->pid, s->threads ? ": its threads" : "",
 			s->exact ? "" : ", judging by samples", s->cpus, w->topology->cpus);
 }
 

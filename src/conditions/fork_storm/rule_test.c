@@ -127,6 +127,34 @@ static void test_chain(void)
 	window_build_deinit(&b);
 }
 
+/* A server that starts a thread for each request works; one that does little else does not. */
+static void test_threads(void)
+{
+	struct window_build b;
+
+	host(&b, 6000);
+	parent(&b, 100, "httpd", 5900);
+	window_build_task(&b, 100, 100, "httpd")->last.user_ns = 6 * NS_PER_S;
+	for (int i = 1; i < 5; i++)
+		window_build_task(&b, 100, 100 + i, "httpd")->born = true;
+	judge(&b);
+	CHECK_U64(b.findings.v[0].severity, SEVERITY_NOTE);
+	CHECK_NEAR(b.findings.v[0].lost_task_s_per_s, 1200 * 30e-6, 0.001);
+	window_build_grow(&b, &b.ticks[0].cpu.forks, 30000);
+	judge(&b);
+	CHECK_U64(b.findings.v[0].severity, SEVERITY_WARNING);
+	CHECK_NEAR(b.findings.v[0].lost_task_s_per_s, 6000 * 30e-6, 0.001);
+	CHECK(strstr(b.findings.v[0].title, "threads a second"));
+	/* children among the births: it forks */
+	window_build_grow(&b, &b.ticks[0].cpu.forks, 6000);
+	struct task_span *child = window_build_task(&b, 200, 200, "httpd");
+	child->born = true;
+	child->first.ppid = child->last.ppid = 100;
+	judge(&b);
+	CHECK_U64(b.findings.v[0].severity, SEVERITY_WARNING);
+	window_build_deinit(&b);
+}
+
 /* Ten times its own pace, though below 500/s, and since when. */
 static void test_rise(void)
 {
@@ -222,6 +250,7 @@ int main(void)
 	test_several_loops();
 	test_many_of_one_name();
 	test_chain();
+	test_threads();
 	test_build();
 	test_rise();
 	test_nobody_named();
