@@ -18,8 +18,8 @@
 #define HALF_THE_HOST 0.5 /* of the CPUs */
 #define THREADS_SEEN 2	  /* at the looks, and a multiple of the children seen: the births are threads */
 #define THREADS_TO_CHILDREN 4
-#define THREAD_RATE_PER_CPU 1000.0 /* a server that starts a thread for each request stays below */
 #define THREAD_S 30e-6	  /* to make and end a thread; what it does besides is work */
+#define THREADS_COSTLY 0.05 /* of the CPUs: a server that starts one for each request stays below */
 #define PIDS_HERE 0.1	  /* of the forks took a pid of our namespace: else they are not made here */
 
 struct storm {
@@ -212,7 +212,7 @@ static enum severity severity_of(const struct window *w, const struct storm *s)
 
 	if (!storm || made_elsewhere(s))
 		return SEVERITY_NOTE;
-	if (s->threads && s->rate <= fmax(HIGH_RATE, THREAD_RATE_PER_CPU * w->topology->cpus))
+	if (s->threads && s->cpus <= THREADS_COSTLY * w->topology->cpus)
 		return SEVERITY_NOTE;
 	/* At a lower pace what the children cost is their own work as much as their birth. */
 	return s->rate > HIGH_RATE && s->cpus > HALF_THE_HOST * w->topology->cpus ? SEVERITY_CRITICAL :

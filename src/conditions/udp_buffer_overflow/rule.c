@@ -26,7 +26,8 @@ static double share(const struct loss *l, const struct deaf_socket *d)
 {
 	double dropped = d ? number_or(d->dropped, l->dropped) : l->dropped;
 
-	return dropped / (l->dropped + number_or(l->delivered, 0));
+	/* The socket is read a moment later than the counters, and may know of more. */
+	return fmin(dropped / (l->dropped + number_or(l->delivered, 0)), 1);
 }
 
 static enum severity severity_of(double lost)

@@ -44,6 +44,21 @@ static void test_named(void)
 	window_build_deinit(&b);
 }
 
+/* Read a moment after the counters, the socket has dropped more than they tell. */
+static void test_no_more_than_all(void)
+{
+	struct window_build b;
+	struct net_ns *ns;
+	struct socket *s = deaf_socket(&b, &ns);
+
+	ns->counters.udp_in = 0;
+	s->drops = 1010;
+	judge(&b);
+	CHECK_NEAR(b.findings.v[0].lost_task_s_per_s, 1, 0);
+	CHECK(strstr(b.findings.v[0].summary, "100.0 % of what came in"));
+	window_build_deinit(&b);
+}
+
 /* IPv6 has counters of its own. */
 static void test_ipv6(void)
 {
@@ -132,6 +147,7 @@ static void test_unmeasured(void)
 int main(void)
 {
 	test_named();
+	test_no_more_than_all();
 	test_ipv6();
 	test_socket_gone();
 	test_a_few_of_many();
