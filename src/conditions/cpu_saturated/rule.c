@@ -182,11 +182,13 @@ static void add_advice(const struct queue *q, struct finding *f)
 	if (!top)
 		return;
 	if (q->takers.processes > 1)
-		finding_mend(f, "renice -n 19 -p $(pgrep -x '%s')   # the others should run at once; undo: renice -n 0",
-			     top->comm);
+		finding_mend(f, "renice -n 19 -p $(ps -L -o lwp= -C '%s')   # all their threads; the others should run at "
+				"once; undo: renice -n 0", top->comm);
 	else
-		finding_mend(f, "renice -n 19 -p %d   # the others should run at once; undo: renice -n 0 -p %d",
-			     top->pid, top->pid);
+		finding_mend(f, "renice -n 19 -p $(ls /proc/%d/task)   # all its threads; the others should run at once; "
+				"undo: renice -n 0", top->pid);
+	finding_mend(f, "echo 19 > /proc/%d/autogroup   # where sysctl kernel.sched_autogroup_enabled is 1: nice then counts "
+			"within its session alone; undo: echo 0", top->pid);
 	finding_mend(f, "taskset -a -p -c 0 %d   # leaves the other CPUs to the rest; undo: taskset -a -p -c 0-%.0f %d",
 		     top->pid, q->cpus - 1, top->pid);
 	finding_mend(f, "lower its number of workers, or add CPUs: %.1f would have run all that wanted to",

@@ -66,7 +66,7 @@ static void add_advice(const struct task_span *t, struct finding *f)
 	finding_confirm(f, "cat /proc/%d/task/%d/syscall   # 202 (futex), then the lock's address: the same each time",
 			pid, t->last.tid);
 	finding_confirm(f, "gdb -p %d -batch -ex 'thread apply all bt 6'   # stops it for a moment; pthread_mutex_lock "
-			   "stands on top of each thread named here", pid);
+			   "stands near the top of each thread named here", pid);
 	finding_mend(f, "gcore %d   # changes nothing: keeps the proof before the restart", pid);
 	finding_mend(f, "restart %d: the threads run again until they meet in the same order; nothing else frees them",
 		     pid);

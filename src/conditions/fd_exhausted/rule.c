@@ -101,7 +101,7 @@ static void add_advice(const struct table *t, struct finding *f)
 	finding_confirm(f, "ls /proc/%d/fd | wc -l; grep 'open files' /proc/%d/limits", pid, pid);
 	finding_confirm(f, "ls -l /proc/%d/fd | sed 's/.* -> //' | sed 's/[0-9][0-9]*/N/g' | sort | uniq -c | sort -n | tail   "
 			   "# what they are", pid);
-	finding_confirm(f, "strace -f -c -e trace=desc,network -p %d   # for a second: calls that fail with EMFILE", pid);
+	finding_confirm(f, "strace -f -c -e trace=%%desc,%%network -p %d   # for a second: calls that fail with EMFILE", pid);
 	finding_mend(f, "prlimit --pid %d --nofile=%.0f   # twice as many, at once; if it leaks, this buys time (undo: %.0f)",
 		     pid, 2 * t->limit, t->limit);
 	finding_mend(f, "LimitNOFILE= of its unit, or ulimit -n before it starts: lasts beyond a restart");

@@ -111,8 +111,8 @@ static void mend_owner(const struct hold_up_story *story, struct finding *f)
 	case HOLD_UP_CPU_QUEUE:
 	case HOLD_UP_BUSY:
 	case HOLD_UP_SLOW:
-		finding_mend(f, "renice -n -5 -p %d   # helps when others take the CPU from it; undo: renice -n 0 -p %d", pid,
-			     pid);
+		finding_mend(f, "renice -n -5 -p $(ls /proc/%d/task)   # helps when others take the CPU from it; "
+				"undo: renice -n 0", pid);
 		finding_mend(f, "more processes or threads that accept (workers, SO_REUSEPORT): one can no longer keep up");
 		break;
 	case HOLD_UP_ASLEEP:

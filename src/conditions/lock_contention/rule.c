@@ -210,7 +210,7 @@ static void add_advice(const struct contention *c, struct finding *f)
 {
 	int pid = c->process->pid;
 
-	finding_confirm(f, "grep -h '^202 ' /proc/%d/task/*/syscall | sort | uniq -c   # futex waits by lock address", pid);
+	finding_confirm(f, "grep -h '^202 ' /proc/%d/task/*/syscall | cut -d' ' -f2 | sort | uniq -c   # futex waits by lock address", pid);
 	finding_confirm(f, "pidstat -w -t -p %d 1   # voluntary switches of its threads", pid);
 	finding_confirm(f, "perf trace -s -p %d -- sleep 5   # time in futex, by thread", pid);
 	if (c->owner)
@@ -282,7 +282,8 @@ static bool calls_are_hidden(const struct window *w)
 static void exonerate(const struct window *w, double most, uint32_t waiting, struct verdict *v)
 {
 	if (w->abilities->tasks != PRESENT || calls_are_hidden(w))
-		verdict_unmeasured(v, "needs the system calls that threads sleep in (/proc/PID/task/TID/syscall)");
+		verdict_unmeasured(v, "needs the system calls that threads sleep in (/proc/PID/task/TID/syscall): root, "
+				      "and a kernel that tells them");
 	else if (!w->abilities->root)
 		verdict_unmeasured(v, "needs CAP_SYS_PTRACE: the locks of other users' processes cannot be read");
 	else

@@ -184,7 +184,7 @@ static void add_advice(const struct retransmission *r, const struct connections 
 			     interface->name);
 	finding_mend(f, "%smtr -n -c 100 %s   # where on the path the loss begins; mend it there", enter, peer);
 	finding_mend(f, "%ssysctl -w net.ipv4.tcp_congestion_control=bbr   # new connections keep their rate under random loss. "
-		     "Undo: =cubic (the default)", enter);
+		     "Undo: what `sysctl net.ipv4.tcp_congestion_control` said before", enter);
 }
 
 static void name_peers(const struct connections *c, char *ret, size_t size)

@@ -93,8 +93,8 @@ static void mend_reader(const struct hold_up_story *story, struct finding *f)
 		break;
 	case HOLD_UP_BUSY:
 	case HOLD_UP_CPU_QUEUE:
-		finding_mend(f, "renice -n -5 -p %d   # helps when others take the CPU from it; undo: renice -n 0 -p %d", pid,
-			     pid);
+		finding_mend(f, "renice -n -5 -p $(ls /proc/%d/task)   # helps when others take the CPU from it; "
+				"undo: renice -n 0", pid);
 		finding_mend(f, "read in more threads (SO_REUSEPORT), or many datagrams a call (recvmmsg)");
 		break;
 	case HOLD_UP_ASLEEP:
