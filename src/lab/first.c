@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "lab/file.h"
 #include "lab/tree.h"
+#include "source/storage/mountinfo.h"
 
 /* The guardian may have died before the kernel was told to kill us with it. */
 static void die_with_guardian(const struct lab *lab)
@@ -54,6 +55,31 @@ static int own_network(struct note *note)
 	return loopback_up(note);
 }
 
+/* Our copies of other labs' mounts go: where the host's mounts are private, no unmounting of
+ * theirs would reach the copy, and their filesystem stay busy as long as we live. */
+static int leave_other_labs(const struct lab *lab, struct note *note)
+{
+	static char text[1 << 20];
+	ssize_t n = file_read("/proc/self/mountinfo", text, sizeof text);
+	struct span rest = span_from(text), line;
+	char path[320], own[64];
+
+	if (n < 0)
+		return note_set(note, (int)n, "/proc/self/mountinfo: %s", strerror(-(int)n));
+	snprintf(own, sizeof own, "/%s/", lab->id);
+	while (span_line(&rest, &line)) {
+		struct mountinfo m;
+
+		if (mountinfo_line_parse(line, &m) < 0 || m.mount.n >= sizeof path)
+			continue;
+		mountinfo_unescape(m.mount, path, sizeof path);
+		if (strstr(path, "/osprey-lab-") && !strstr(path, own) &&
+		    umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
+			return note_set(note, -errno, "unmount the copy of %s: %s", path, strerror(errno));
+	}
+	return 0;
+}
+
 /* Changes of the host's mounts come in (else a filesystem that the guardian unmounts would
  * stay busy here); ours do not get out. */
 static int own_mounts(struct lab *lab, struct note *note)
@@ -62,6 +88,9 @@ static int own_mounts(struct lab *lab, struct note *note)
 		return note_set(note, -errno, "a mount namespace: %s", strerror(errno));
 	if (mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return note_set(note, -errno, "mount --make-rslave /: %s", strerror(errno));
+	int r = leave_other_labs(lab, note);
+	if (r < 0)
+		return r;
 	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		return note_set(note, -errno, "/proc of the scenario: %s", strerror(errno));
 	lab->own_mounts = true;

@@ -434,6 +434,22 @@ static void test_two(void)
 	CHECK(left_after(0) == 0);
 }
 
+/* What one has mounted can be unmounted while another, that began later, lives. */
+static void test_two_mounts(void)
+{
+	struct lab_run *one, *two;
+	struct note note = { "" };
+
+	if (!possible(&loop_and_zram))
+		return;
+	CHECK(lab_start(&loop_and_zram, STRENGTH_MEDIUM, NULL, &one, &note) == 0);
+	CHECK(lab_start(&plain, STRENGTH_MEDIUM, NULL, &two, &note) == 0);
+	CHECK(lab_stop(one, &note) == 0);
+	CHECK(lab_run_alive(two, &note));
+	CHECK(lab_stop(two, &note) == 0);
+	CHECK(left_after(0) == 0);
+}
+
 /* A reboot loses the journal and keeps the disk. */
 static void test_orphans(void)
 {
@@ -471,6 +487,7 @@ int main(void)
 	test_guardian_killed(&rich, false);
 	test_guardian_killed(&rich, true);
 	test_two();
+	test_two_mounts();
 	test_orphans();
 	residue_free(before);
 	return check_exit();
