@@ -106,10 +106,10 @@ static bool interrupted(const struct doctor_options *o)
 }
 
 /* A judgement costs as much as a look on a host of many tasks. The first seconds are judged as they
- * come, for whoever waits; later the window must have grown by a third to be worth it. */
+ * come, for whoever waits; later the window must have grown by half to be worth it. */
 static bool worth_judging(double seconds, double judged_at_s)
 {
-	return seconds < 3.5 || seconds > judged_at_s * 4 / 3;
+	return seconds < 3.5 || seconds > judged_at_s * 3 / 2;
 }
 
 /* A signal that is no wish to end (a resized terminal) only costs an early look. An

@@ -47,7 +47,7 @@ struct net_ns {
 struct sample {
 	struct host_time at;
 	cpu_line_vec cpus;
-	interrupt_vec interrupts, softirqs;
+	interrupt_vec interrupts, softirqs; /* of a window's first and last sample; else UNREAD */
 	softnet_vec softnet;
 	disk_vec disks;
 	filesystem_vec filesystems;

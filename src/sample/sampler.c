@@ -140,7 +140,22 @@ static int read_filesystems(struct sampler *s, struct sample *now)
 }
 
 /* Everything of a look but the tasks, which go first: they tell the namespaces. */
-static int read_sample(struct sampler *s, struct sample *now)
+/* Interrupts by line and CPU are megabytes on a large host, so they are read at both ends of a window. */
+static int read_interrupts(struct sampler *s, bool at_an_end, struct sample *now)
+{
+	struct host *h = s->host;
+	struct buf *b = &s->scratch;
+	int r;
+
+	now->interrupts.n = now->softirqs.n = 0;
+	now->interrupts_presence = now->softirqs_presence = UNREAD;
+	if (!at_an_end)
+		return 0;
+	r = interrupts_read(h, "/proc/interrupts", b, &now->interrupts, &now->interrupts_presence);
+	return r < 0 ? r : interrupts_read(h, "/proc/softirqs", b, &now->softirqs, &now->softirqs_presence);
+}
+
+static int read_sample(struct sampler *s, bool at_an_end, struct sample *now)
 {
 	struct cpu_stat totals;
 	struct host *h = s->host;
@@ -150,8 +165,7 @@ static int read_sample(struct sampler *s, struct sample *now)
 	now->at = host_time(h);
 	file_nr_read(h, b, &now->file_nr);
 	if ((r = cpu_stat_read(h, b, &totals, &now->cpus)) < 0 ||
-	    (r = interrupts_read(h, "/proc/interrupts", b, &now->interrupts, &now->interrupts_presence)) < 0 ||
-	    (r = interrupts_read(h, "/proc/softirqs", b, &now->softirqs, &now->softirqs_presence)) < 0 ||
+	    (r = read_interrupts(s, at_an_end, now)) < 0 ||
 	    (r = softnet_read(h, b, &now->softnet, &now->softnet_presence)) < 0 ||
 	    (r = disks_read(h, b, &now->disks, &now->disks_presence)) < 0 ||
 	    (r = cgroups_read(s->cgroups, &now->cgroups, &now->cgroups_truncated)) < 0 ||
@@ -170,12 +184,12 @@ static int look_at_tasks(struct sampler *s)
 	return r == -ENOMEM ? r : 0;
 }
 
-static int take_look(struct sampler *s, struct sample *now)
+static int take_look(struct sampler *s, bool at_an_end, struct sample *now)
 {
 	int r = look_at_tasks(s);
 
 	if (r == 0)
-		r = read_sample(s, now);
+		r = read_sample(s, at_an_end, now);
 	if (r == 0)
 		r = kernel_log_read(s->log, &s->events);
 	s->looked = r == 0;
@@ -255,7 +269,7 @@ int sampler_new(struct host *h, const struct sampler_options *options, struct sa
 		(void)!host_tick(h, 0);
 	s->next_look_ns = host_time(h).mono_ns;
 	keep_tick(s);
-	if ((r = take_look(s, &s->first)) < 0 || (r = read_filesystems(s, &s->first)) < 0)
+	if ((r = take_look(s, true, &s->first)) < 0 || (r = read_filesystems(s, &s->first)) < 0)
 		goto fail;
 	s->abilities.hidepid = processes_hidden(s);
 	if (s->latest.cpu.presence != PRESENT && s->abilities.tasks != PRESENT) {
@@ -378,7 +392,7 @@ static int search_deleted_files(struct sampler *s)
 
 static int look_again(struct sampler *s, bool at_end)
 {
-	int r = take_look(s, &s->last);
+	int r = take_look(s, at_end, &s->last);
 
 	if (r == 0)
 		r = name_owners(s);
