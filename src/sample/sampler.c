@@ -423,8 +423,10 @@ int sampler_step(struct sampler *s, uint64_t end_mono_ns)
 	keep_tick(s);
 	now = host_time(s->host).mono_ns;
 	bool at_end = now >= end_mono_ns || signal || host_at_end(s->host);
-	/* Half a tick early is on time: the looks of a capture then fall where they fell. */
-	if (at_end || now + SAMPLER_TICK_NS / 2 >= s->next_look_ns) {
+	/* Half a tick early is on time: the looks of a capture then fall where they fell. Shortly
+	 * before the end no look is worth its cost: the last one follows. */
+	bool soon_over = !at_end && end_mono_ns - now < SAMPLER_LOOK_NS / 4;
+	if (at_end || (!soon_over && now + SAMPLER_TICK_NS / 2 >= s->next_look_ns)) {
 		r = look_again(s, at_end);
 		if (r < 0)
 			return r;
