@@ -18,8 +18,10 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define KERNEL_THREAD_FLAG 0x00200000 /* PF_KTHREAD */
 #define DEFAULT_PRIO 120
 #define LIMIT_NOFILE 7
+#define WORDS_AT_ONCE 8
 #define CHUNK_WORDS 64
-#define MAX_CHUNKS 256 /* 1048576 descriptors */
+#define ROW_CHUNKS 16
+#define MAX_ROWS 16 /* 1048576 descriptors */
 
 enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES };
 
@@ -83,21 +85,51 @@ static __always_inline __u32 bits_set(__u64 v)
 	return v * 0x0101010101010101ull >> 56;
 }
 
-/* Global, so that the verifier walks it once and not for each of its calls. */
+/* The open descriptors of up to 1048576 are counted by functions that call each other, each with a
+ * short loop: global, so that the verifier walks each once and not for each of its calls. */
+__noinline int count_words(__u32 from, __u32 words)
+{
+	__u32 n = 0;
+
+	for (__u32 i = 0; i < WORDS_AT_ONCE; i++) {
+		__u32 at = from + i;
+
+		if (at >= words)
+			break;
+		at &= CHUNK_WORDS - 1;
+		barrier_var(at); /* or clang bounds one register and uses another */
+		n += bits_set(chunk[at]);
+	}
+	return n;
+}
+
 __noinline int count_chunk(__u64 address, __u64 words)
 {
 	__u32 n = 0;
 
 	if (words > CHUNK_WORDS)
 		words = CHUNK_WORDS;
-	barrier_var(words); /* or clang checks one register and uses another */
+	barrier_var(words);
 	if (bpf_probe_read_kernel(chunk, words * sizeof chunk[0], (const void *)address))
 		return 0;
-	for (__u64 i = 0; i < CHUNK_WORDS; i++) {
-		if (i >= words)
+	for (__u32 from = 0; from < CHUNK_WORDS; from += WORDS_AT_ONCE) {
+		if (from >= words)
 			break;
-		if (chunk[i])
-			n += bits_set(chunk[i]);
+		n += count_words(from, words);
+	}
+	return n;
+}
+
+__noinline int count_row(__u64 address, __u64 words)
+{
+	__u32 n = 0;
+
+	for (int i = 0; i < ROW_CHUNKS; i++) {
+		n += count_chunk(address, words);
+		if (words <= CHUNK_WORDS)
+			break;
+		words -= CHUNK_WORDS;
+		address += sizeof chunk;
 	}
 	return n;
 }
@@ -109,18 +141,18 @@ static __always_inline __u64 count_fds(struct files_struct *files)
 	__u64 words = table->max_fds / 64;
 	__u64 n = 0;
 
-	for (int i = 0; i < MAX_CHUNKS; i++) {
-		n += count_chunk(address, words);
-		if (words <= CHUNK_WORDS)
+	for (int i = 0; i < MAX_ROWS; i++) {
+		n += count_row(address, words);
+		if (words <= CHUNK_WORDS * ROW_CHUNKS)
 			return n;
-		words -= CHUNK_WORDS;
-		address += sizeof chunk;
+		words -= CHUNK_WORDS * ROW_CHUNKS;
+		address += sizeof chunk * ROW_CHUNKS;
 	}
 	return n;
 }
 
 /* As task_state_index() and task_state_to_char() of the kernel: the highest bit of what
- * is reported. Global: see count_chunk. */
+ * is reported. Global: see count_words. */
 __noinline int state_char(__u32 state, __u32 exit_state)
 {
 	__u32 reported = (state | exit_state) & 0x7f;
