@@ -2,8 +2,10 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,10 +30,27 @@ static int try_bpf(void)
 	return -errno;
 }
 
+/* Loading takes a dozen descriptors and keeps half of them; what reads the host afterwards must
+ * not starve for them. */
+#define DESCRIPTORS_WANTED 40
+
+static bool descriptors_scarce(const struct host *h)
+{
+	struct rlimit limit;
+	int next = fcntl(host_root_fd(h), F_DUPFD_CLOEXEC, 0);
+
+	if (next < 0)
+		return true;
+	close(next);
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)next + DESCRIPTORS_WANTED;
+}
+
 int bpf_usable(struct host *h, struct note *note)
 {
 	if (!is_this_machine(h))
 		return note_set(note, -EOPNOTSUPP, "BPF shows the running machine alone");
+	if (descriptors_scarce(h))
+		return note_set(note, -EMFILE, "BPF: too few file descriptors are left (RLIMIT_NOFILE)");
 	int r = try_bpf();
 	if (r < 0)
 		return bpf_load_failed(note, r, "BPF");
