@@ -6,8 +6,8 @@
  * each; `controllers` says which of the members below are its own.
  * Since: cgroup v1 2.6.24, v2 4.5, PSI per cgroup 4.20, memory.events oom_kill 4.13.
  * Privilege: none to read. At most 4096 cgroups are walked, an equal share of each hierarchy at
- * least; `truncated` says when there were more. Cost: a stat and 2 to 11 small files a cgroup, 3 to 8 us each; what cannot have
- * changed is not read again (cgroup_walk.c says how that is known). Limits are read at first
+ * least; `truncated` says when there were more. Cost: a stat and 2 to 11 small files a cgroup,
+ * 3 to 8 us each; what cannot have changed is not read again (cgroup_walk.c says how that is known). Limits are read at first
  * and then every 16th time, so a limit that is changed while we look shows late.
  * Units: bytes, ns. "max" (no limit) is UNLIMITED.
  * Sources: Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/{memory,blkio-controller,pids}.rst,

@@ -4,7 +4,8 @@
  * while that call hangs; where no thread can be had (pids.max) only local ones are asked.
  * Left out: mounts without blocks of their own (proc, sysfs, cgroup…), mounts that another
  * covers, second mounts of one device, read-only images (squashfs, iso9660, erofs: always
- * full), mounts whose path takes more than 255 bytes, and overlays other than the root, whose blocks are those of the filesystem below. */
+ * full), mounts whose path takes more than 255 bytes, and overlays other than the root, whose
+ * blocks are those of the filesystem below. */
 #ifndef OSPREY_SOURCE_STORAGE_FILESYSTEM_H
 #define OSPREY_SOURCE_STORAGE_FILESYSTEM_H
 
