@@ -58,8 +58,12 @@ int command_main(int argc, char *argv[])
 	raise_descriptor_limit();
 	signal(SIGPIPE, SIG_IGN); /* a reader that left is told by EPIPE */
 	int r = command_parse(commands_all(), argc > 0 ? argc - 1 : 0, argv + 1, &command, &args, &message);
-	if (r == 0)
-		return command->run(&args);
+	if (r == 0) {
+		int code = command->run(&args);
+
+		arguments_deinit(&args);
+		return code;
+	}
 	say("%s", r == -EINVAL ? message.data : strerror(-r));
 	return r == -EINVAL ? EXIT_USAGE : EXIT_UNABLE;
 }

@@ -41,8 +41,8 @@ enum option_kind {
 	OPTION_CHOICE,	 /* one of `choices`; value is its position */
 };
 
-#define OPTION_MAX 16	 /* options of one command */
-#define OPERAND_MAX 8	 /* operands of one command */
+#define OPTION_MAX 48		/* options of one command */
+#define OPERANDS_ANY SIZE_MAX	/* max_operands: as many as the kernel lets through */
 
 struct option {
 	const char *name;     /* long form, without dashes */
@@ -63,9 +63,17 @@ struct option_value {
 
 struct arguments {
 	struct option_value option[OPTION_MAX];
-	const char *operand[OPERAND_MAX];
+	const char **operand; /* noperands words, and a NULL behind them */
 	size_t noperands;
+	/* Every option with a value, in the order given: for those that may be given often. */
+	struct given_option {
+		size_t option;
+		const char *text;
+	} *given;
+	size_t ngiven;
 };
+
+void arguments_deinit(struct arguments *args);
 
 struct command {
 	const char *name;
@@ -73,6 +81,8 @@ struct command {
 	const char *description; /* paragraphs, separated by an empty line; nullable */
 	const char *operands;	 /* as usage shows them: "[CONDITION]"; NULL: none */
 	size_t min_operands, max_operands;
+	/* The first operand and all behind it are somebody else's: a command line, say. */
+	bool operands_end_options;
 	/* The i-th word that operands may be, NULL behind the last; NULL: any word may stand
 	 * there. Others are refused with the closest. */
 	const char *(*operand_choice)(size_t i);
@@ -95,7 +105,8 @@ int command_main(int argc, char *argv[]);
 /* ---- for the tests and the pages made from the tables ---- */
 
 /* What the words after `osprey` mean. 0: *ret_command shall run with *ret; -EINVAL: they
- * are wrong and *ret_message says in one line which and what would be right. */
+ * are wrong and *ret_message says in one line which and what would be right; -ENOMEM. *ret
+ * is to be given to arguments_deinit after 0. */
 int command_parse(const struct command *const *commands, int argc, char *const argv[],
 		  const struct command **ret_command, struct arguments *ret, struct buf *ret_message)
 	__attribute__((warn_unused_result));

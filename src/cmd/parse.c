@@ -2,6 +2,7 @@
  * -nVALUE, flags' letters together; behind "--" all are operands; the last of several wins. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -113,6 +114,8 @@ static int set_option(struct parse *p, size_t index, const char *text)
 	if (r < 0)
 		return r;
 	p->args->option[index] = value;
+	if (text)
+		p->args->given[p->args->ngiven++] = (struct given_option){ index, text };
 	return 0;
 }
 
@@ -203,7 +206,11 @@ static void turn_into_help(struct parse *p)
 		span_copy(word, words[n], sizeof words[n]);
 	if (p->path[0] == '-')
 		n = 0; /* osprey --man --help */
-	*p->args = (struct arguments){ .operand = { words[0], words[1] }, .noperands = n };
+	memset(p->args->option, 0, sizeof p->args->option);
+	for (size_t i = 0; i < n; i++)
+		p->args->operand[i] = words[i];
+	p->args->operand[n] = NULL;
+	p->args->noperands = n;
 	p->command = &command_help;
 }
 
@@ -224,6 +231,7 @@ static int parse_words(struct parse *p)
 			r = word[1] == '-' ? take_long(p, word) : take_letters(p, word);
 		} else {
 			r = take_operand(p, word);
+			options_ended = options_ended || p->command->operands_end_options;
 		}
 		if (r < 0)
 			return r;
@@ -284,17 +292,30 @@ static int find_command(struct parse *p)
 int command_parse(const struct command *const *commands, int argc, char *const argv[],
 		  const struct command **ret_command, struct arguments *ret, struct buf *ret_message)
 {
-	struct arguments args = { 0 };
+	/* Room for every word, the two of a turn into help, and the NULL. */
+	struct arguments args = {
+		.operand = calloc((size_t)argc + 3, sizeof *args.operand),
+		.given = calloc((size_t)argc + 1, sizeof *args.given),
+	};
 	struct parse p = {
 		.commands = commands, .argc = argc, .argv = argv, .args = &args, .message = ret_message,
 	};
-	int r = find_command(&p);
+	int r = args.operand && args.given ? find_command(&p) : -ENOMEM;
 
 	if (r == 0)
 		r = parse_words(&p);
-	if (r < 0)
+	if (r < 0) {
+		arguments_deinit(&args);
 		return r;
+	}
 	*ret_command = p.command;
 	*ret = args;
 	return 0;
+}
+
+void arguments_deinit(struct arguments *args)
+{
+	free(args->operand);
+	free(args->given);
+	*args = (struct arguments){ 0 };
 }

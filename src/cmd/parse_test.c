@@ -32,9 +32,13 @@ static const struct command eat = {
 	.name = "eat", .summary = "", .operands = "FRUIT [FRUIT]", .min_operands = 1, .max_operands = 2,
 	.operand_choice = fruit, OPTIONS(options), .run = run_nothing,
 };
+static const struct command start = {
+	.name = "start", .summary = "", .operands = "-- COMMAND", .min_operands = 1, .max_operands = OPERANDS_ANY,
+	.operands_end_options = true, OPTIONS(options), .run = run_nothing,
+};
 static const struct command *const children[] = { &eat, NULL };
 static const struct command kitchen = { .name = "kitchen", .summary = "", .commands = children };
-static const struct command *const commands[] = { &watch, &eat, &kitchen, NULL };
+static const struct command *const commands[] = { &watch, &eat, &kitchen, &start, NULL };
 
 static const struct command *command;
 static struct arguments args;
@@ -48,6 +52,7 @@ static int parse(const char *line, struct buf *message)
 	for (char *word = strtok_r(text, " ", &state); word; word = strtok_r(NULL, " ", &state))
 		words[n++] = word;
 	buf_clear(message);
+	arguments_deinit(&args);
 	int r = command_parse(commands, n, words, &command, &args, message);
 	/* Words lie in `text`: only what is looked at here may be used. */
 	return r;
@@ -93,6 +98,13 @@ static void check_right(void)
 	CHECK_U64(args.noperands, 1);
 	right("eat apple -- pear", &eat);
 	CHECK_U64(args.noperands, 2);
+	right("start -j a --json -x --help b c d e f g h i", &start);
+	CHECK_U64(args.noperands, 12);
+	CHECK(args.operand[12] == NULL);
+	right("start --file a -j --file=b -- -x", &start);
+	CHECK_U64(args.noperands, 1);
+	CHECK_U64(args.ngiven, 2);
+	CHECK(args.given[0].option == 4 && args.given[1].option == 4);
 	right("kitchen eat pear", &eat);
 	right("kitchen eat --help", &command_help);
 	CHECK_U64(args.noperands, 2);
@@ -144,5 +156,6 @@ int main(void)
 	check_right();
 	check_wrong();
 	check_distance();
+	arguments_deinit(&args);
 	return check_exit();
 }
