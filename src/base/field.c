@@ -79,6 +79,16 @@ const char *field_unit_name(enum field_unit unit)
 {
 	static const char *const names[] = {
 		[UNIT_COUNT] = "", [UNIT_BYTES] = "bytes", [UNIT_NS] = "ns", [UNIT_PAGES] = "pages", [UNIT_PCT] = "%",
+		[UNIT_PER_S] = "/s", [UNIT_BYTES_PER_S] = "bytes/s", [UNIT_MS] = "ms", [UNIT_TIME] = "time",
+		[UNIT_TEXT] = "text",
 	};
 	return names[unit];
+}
+
+const char *field_kind_name(enum field_kind kind)
+{
+	static const char *const names[] = {
+		[GAUGE] = "gauge", [COUNTER] = "counter", [RATE] = "rate", [LABEL] = "label",
+	};
+	return names[kind];
 }

@@ -16,8 +16,21 @@
 #include "base/reading.h"
 #include "base/span.h"
 
-enum field_unit { UNIT_COUNT, UNIT_BYTES, UNIT_NS, UNIT_PAGES, UNIT_PCT };
-enum field_kind { GAUGE, COUNTER };
+enum field_unit {
+	UNIT_COUNT,
+	UNIT_BYTES,
+	UNIT_NS,
+	UNIT_PAGES,
+	UNIT_PCT,
+	UNIT_PER_S,
+	UNIT_BYTES_PER_S,
+	UNIT_MS,   /* a duration as a real number of milliseconds */
+	UNIT_TIME, /* a moment: ns since 1970 */
+	UNIT_TEXT,
+};
+/* A gauge is what is now, a counter only grows, a rate is a counter's growth over an interval, a
+ * label tells things apart or describes them (names, ids). */
+enum field_kind { GAUGE, COUNTER, RATE, LABEL };
 
 struct field {
 	uint32_t id;
@@ -51,5 +64,6 @@ static inline reading *field_at(const struct field *field, void *base)
 }
 
 const char *field_unit_name(enum field_unit unit);
+const char *field_kind_name(enum field_kind kind);
 
 #endif

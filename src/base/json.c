@@ -46,6 +46,15 @@ static void put_quoted(struct json *j, struct span s)
 	put(j, "\"", 1);
 }
 
+static void new_line(struct json *j)
+{
+	if (j->compact)
+		return;
+	put(j, "\n", 1);
+	for (unsigned i = 0; i < j->depth; i++)
+		put(j, "  ", 2);
+}
+
 /* Comma, line break, indent and key: all that stands before a value. */
 static void begin(struct json *j, const char *key)
 {
@@ -53,14 +62,14 @@ static void begin(struct json *j, const char *key)
 		uint32_t bit = 1u << j->depth;
 
 		assert(!!(j->arrays & bit) == !key);
-		put_text(j, j->nonempty & bit ? ",\n" : "\n");
+		if (j->nonempty & bit)
+			put(j, ",", 1);
 		j->nonempty |= bit;
-		for (unsigned i = 0; i < j->depth; i++)
-			put_text(j, "  ");
+		new_line(j);
 	}
 	if (key) {
 		put_quoted(j, span_from(key));
-		put_text(j, ": ");
+		put_text(j, j->compact ? ":" : ": ");
 	}
 }
 
@@ -91,11 +100,8 @@ void json_end(struct json *j)
 	uint32_t bit = 1u << j->depth;
 
 	j->depth--;
-	if (j->nonempty & bit) {
-		put_text(j, "\n");
-		for (unsigned i = 0; i < j->depth; i++)
-			put_text(j, "  ");
-	}
+	if (j->nonempty & bit)
+		new_line(j);
 	put_text(j, j->arrays & bit ? "]" : "}");
 }
 

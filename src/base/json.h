@@ -29,6 +29,7 @@ struct json {
 	uint32_t arrays;   /* bit per depth: it is an array */
 	uint32_t nonempty; /* bit per depth: it has a member */
 	int error;
+	bool compact; /* one line, without blanks: a document a line */
 };
 
 void json_object(struct json *j, const char *key);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "cmd/closest.h"
+#include "base/closest.h"
 #include "cmd/output.h"
 #include "cmd/pages.h"
 

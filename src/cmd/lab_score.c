@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "cmd/closest.h"
+#include "base/closest.h"
 #include "cmd/lab.h"
 #include "conditions/conditions.h"
 #include "lab/healthy.h"

@@ -90,6 +90,16 @@ struct page_style output_style(bool no_color)
 	};
 }
 
+struct page_style output_table_style(bool no_color)
+{
+	struct page_style style = output_style(no_color);
+	const char *columns = getenv("COLUMNS");
+
+	if (!isatty(STDOUT_FILENO) && !(columns && *columns))
+		style.width = UINT16_MAX;
+	return style;
+}
+
 bool output_watched(struct page_style *ret)
 {
 	if (!isatty(STDERR_FILENO))

@@ -16,6 +16,10 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* How a page for stdout shall look: its width, colour, character set. `no_color` asks for none. */
 struct page_style output_style(bool no_color);
 
+/* The same for tables, whose lines are as long as they are where no terminal has an edge ($COLUMNS
+ * makes one). */
+struct page_style output_table_style(bool no_color);
+
 /* Same for stderr, for progress lines: false when nobody watches. */
 bool output_watched(struct page_style *ret);
 

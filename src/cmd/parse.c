@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/units.h"
-#include "cmd/closest.h"
+#include "base/closest.h"
 #include "cmd/command.h"
 #include "cmd/pages.h"
 

@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 #include "base/cleanup.h"
-#include "cmd/closest.h"
+#include "base/closest.h"
 #include "cmd/pages.h"
 
 static int run_nothing(const struct arguments *args)

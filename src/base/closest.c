@@ -1,4 +1,4 @@
-#include "cmd/closest.h"
+#include "base/closest.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* The right word closest to a wrong one, for the hint behind an error. */
-#ifndef OSPREY_CMD_CLOSEST_H
-#define OSPREY_CMD_CLOSEST_H
+#ifndef OSPREY_BASE_CLOSEST_H
+#define OSPREY_BASE_CLOSEST_H
 
 #include <stddef.h>
 
