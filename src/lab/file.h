@@ -1,5 +1,5 @@
-/* Small files of /proc and /sys, written and read whole. Internal to lab/: what it does to a
- * host is done to the live one, so this does not go through struct host. */
+/* Small files of /proc and /sys, written and read whole. For lab/ and act/: what these do to
+ * a host is done to the live one, so this does not go through struct host. */
 #ifndef OSPREY_LAB_FILE_H
 #define OSPREY_LAB_FILE_H
 

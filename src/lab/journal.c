@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/vec.h"
+#include "base/word.h"
 #include "lab/undo.h"
 
 static const char *const places[] = { "/run/osprey/lab", "/tmp/osprey-lab" };
@@ -121,12 +122,7 @@ static int append_word(struct buf *b, const char *word)
 {
 	int r = buf_append(b, " ", b->n > 0);
 
-	for (; *word && r == 0; word++) {
-		unsigned char c = (unsigned char)*word;
-
-		r = c <= ' ' || c == '%' || c >= 0x7f ? buf_printf(b, "%%%02x", c) : buf_append(b, word, 1);
-	}
-	return r;
+	return r < 0 ? r : word_append(b, span_from(word), NULL);
 }
 
 static int line_format(struct buf *b, const char *verb, const char *first, const char *second)
@@ -188,21 +184,11 @@ static void cut_torn(struct buf *text)
 
 static bool decode(struct span word, char *ret, size_t size)
 {
-	size_t n = 0;
+	cleanup(buf_deinit) struct buf text = { 0 };
 
-	for (size_t i = 0; i < word.n; i++) {
-		uint64_t c = (unsigned char)word.p[i];
-
-		if (n + 1 >= size)
-			return false;
-		if (c == '%') {
-			if (i + 2 >= word.n || !span_hex((struct span){ word.p + i + 1, 2 }, &c))
-				return false;
-			i += 2;
-		}
-		ret[n++] = (char)c;
-	}
-	ret[n] = '\0';
+	if (word_decode(word, &text) < 0 || text.n >= size)
+		return false;
+	span_copy(buf_span(&text), ret, size);
 	return true;
 }
 
