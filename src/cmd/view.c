@@ -270,7 +270,7 @@ static void put_span(struct run *r, struct page *p)
 	const struct view_span *span = span_of(r);
 	char now[16];
 
-	if (r->option[VIEW_NO_HEADER].given || (!span && r->interval_ns == 0))
+	if (r->option[VIEW_NO_HEADER].given || (r->interval_ns == 0 && (!span || r->job->view->over_lives)))
 		return;
 	clock_text(r, now, sizeof now);
 	page_tone(p, TONE_DIM);
@@ -332,7 +332,7 @@ static int put_json(struct run *r)
 	json_string(&j, "schema", "osprey.view/1");
 	json_string(&j, "view", r->job->name);
 	json_string(&j, "time", now);
-	if (span) {
+	if (span && !(span->since_boot && r->job->view->over_lives)) {
 		json_double(&j, "interval_s", span->seconds);
 		json_bool(&j, "since_boot", span->since_boot);
 	}

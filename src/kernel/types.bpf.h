@@ -161,7 +161,17 @@ struct rlimit {
 	unsigned long rlim_cur;
 };
 
+struct tty_driver {
+	int major, minor_start;
+};
+
+struct tty_struct {
+	struct tty_driver *driver;
+	int index;
+};
+
 struct signal_struct {
+	struct tty_struct *tty;
 	int nr_threads;
 	__u64 utime, stime, cutime, cstime;
 	unsigned long nvcsw, nivcsw, min_flt, maj_flt, cmin_flt;

@@ -19,6 +19,7 @@ struct layout {
 	unsigned *width;
 	bool *dropped;
 	size_t ncolumns;
+	size_t prefixed; /* the column that branches stand before */
 };
 
 /* Numbers stand right, so that their digits stand under each other. */
@@ -35,13 +36,14 @@ static struct span cut_raw(const struct layout *l, struct span raw)
 	return (struct span){ raw.p, raw.n > most ? most : raw.n };
 }
 
-static int lay_cell(struct layout *l, const struct column *c, const void *row, struct laid_cell *ret)
+static int lay_cell(struct layout *l, size_t k, const void *row, struct laid_cell *ret)
 {
+	const struct column *c = l->t->columns.v[k];
 	struct cell cell = c->get(row);
 	int r = 0;
 
 	ret->from = l->text.n;
-	if (c->elastic && l->t->prefix) {
+	if (k == l->prefixed && l->t->prefix) {
 		struct span prefix = span_from(l->t->prefix(row));
 		r = text_safe(prefix, l->page->style.unicode, &l->text);
 	}
@@ -65,18 +67,52 @@ static int lay_cells(struct layout *l)
 		l->width[k] = t->no_header ? 1 : (unsigned)strlen(t->columns.v[k]->header);
 		if (t->kept_widths && t->kept_widths[k] > l->width[k])
 			l->width[k] = t->kept_widths[k];
+		if (t->columns.v[k]->elastic)
+			l->prefixed = k;
 	}
 	for (size_t i = 0; i < t->rows.n; i++)
 		for (size_t k = 0; r == 0 && k < l->ncolumns; k++) {
 			struct laid_cell *c = &l->cell[i * l->ncolumns + k];
 
-			r = lay_cell(l, t->columns.v[k], t->rows.v[i], c);
+			r = lay_cell(l, k, t->rows.v[i], c);
 			if (r == 0 && c->columns > l->width[k])
 				l->width[k] = c->columns;
 		}
 	for (size_t k = 0; t->kept_widths && k < l->ncolumns; k++)
 		t->kept_widths[k] = l->width[k];
 	return r;
+}
+
+/* Why a column lacks values. What a row lacks by its nature (a kernel thread has no memory) is
+ * nothing to be told, unless all do. */
+struct lack {
+	const char *reason; /* NULL: nothing to be told */
+	bool wholly_absent; /* the kernel has nothing for any row */
+};
+
+static struct lack lack_of(const struct table *t, const struct column *c)
+{
+	size_t absent = 0;
+	reading why = 0;
+
+	for (size_t i = 0; i < t->rows.n; i++) {
+		struct cell cell = c->get(t->rows.v[i]);
+
+		if (cell.kind != CELL_MISSING)
+			continue;
+		if (cell.missing == READING_ABSENT)
+			absent++;
+		else if (why == 0 || cell.missing == READING_DENIED)
+			why = cell.missing;
+	}
+	bool wholly = absent > 0 && absent == t->rows.n;
+	return (struct lack){ why ? reading_reason(why) : wholly ? reading_reason(READING_ABSENT) : NULL, wholly };
+}
+
+static void drop_absent(struct layout *l)
+{
+	for (size_t k = 0; k < l->ncolumns && !l->t->keep_columns; k++)
+		l->dropped[k] = lack_of(l->t, l->t->columns.v[k]).wholly_absent;
 }
 
 #define ELASTIC_MIN 12 /* columns that an elastic one keeps while others are dropped */
@@ -206,6 +242,27 @@ static void put_line(struct layout *l, const struct laid_cell *cells)
 	page_newline(l->page);
 }
 
+static int put_missing(struct layout *l)
+{
+	cleanup(buf_deinit) struct buf text = { 0 };
+	int r = 0;
+
+	for (size_t k = 0; r == 0 && k < l->ncolumns; k++) {
+		struct lack lack = l->dropped[k] ? (struct lack){ NULL, false } : lack_of(l->t, l->t->columns.v[k]);
+
+		if (lack.reason)
+			r = buf_printf(&text, "%s%s %s", text.n ? "; " : "- not measurable: ", l->t->columns.v[k]->name,
+				       lack.reason);
+	}
+	if (r < 0 || text.n == 0)
+		return r;
+	page_tone(l->page, TONE_DIM);
+	page_wrap_span(l->page, 2, buf_span(&text));
+	page_tone(l->page, TONE_PLAIN);
+	page_newline(l->page);
+	return 0;
+}
+
 static int put_header(struct layout *l)
 {
 	struct laid_cell *cells = calloc(l->ncolumns, sizeof *cells);
@@ -226,47 +283,6 @@ static int put_header(struct layout *l)
 	return r;
 }
 
-/* Why a column has no value where it has none; NULL: it has them, or lacks them by its nature in
- * some rows (a kernel thread has no memory). */
-static const char *missing_reason(const struct table *t, const struct column *c)
-{
-	reading why = 0;
-	size_t missing = 0;
-
-	for (size_t i = 0; i < t->rows.n; i++) {
-		struct cell cell = c->get(t->rows.v[i]);
-
-		if (cell.kind != CELL_MISSING)
-			continue;
-		missing++;
-		if (why == 0 || cell.missing == READING_DENIED)
-			why = cell.missing;
-	}
-	if (missing == 0 || (why == READING_ABSENT && missing < t->rows.n))
-		return NULL;
-	return reading_reason(why);
-}
-
-static void put_missing(struct layout *l)
-{
-	const struct table *t = l->t;
-	struct page *p = l->page;
-	bool any = false;
-
-	for (size_t k = 0; k < l->ncolumns; k++) {
-		const char *why = l->dropped[k] ? NULL : missing_reason(t, t->columns.v[k]);
-
-		if (!why)
-			continue;
-		page_tone(p, TONE_DIM);
-		page_wrap(p, 2, "%s%s: %s", any ? "; " : "- not measurable: ", t->columns.v[k]->name, why);
-		any = true;
-	}
-	page_tone(p, TONE_PLAIN);
-	if (any)
-		page_newline(p);
-}
-
 void table_text(struct page *p, struct table *t)
 {
 	struct layout l = { .t = t, .page = p, .ncolumns = t->columns.n };
@@ -279,6 +295,7 @@ void table_text(struct page *p, struct table *t)
 	if (l.cell && l.width && l.dropped)
 		r = lay_cells(&l);
 	if (r == 0) {
+		drop_absent(&l);
 		fit(&l);
 		r = t->no_header ? 0 : put_header(&l);
 	}
@@ -289,7 +306,7 @@ void table_text(struct page *p, struct table *t)
 		page_tone(p, TONE_PLAIN);
 	}
 	if (r == 0)
-		put_missing(&l);
+		r = put_missing(&l);
 	if (r < 0 && p->error == 0)
 		p->error = r;
 	free(l.cell);

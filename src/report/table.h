@@ -21,7 +21,7 @@ struct table {
 	uint64_t now_ns;   /* CLOCK_REALTIME of the rows: moments of today are written as times */
 	bool keep_columns; /* they were asked for by name: none is dropped for want of room */
 	bool no_header;
-	/* Stands before the elastic column of a row: the branches of a tree. NULL: nothing. */
+	/* Stands before the last elastic column of a row: the branches of a tree. NULL: nothing. */
 	const char *(*prefix)(const void *row);
 	/* Colour of a row. NULL: plain. */
 	enum page_tone (*tone)(const void *row);
@@ -35,8 +35,9 @@ struct table {
 int cell_format(const struct column *c, const struct cell *cell, enum table_units units, uint64_t now_ns,
 		struct buf *ret) __attribute__((warn_unused_result));
 
-/* Header and rows. Columns are as wide as their widest cell; when they do not fit the page, those of
- * the highest rank go, and elastic ones are cut. Then a line that tells why cells are missing. */
+/* Header and rows. Columns are as wide as their widest cell; those that this kernel has nothing for are
+ * left out; when they do not fit the page, those of the highest rank go, and elastic ones are cut. Then a
+ * line that tells why cells are missing. With keep_columns all stay. */
 void table_text(struct page *p, struct table *t);
 
 /* A moment for programs: "2026-01-31T10:20:30.500Z"; 40 bytes suffice. */

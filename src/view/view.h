@@ -57,6 +57,8 @@ struct view {
 	void (*close)(void *state);
 	/* What its rates are over; NULL: it has none. */
 	const struct view_span *(*span)(const void *state);
+	/* Rates at the first look are over the life of each row, not since boot: then nothing is said. */
+	bool over_lives;
 };
 
 #define SECTIONS(table) .sections = (table), .nsections = sizeof(table) / sizeof(table)[0]

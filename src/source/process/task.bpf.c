@@ -337,10 +337,23 @@ static __always_inline void take_dead(struct signal_struct *s, struct task_recor
 	r->children_minor_faults = s->cmin_flt;
 }
 
+/* As new_encode_dev() of the kernel writes it. */
+static __always_inline __u32 terminal(struct signal_struct *s)
+{
+	struct tty_struct *tty = pointer(s->tty);
+
+	if (!tty)
+		return 0;
+	__u32 major = BPF_CORE_READ(tty, driver, major);
+	__u32 minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
+	return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
+}
+
 static __always_inline void take_process(const struct task_parts *parts, struct task_record *to)
 {
 	struct task *r = &to->task;
 
+	r->tty = terminal(parts->signal);
 	r->threads = parts->signal->nr_threads;
 	r->fd_count = r->fd_limit = ABSENT;
 	if (!(r->flags & TASK_IS_KERNEL_THREAD)) {
@@ -356,6 +369,7 @@ static __always_inline void no_process(struct task_record *to)
 {
 	struct task *r = &to->task;
 
+	r->tty = 0;
 	r->threads = r->fd_count = r->fd_limit = ABSENT;
 	r->virtual_bytes = r->anon_bytes = r->file_bytes = r->shmem_bytes = r->swap_bytes = ABSENT;
 	r->dead_user_ns = r->dead_system_ns = to->dead_run_ns = ABSENT;

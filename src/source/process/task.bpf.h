@@ -34,6 +34,9 @@ struct task {
 	int32_t last_cpu;
 	int32_t syscall; /* the call a blocked task sleeps in; -1: none */
 	char comm[16];
+	/* Device number of the controlling terminal as in /proc/PID/stat, 0: none; of the process. */
+	uint32_t tty;
+	uint32_t unused;
 	uint64_t start_ns; /* CLOCK_BOOTTIME */
 
 	/* of the thread */

@@ -24,6 +24,7 @@ static reading scaled(uint64_t v, uint64_t scale)
 enum stat_column {
 	STAT_STATE = 3,
 	STAT_PPID = 4,
+	STAT_TTY = 7,
 	STAT_FLAGS = 9,
 	STAT_MINOR = 10,
 	STAT_CHILDREN_MINOR = 11,
@@ -92,6 +93,7 @@ static bool plausible_stat(const uint64_t *columns, uint64_t pid)
 static void take_stat(const uint64_t *columns, struct task *ret)
 {
 	ret->ppid = (int32_t)columns[STAT_PPID];
+	ret->tty = (uint32_t)columns[STAT_TTY];
 	ret->nice = (int8_t)(int64_t)columns[STAT_NICE];
 	ret->start_ns = columns[STAT_START] * NS_PER_TICK;
 	ret->minor_faults = columns[STAT_MINOR];

@@ -549,6 +549,7 @@ static void clear_process_part(const struct task *leader, struct task *t)
 	for (size_t at = offsetof(struct task, threads); at < offsetof(struct task, cgroup); at += sizeof(reading))
 		*(reading *)(void *)((char *)t + at) = READING_ABSENT;
 	t->pid = leader->pid;
+	t->tty = 0;
 	memcpy(t->cgroup, leader->cgroup, sizeof t->cgroup);
 	t->net_ns = leader->net_ns;
 }

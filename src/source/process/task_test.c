@@ -171,6 +171,7 @@ static void compare_identity(const struct task *a, const struct task *t, const s
 	CHECK(t->ppid == a->ppid || t->ppid == b->ppid);
 	CHECK(t->uid == a->uid || t->uid == b->uid);
 	CHECK((t->flags & lasting) == (a->flags & lasting));
+	CHECK(t->tty == a->tty || t->tty == b->tty);
 	CHECK(t->policy == a->policy || t->policy == b->policy);
 	CHECK(t->nice == a->nice || t->nice == b->nice);
 	CHECK(t->rt_priority == a->rt_priority || t->rt_priority == b->rt_priority);
