@@ -1,39 +1,20 @@
 #include "source/kernel_log/kernel_log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
+#include "source/kernel_log/ring.h"
+#include "source/kernel_log/scan.h"
 
-#define MAX_RECORD_BYTES 8192	    /* one read() gives one record; EINVAL when it does not fit */
 #define MAX_BYTES_PER_READ (1 << 20) /* a log that is flooded must not hold us */
 #define MAX_EVENTS 256
 
 struct kernel_log {
-	struct host *host;
-	int fd; /* -1: captured, or not to be had */
-	bool readable;
+	struct log_ring *ring; /* NULL: not to be had */
 	struct buf text;
 	struct kernel_event pending;
 };
-
-static int live_open(struct host *h, const char *key, void *arg, struct buf *ret)
-{
-	struct kernel_log *log = arg;
-
-	(void)key;
-	(void)ret;
-	log->fd = openat(host_root_fd(h), "dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	if (log->fd < 0)
-		return -errno;
-	/* Fails on anything that is not the kernel's log, such as /dev/null over it in a container. */
-	if (lseek(log->fd, 0, SEEK_END) < 0)
-		return -errno;
-	return 0;
-}
 
 int kernel_log_new(struct host *h, struct kernel_log **ret, enum presence *ret_presence)
 {
@@ -41,14 +22,11 @@ int kernel_log_new(struct host *h, struct kernel_log **ret, enum presence *ret_p
 
 	if (!log)
 		return -ENOMEM;
-	log->host = h;
-	log->fd = -1;
-	int r = host_fetch(h, "kmsg:open", live_open, log, &log->text);
+	int r = log_ring_new(h, LOG_START_NOW, &log->ring, NULL);
 	if (r == -ENOMEM) {
 		kernel_log_free(log);
 		return r;
 	}
-	log->readable = r == 0;
 	*ret_presence = presence_from_errno(r);
 	*ret = log;
 	return 0;
@@ -58,36 +36,9 @@ void kernel_log_free(struct kernel_log *log)
 {
 	if (!log)
 		return;
-	close_fd(&log->fd);
+	log_ring_free(log->ring);
 	buf_deinit(&log->text);
 	free(log);
-}
-
-/* All records since the last call, each with a NUL behind it (the kernel writes control
- * bytes as \xNN, so none is within). */
-static int live_read(struct host *h, const char *key, void *arg, struct buf *ret)
-{
-	int fd = ((struct kernel_log *)arg)->fd;
-
-	(void)h;
-	(void)key;
-	while (ret->n < MAX_BYTES_PER_READ) {
-		int r = buf_reserve(ret, MAX_RECORD_BYTES);
-		if (r < 0)
-			return r;
-		ssize_t got = read(fd, ret->data + ret->n, MAX_RECORD_BYTES);
-		if (got < 0 && (errno == EPIPE || errno == EINTR))
-			continue; /* EPIPE: records were overwritten; the next read gives the oldest left */
-		if (got < 0 && errno != EAGAIN)
-			return ret->n ? 0 : -errno;
-		if (got <= 0)
-			break;
-		ret->n += (size_t)got;
-		ret->data[ret->n++] = '\0';
-	}
-	if (ret->data)
-		ret->data[ret->n] = '\0';
-	return 0;
 }
 
 static int parse_records(struct kernel_log *log, kernel_event_vec *ret)
@@ -111,9 +62,9 @@ static int parse_records(struct kernel_log *log, kernel_event_vec *ret)
 
 int kernel_log_read(struct kernel_log *log, kernel_event_vec *ret)
 {
-	if (!log->readable)
+	if (!log->ring)
 		return 0;
-	int r = host_fetch(log->host, "kmsg", live_read, log, &log->text);
+	int r = log_ring_read(log->ring, MAX_BYTES_PER_READ, &log->text);
 	/* No answer is no event: a capture in which this tick had no look at the log, or something
 	 * else in the log's place. */
 	if (r < 0)
@@ -122,64 +73,6 @@ int kernel_log_read(struct kernel_log *log, kernel_event_vec *ret)
 }
 
 /* ---- decoding ---- */
-
-/* Finds `needle` and moves *s behind it. */
-static bool skip_past(struct span *s, const char *needle)
-{
-	size_t n = strlen(needle);
-	const char *at = s->n ? memmem(s->p, s->n, needle, n) : NULL;
-
-	if (!at)
-		return false;
-	s->n -= (size_t)(at - s->p) + n;
-	s->p = at + n;
-	return true;
-}
-
-static bool contains(struct span s, const char *needle)
-{
-	return skip_past(&s, needle);
-}
-
-/* Copies, undoing the log's \xNN. */
-static void copy_unescaped(struct span s, char *ret, size_t size)
-{
-	size_t n = 0;
-
-	while (s.n && n + 1 < size) {
-		uint64_t byte;
-		bool escaped = s.n >= 4 && s.p[0] == '\\' && s.p[1] == 'x' &&
-			       span_hex((struct span){ s.p + 2, 2 }, &byte) && byte != 0;
-
-		ret[n++] = escaped ? (char)byte : s.p[0];
-		s.p += escaped ? 4 : 1;
-		s.n -= escaped ? 4 : 1;
-	}
-	ret[n] = '\0';
-}
-
-/* What stands before the last `mark`; comm may hold any of the characters around it. */
-static bool before_last(struct span text, const char *mark, struct span *ret)
-{
-	size_t n = strlen(mark);
-
-	for (size_t i = text.n >= n ? text.n - n + 1 : 0; i-- > 0;)
-		if (memcmp(text.p + i, mark, n) == 0) {
-			*ret = (struct span){ text.p, i };
-			return true;
-		}
-	return false;
-}
-
-static bool parse_pid(struct span s, int32_t *ret)
-{
-	uint64_t pid;
-
-	if (!span_u64(s, &pid) || pid == 0 || pid > INT32_MAX)
-		return false;
-	*ret = (int32_t)pid;
-	return true;
-}
 
 /* "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,
  *  oom_memcg=/a,task_memcg=/a/b,task=stress,pid=1,uid=0" (5.0 and later). A kill for want of
@@ -190,15 +83,15 @@ static void parse_constraint(struct span text, struct kernel_event *pending)
 	const char *end;
 
 	*pending = (struct kernel_event){ 0 };
-	if (!skip_past(&text, ",oom_memcg="))
+	if (!scan_past(&text, ",oom_memcg="))
 		return;
 	rest = text;
 	end = memmem(text.p, text.n, ",task_memcg=", strlen(",task_memcg="));
 	if (end)
 		text.n = (size_t)(end - text.p);
-	copy_unescaped(text, pending->cgroup, sizeof pending->cgroup);
-	if (before_last(rest, ",uid=", &rest) && span_until_last(&rest, '=', &pid))
-		(void)!parse_pid(pid, &pending->pid);
+	scan_copy(text, pending->cgroup, sizeof pending->cgroup);
+	if (scan_before_last(rest, ",uid=", &rest) && span_until_last(&rest, '=', &pid))
+		(void)!scan_pid(pid, &pending->pid);
 }
 
 #define ANY_PID (-1)
@@ -209,11 +102,11 @@ static bool parse_group(struct span text, uint64_t mono_ns, struct kernel_event 
 {
 	struct span cgroup;
 
-	if (!span_starts(text, "Tasks in ") || !skip_past(&text, "Tasks in ") ||
-	    !before_last(text, " are going to be killed due to memory.oom.group set", &cgroup))
+	if (!span_starts(text, "Tasks in ") || !scan_past(&text, "Tasks in ") ||
+	    !scan_before_last(text, " are going to be killed due to memory.oom.group set", &cgroup))
 		return false;
 	if (!pending->cgroup[0])
-		copy_unescaped(cgroup, pending->cgroup, sizeof pending->cgroup);
+		scan_copy(cgroup, pending->cgroup, sizeof pending->cgroup);
 	pending->pid = ANY_PID;
 	pending->mono_ns = mono_ns;
 	return true;
@@ -231,10 +124,10 @@ static bool belongs(const struct kernel_event *pending, const struct kernel_even
 /* "Task in /a killed as a result of limit of /b" (before 5.0). */
 static void parse_limit_of(struct span text, uint64_t mono_ns, struct kernel_event *pending)
 {
-	if (!skip_past(&text, " killed as a result of limit of "))
+	if (!scan_past(&text, " killed as a result of limit of "))
 		return;
 	*pending = (struct kernel_event){ .pid = ANY_PID, .mono_ns = mono_ns };
-	copy_unescaped(span_trim(text), pending->cgroup, sizeof pending->cgroup);
+	scan_copy(span_trim(text), pending->cgroup, sizeof pending->cgroup);
 }
 
 static void parse_anon(struct span text, struct kernel_event *ret)
@@ -243,7 +136,7 @@ static void parse_anon(struct span text, struct kernel_event *ret)
 	struct span digits;
 
 	/* 4.5 and later write anon-rss:…kB, file-rss:…kB, shmem-rss:…kB */
-	if (skip_past(&text, "anon-rss:") && span_until(&text, 'k', &digits) && span_u64(digits, &kib) &&
+	if (scan_past(&text, "anon-rss:") && span_until(&text, 'k', &digits) && span_u64(digits, &kib) &&
 	    kib < UINT64_MAX / 2048)
 		ret->anon_bytes = kib * 1024;
 }
@@ -255,14 +148,14 @@ static bool parse_killed(struct span text, struct kernel_event *pending, struct 
 	bool of_host = span_starts(text, "Out of memory");
 	struct span pid, comm, figures;
 
-	if (!skip_past(&text, "Killed process ") || !span_until(&text, ' ', &pid))
+	if (!scan_past(&text, "Killed process ") || !span_until(&text, ' ', &pid))
 		return false;
-	if (!parse_pid(pid, &ret->pid) || !span_starts(text, "("))
+	if (!scan_pid(pid, &ret->pid) || !span_starts(text, "("))
 		return false;
 	text = (struct span){ text.p + 1, text.n - 1 };
-	if (!before_last(text, ") total-vm:", &comm) && !before_last(text, ")", &comm))
+	if (!scan_before_last(text, ") total-vm:", &comm) && !scan_before_last(text, ")", &comm))
 		return false;
-	copy_unescaped(comm, ret->comm, sizeof ret->comm);
+	scan_copy(comm, ret->comm, sizeof ret->comm);
 	figures = (struct span){ text.p + comm.n, text.n - comm.n };
 	parse_anon(figures, ret);
 	/* Kernels before 5.2 say only "Killed process": then the constraint line decides. */
@@ -279,10 +172,10 @@ static bool parse_hung(struct span text, struct kernel_event *ret)
 {
 	struct span subject, pid;
 
-	if (!skip_past(&text, "INFO: task ") || !before_last(text, " blocked for more than ", &subject))
+	if (!scan_past(&text, "INFO: task ") || !scan_before_last(text, " blocked for more than ", &subject))
 		return false;
-	if (span_until_last(&subject, ':', &pid) && parse_pid(pid, &ret->pid))
-		copy_unescaped(subject, ret->comm, sizeof ret->comm);
+	if (span_until_last(&subject, ':', &pid) && scan_pid(pid, &ret->pid))
+		scan_copy(subject, ret->comm, sizeof ret->comm);
 	ret->kind = KERNEL_HUNG_TASK;
 	return true;
 }
@@ -292,11 +185,11 @@ static bool parse_soft_lockup(struct span text, struct kernel_event *ret)
 {
 	struct span subject, pid;
 
-	if (!skip_past(&text, "BUG: soft lockup - CPU#"))
+	if (!scan_past(&text, "BUG: soft lockup - CPU#"))
 		return false;
-	if (skip_past(&text, "! [") && before_last(text, "]", &subject) &&
-	    span_until_last(&subject, ':', &pid) && parse_pid(pid, &ret->pid))
-		copy_unescaped(subject, ret->comm, sizeof ret->comm);
+	if (scan_past(&text, "! [") && scan_before_last(text, "]", &subject) &&
+	    span_until_last(&subject, ':', &pid) && scan_pid(pid, &ret->pid))
+		scan_copy(subject, ret->comm, sizeof ret->comm);
 	ret->kind = KERNEL_SOFT_LOCKUP;
 	return true;
 }
@@ -326,7 +219,7 @@ static enum kernel_event_kind kind_by_phrase(struct span text)
 	};
 
 	for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
-		if (contains(text, phrases[i].phrase))
+		if (scan_contains(text, phrases[i].phrase))
 			return phrases[i].kind;
 	return KERNEL_OTHER;
 }
@@ -370,7 +263,7 @@ bool kernel_log_parse(struct span record, struct kernel_event *pending, struct k
 	if (!parse_killed(text, pending, &event) && !parse_hung(text, &event) &&
 	    !parse_soft_lockup(text, &event))
 		event.kind = kind_by_phrase(text);
-	copy_unescaped(text, event.text, sizeof event.text);
+	scan_copy(text, event.text, sizeof event.text);
 	*ret = event;
 	return event.kind != KERNEL_OTHER;
 }
