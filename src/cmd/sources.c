@@ -31,9 +31,9 @@ static void text_row(struct page *p, const struct source *s, const struct source
 	page_tone(p, TONE_STRONG);
 	page_put(p, "%s", s->path);
 	page_tone(p, TONE_PLAIN);
-	if (p->style.width < 80)
-		page_newline(p);
 	unsigned column = p->style.width < 80 ? hang + 2 : 43;
+	if (p->style.width < 80 || p->column >= column)
+		page_newline(p);
 	page_indent(p, column);
 	page_wrap(p, column, "%s", s->gives);
 	page_newline(p);

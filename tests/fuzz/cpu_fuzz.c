@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "source/cpu/cpu_stat.h"
+#include "source/cpu/interrupt_table.h"
 #include "source/cpu/interrupts.h"
 #include "source/cpu/loadavg.h"
 #include "source/cpu/psi.h"
@@ -30,6 +31,22 @@ static void interrupts(struct span text)
 	vec_free(&lines);
 }
 
+static void interrupt_counts(struct span text)
+{
+	struct interrupt_table t = { 0 };
+
+	(void)!interrupt_table_parse(text, &t);
+	vec_each(line, &t.lines) {
+		uint64_t sum = 0;
+
+		for (size_t i = 0; line->by_cpu && i < t.cpus.n; i++)
+			sum += interrupt_count(&t, line, i);
+		if (!reading_ok(line->total) || (line->by_cpu && sum != line->total))
+			abort();
+	}
+	interrupt_table_deinit(&t);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct loadavg load;
@@ -39,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	struct span text = { (const char *)data + 1, size - 1 };
-	switch (data[0] % 5) {
+	switch (data[0] % 6) {
 	case 0:
 		stat_of(text);
 		break;
@@ -51,6 +68,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 3:
 		psi_line_parse(text, &psi);
+		break;
+	case 4:
+		interrupt_counts(text);
 		break;
 	default:
 		if (cpu_list_count(text, &n) == 0 && n == 0)

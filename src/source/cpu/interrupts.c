@@ -37,7 +37,7 @@ static size_t parse_counts(struct span *line, size_t cpus, struct interrupt *ret
 /* Chip, hardware number and trigger stand in padded columns of their own; what follows the
  * last gap of two blanks is the name the driver gave. A line that ends in padding has no
  * driver. */
-static struct span device_of_line(struct span rest)
+struct span interrupt_device(struct span rest)
 {
 	if (rest.n && rest.p[rest.n - 1] == ' ')
 		return (struct span){ rest.p, 0 };
@@ -64,7 +64,7 @@ static bool parse_line(struct span line, size_t cpus, struct interrupt *ret)
 		     (n == 1 && (span_is(name, "ERR") || span_is(name, "MIS") || span_is(name, "Err")));
 	if (!whole)
 		ret->total = ret->busiest = READING_MALFORMED;
-	span_copy(span_u64(name, &number) ? device_of_line(line) : span_trim(line), ret->device,
+	span_copy(span_u64(name, &number) ? interrupt_device(line) : span_trim(line), ret->device,
 		  sizeof ret->device);
 	return true;
 }

@@ -16,6 +16,9 @@ struct interrupt {
 };
 typedef VEC(struct interrupt) interrupt_vec;
 
+/* The name the driver gave, of what stands behind the counts of a numbered line. */
+struct span interrupt_device(struct span rest);
+
 int interrupts_parse(struct span text, interrupt_vec *ret) __attribute__((warn_unused_result));
 int interrupts_read(struct host *h, const char *path, struct buf *scratch, interrupt_vec *ret,
 		    enum presence *ret_presence) __attribute__((warn_unused_result));

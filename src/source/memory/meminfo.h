@@ -24,6 +24,8 @@
 	FIELD(213, mlocked_bytes, "Mlocked", BYTES, GAUGE, "locked by mlock")                        \
 	FIELD(214, swap_total_bytes, "SwapTotal", BYTES, GAUGE, "swap space")                        \
 	FIELD(215, swap_free_bytes, "SwapFree", BYTES, GAUGE, "swap space unused")                   \
+	FIELD(2150, zswap_bytes, "Zswap", BYTES, GAUGE, "memory that compressed swap pages take")    \
+	FIELD(2151, zswapped_bytes, "Zswapped", BYTES, GAUGE, "the same before compression")         \
 	FIELD(216, dirty_bytes, "Dirty", BYTES, GAUGE, "waiting to be written back")                 \
 	FIELD(217, writeback_bytes, "Writeback", BYTES, GAUGE, "being written back")                 \
 	FIELD(218, anon_bytes, "AnonPages", BYTES, GAUGE, "anonymous memory mapped by processes")    \
@@ -33,10 +35,21 @@
 	FIELD(222, slab_unreclaimable_bytes, "SUnreclaim", BYTES, GAUGE, "kernel objects that do not") \
 	FIELD(223, kernel_stack_bytes, "KernelStack", BYTES, GAUGE, "kernel stacks of tasks")        \
 	FIELD(224, page_tables_bytes, "PageTables", BYTES, GAUGE, "page tables")                     \
+	FIELD(2152, secondary_page_tables_bytes, "SecPageTables", BYTES, GAUGE, "page tables of guests and IOMMUs") \
 	FIELD(225, commit_limit_bytes, "CommitLimit", BYTES, GAUGE, "overcommit limit (mode 2)")     \
 	FIELD(226, committed_bytes, "Committed_AS", BYTES, GAUGE, "memory promised to processes")    \
+	FIELD(2153, vmalloc_bytes, "VmallocUsed", BYTES, GAUGE, "kernel memory mapped page by page, stacks included") \
+	FIELD(2154, percpu_bytes, "Percpu", BYTES, GAUGE, "kernel data kept for each CPU")           \
+	FIELD(2155, corrupted_bytes, "HardwareCorrupted", BYTES, GAUGE, "taken out of use after memory errors") \
+	FIELD(2156, anon_huge_bytes, "AnonHugePages", BYTES, GAUGE, "anonymous memory in transparent huge pages") \
+	FIELD(2157, shmem_huge_bytes, "ShmemHugePages", BYTES, GAUGE, "shared memory in transparent huge pages") \
+	FIELD(2158, file_huge_bytes, "FileHugePages", BYTES, GAUGE, "page cache in transparent huge pages") \
 	FIELD(227, huge_pages_total, "HugePages_Total", COUNT, GAUGE, "reserved huge pages")         \
-	FIELD(228, huge_pages_free, "HugePages_Free", COUNT, GAUGE, "reserved huge pages unused")
+	FIELD(228, huge_pages_free, "HugePages_Free", COUNT, GAUGE, "reserved huge pages unused") \
+	FIELD(2159, huge_pages_reserved, "HugePages_Rsvd", COUNT, GAUGE, "free huge pages that are promised") \
+	FIELD(2160, huge_pages_surplus, "HugePages_Surp", COUNT, GAUGE, "huge pages beyond what was set up") \
+	FIELD(2161, huge_page_bytes, "Hugepagesize", BYTES, GAUGE, "size of a default huge page")    \
+	FIELD(2162, hugetlb_bytes, "Hugetlb", BYTES, GAUGE, "memory in huge page pools of all sizes")
 
 struct meminfo {
 	enum presence presence;

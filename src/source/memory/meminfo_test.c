@@ -17,7 +17,11 @@ static const char real_text[] =
 	"Slab:             146756 kB\nSReclaimable:     120544 kB\nSUnreclaim:        26212 kB\n"
 	"KernelStack:        1656 kB\nPageTables:         2636 kB\nSecPageTables:         0 kB\n"
 	"CommitLimit:    12342040 kB\nCommitted_AS:     102936 kB\nVmallocTotal:   34359738367 kB\n"
-	"HugePages_Total:       3\nHugePages_Free:        2\nHugepagesize:       2048 kB\n";
+	"VmallocUsed:       16648 kB\nVmallocChunk:          0 kB\nPercpu:             1768 kB\n"
+	"HardwareCorrupted:     0 kB\nAnonHugePages:      4096 kB\nShmemHugePages:        0 kB\n"
+	"FileHugePages:         0 kB\n"
+	"HugePages_Total:       3\nHugePages_Free:        2\nHugePages_Rsvd:        1\n"
+	"HugePages_Surp:        0\nHugepagesize:       2048 kB\nHugetlb:            6144 kB\n";
 
 static void test_real(void)
 {
@@ -31,6 +35,10 @@ static void test_real(void)
 	CHECK_U64(m.swap_total_bytes, 0);
 	CHECK_U64(m.committed_bytes, 102936 * 1024);
 	CHECK_U64(m.huge_pages_total, 3); /* pages, not kB */
+	CHECK_U64(m.huge_pages_reserved, 1);
+	CHECK_U64(m.huge_page_bytes, 2048 * 1024);
+	CHECK_U64(m.vmalloc_bytes, 16648 * 1024);
+	CHECK_U64(m.anon_huge_bytes, 4096 * 1024);
 	for (size_t i = 0; i < meminfo_nfields; i++)
 		CHECK(reading_ok(*field_at(&meminfo_fields[i], &m)));
 }

@@ -11,6 +11,7 @@
 
 /* In the kernel's line order. */
 #define VMSTAT_FIELDS(FIELD)                                                                                  \
+	FIELD(2172, zsmalloc, "nr_zspages", PAGES, GAUGE, "compressed pages of zram and zswap")               \
 	FIELD(300, refault_anon, "workingset_refault_anon", PAGES, COUNTER, "swapped out and soon wanted again") \
 	FIELD(301, refault_file, "workingset_refault_file", PAGES, COUNTER, "file pages evicted and soon wanted again") \
 	FIELD(302, activate_anon, "workingset_activate_anon", PAGES, COUNTER, "refaults that were of the working set") \
@@ -22,6 +23,8 @@
 	FIELD(308, pages_out_kib, "pgpgout", COUNT, COUNTER, "KiB written to block devices")                  \
 	FIELD(309, swap_in, "pswpin", PAGES, COUNTER, "pages swapped in")                                     \
 	FIELD(310, swap_out, "pswpout", PAGES, COUNTER, "pages swapped out")                                  \
+	FIELD(2170, alloc_stall_dma, "allocstall_dma", COUNT, COUNTER, "allocations that had to reclaim")     \
+	FIELD(2171, alloc_stall_dma32, "allocstall_dma32", COUNT, COUNTER, "allocations that had to reclaim") \
 	FIELD(311, alloc_stall_normal, "allocstall_normal", COUNT, COUNTER, "allocations that had to reclaim") \
 	FIELD(312, alloc_stall_movable, "allocstall_movable", COUNT, COUNTER, "allocations that had to reclaim") \
 	FIELD(313, faults, "pgfault", COUNT, COUNTER, "page faults")                                          \
@@ -32,6 +35,7 @@
 	FIELD(318, scan_direct, "pgscan_direct", PAGES, COUNTER, "scanned by allocating tasks")               \
 	FIELD(319, oom_kill, "oom_kill", COUNT, COUNTER, "processes killed for want of memory, host or cgroup") \
 	FIELD(320, compact_stall, "compact_stall", COUNT, COUNTER, "allocations that waited for compaction")  \
+	FIELD(2173, thp_fault_alloc, "thp_fault_alloc", COUNT, COUNTER, "page faults served by a huge page")  \
 	FIELD(321, thp_fault_fallback, "thp_fault_fallback", COUNT, COUNTER, "huge page faults served by small pages")
 
 struct vmstat {
