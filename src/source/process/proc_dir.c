@@ -5,12 +5,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bounded.h"
 #include "base/cleanup.h"
 
 #define MAX_RECORD (1u << 20)
+#define MAX_FILE (64u << 20)
 
 int proc_dir_open(struct host *h, int pid, int tid, struct proc_dir *ret)
 {
@@ -38,12 +41,13 @@ void proc_dir_close(struct proc_dir *d)
 struct request {
 	struct proc_dir *dir;
 	const char *name;
+	unsigned timeout_ms;
 };
 
 static int fetch(struct proc_dir *d, const char *prefix, const char *name, host_fetch_fn live,
-		 struct buf *ret)
+		 unsigned timeout_ms, struct buf *ret)
 {
-	struct request request = { d, name };
+	struct request request = { d, name, timeout_ms };
 	char key[128];
 
 	snprintf(key, sizeof key, "%s%s/%s", prefix, d->path, name);
@@ -81,7 +85,70 @@ static int live_read(struct host *h, const char *key, void *arg, struct buf *ret
 
 int proc_dir_read(struct proc_dir *d, const char *name, struct buf *ret)
 {
-	return fetch(d, "", name, live_read, ret);
+	return fetch(d, "", name, live_read, 0, ret);
+}
+
+struct bounded_file {
+	int dir; /* owned: ours may be closed when a late read ends */
+	char name[64];
+	struct buf text;
+};
+
+/* Opening can wait as well: for an execve of the process that does not come to its end. */
+static int bounded_file_call(void *arg)
+{
+	struct bounded_file *b = arg;
+	cleanup(close_fd) int fd = openat(b->dir, b->name, O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		int r = buf_reserve(&b->text, 65535);
+		if (r < 0)
+			return r;
+		got = read(fd, b->text.data + b->text.n, b->text.capacity - b->text.n - 1);
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		b->text.n += got > 0 ? (size_t)got : 0;
+		if (b->text.n > MAX_FILE)
+			return -EFBIG;
+	} while (got);
+	return 0;
+}
+
+static void bounded_file_release(void *arg)
+{
+	struct bounded_file *b = arg;
+
+	close_fd(&b->dir);
+	buf_deinit(&b->text);
+	free(b);
+}
+
+static int live_read_bounded(struct host *h, const char *key, void *arg, struct buf *ret)
+{
+	struct request *request = arg;
+	struct bounded_file *b = calloc(1, sizeof *b);
+
+	(void)h, (void)key;
+	if (!b)
+		return -ENOMEM;
+	snprintf(b->name, sizeof b->name, "%s", request->name);
+	b->dir = fcntl(request->dir->fd, F_DUPFD_CLOEXEC, 0);
+	int r = b->dir < 0 ? -errno :
+			     bounded_call(bounded_file_call, b, bounded_file_release, request->timeout_ms);
+	if (r == -ETIMEDOUT)
+		return r;
+	if (r == 0)
+		r = buf_append(ret, buf_span(&b->text).p, b->text.n);
+	bounded_file_release(b);
+	return r;
+}
+
+int proc_dir_read_bounded(struct proc_dir *d, const char *name, unsigned timeout_ms, struct buf *ret)
+{
+	return fetch(d, "", name, live_read_bounded, timeout_ms, ret);
 }
 
 static int each_entry(struct request *request, int (*each)(const char *name, struct buf *ret),
@@ -121,7 +188,7 @@ static int live_list(struct host *h, const char *key, void *arg, struct buf *ret
 
 int proc_dir_list(struct proc_dir *d, const char *name, struct buf *ret)
 {
-	return fetch(d, "list:", name, live_list, ret);
+	return fetch(d, "list:", name, live_list, 0, ret);
 }
 
 static int live_readlink(struct host *h, const char *key, void *arg, struct buf *ret)
@@ -142,7 +209,7 @@ static int live_readlink(struct host *h, const char *key, void *arg, struct buf 
 
 int proc_dir_readlink(struct proc_dir *d, const char *name, struct buf *ret)
 {
-	return fetch(d, "link:", name, live_readlink, ret);
+	return fetch(d, "link:", name, live_readlink, 0, ret);
 }
 
 /* One byte an entry, to be counted. */
@@ -175,7 +242,7 @@ static int live_fd_count(struct host *h, const char *key, void *arg, struct buf 
 
 int proc_dir_fd_count(struct proc_dir *d, int pid, bool fast, struct buf *ret)
 {
-	struct request request = { d, "fd" };
+	struct request request = { d, "fd", 0 };
 	char key[32];
 
 	snprintf(key, sizeof key, "fdcount:%d", pid);
