@@ -89,6 +89,8 @@ unsigned utf8_columns(struct span s)
 	unsigned columns = 0;
 	uint32_t c;
 
+	for (; s.n && (unsigned char)s.p[0] < 0x80; s.p++, s.n--) /* mostly all of it */
+		columns++;
 	while (utf8_next(&s, &c))
 		columns += utf8_width(c);
 	return columns;

@@ -61,6 +61,10 @@ int text_safe(struct span s, bool unicode, struct buf *ret)
 	uint32_t c;
 	int r = 0;
 
+	while (s.n && (unsigned char)s.p[0] >= 0x20 && (unsigned char)s.p[0] < 0x7f) { /* mostly all of it */
+		s.p++;
+		s.n--;
+	}
 	for (const char *at = s.p; r == 0 && utf8_next(&s, &c); at = s.p) {
 		if (harmless(c, unicode))
 			continue;
@@ -107,6 +111,13 @@ void page_put_span(struct page *p, struct span s)
 	p->parted = s.p[s.n - 1] == ' ';
 }
 
+void page_put_safe(struct page *p, struct span safe, unsigned columns)
+{
+	put_raw(p, safe.p, safe.n);
+	p->column += columns;
+	p->parted = safe.n && safe.p[safe.n - 1] == ' ';
+}
+
 void page_put(struct page *p, const char *format, ...)
 {
 	cleanup(buf_deinit) struct buf text = { 0 };
@@ -129,8 +140,14 @@ void page_newline(struct page *p)
 
 void page_indent(struct page *p, unsigned to)
 {
-	for (; p->column < to; p->column++)
-		put_raw(p, " ", 1);
+	static const char blanks[] = "                                ";
+
+	while (p->column < to) {
+		unsigned n = to - p->column < sizeof blanks - 1 ? to - p->column : (unsigned)sizeof blanks - 1;
+
+		put_raw(p, blanks, n);
+		p->column += n;
+	}
 	p->parted = true;
 }
 

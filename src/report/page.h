@@ -40,6 +40,8 @@ void page_tone(struct page *p, enum page_tone tone);
 /* Text as it is (made safe), without wrapping. */
 void page_put(struct page *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void page_put_span(struct page *p, struct span s);
+/* Text that text_safe has made, of so many columns. */
+void page_put_safe(struct page *p, struct span safe, unsigned columns);
 void page_newline(struct page *p);
 /* Blanks up to column `to`. */
 void page_indent(struct page *p, unsigned to);

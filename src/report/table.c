@@ -183,16 +183,18 @@ static void fit(struct layout *l)
 }
 
 /* The part of a safe text that takes at most so many columns. */
-static struct span cut(struct span text, unsigned columns)
+static struct span cut(struct span text, unsigned columns, unsigned *ret_columns)
 {
 	struct span rest = text;
-	unsigned taken = 0;
 	uint32_t c;
 
+	*ret_columns = 0;
 	for (const char *from = rest.p; utf8_next(&rest, &c); from = rest.p) {
-		taken += utf8_width(c);
-		if (taken > columns)
+		unsigned width = utf8_width(c);
+
+		if (*ret_columns + width > columns)
 			return (struct span){ text.p, (size_t)(from - text.p) };
+		*ret_columns += width;
 	}
 	return text;
 }
@@ -205,12 +207,15 @@ static void put_cell(struct layout *l, size_t k, const struct laid_cell *c, bool
 
 	if (c->columns > width) {
 		unsigned sign = p->style.unicode ? 1 : 3; /* "…" or "..." */
-		page_put_span(p, cut(text, width > sign ? width - sign : 0));
+		unsigned columns;
+		struct span part = cut(text, width > sign ? width - sign : 0, &columns);
+
+		page_put_safe(p, part, columns);
 		page_put_span(p, SPAN("…"));
 	} else {
 		if (right_aligned(l->t->columns.v[k]))
 			page_indent(p, from + width - c->columns);
-		page_put_span(p, text);
+		page_put_safe(p, text, c->columns);
 	}
 	if (!last)
 		page_indent(p, from + width);

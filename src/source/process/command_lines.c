@@ -17,9 +17,17 @@ enum line_state { NOT_READ, READ };
 
 struct line {
 	int32_t pid;
-	char *text; /* of its own: what a reader who is left behind works on may not be looked at */
+	const char *text; /* in a chunk, which does not move */
 	size_t n;
 	_Atomic int state; /* READ is set last, and with it the rest may be looked at */
+};
+
+/* Lines that were read; a thread's own malloc would ask the kernel for each page. */
+#define CHUNK_BYTES (256 * 1024)
+struct chunk {
+	struct chunk *next;
+	size_t n, size;
+	char text[];
 };
 
 /* Lives until the last reader is done with it, which may be long after the caller left. */
@@ -35,7 +43,8 @@ struct batch {
 	struct reader {
 		struct batch *batch;
 		_Atomic size_t at; /* line in hand + 1 */
-		struct buf text;
+		struct buf text;   /* the line in hand */
+		struct chunk *chunks;
 		bool over, left_behind; /* under the lock */
 		size_t seen_at;		/* by the one who watches */
 		uint64_t since_ns;
@@ -50,12 +59,15 @@ static void batch_release(struct batch *b)
 	pthread_mutex_unlock(&b->lock);
 	if (users)
 		return;
-	for (unsigned i = 0; i < b->nreaders; i++)
+	for (unsigned i = 0; i < b->nreaders; i++) {
 		buf_deinit(&b->reader[i].text);
+		for (struct chunk *c = b->reader[i].chunks, *next; c; c = next) {
+			next = c->next;
+			free(c);
+		}
+	}
 	pthread_mutex_destroy(&b->lock);
 	pthread_cond_destroy(&b->ended);
-	for (size_t i = 0; i < b->n; i++)
-		free(b->lines[i].text);
 	close(b->root_fd);
 	free(b->lines);
 	free(b);
@@ -80,6 +92,25 @@ static int append_file(int fd, struct buf *text)
 	}
 }
 
+static const char *keep_text(struct reader *r)
+{
+	struct chunk *c = r->chunks;
+
+	if (!c || c->size - c->n < r->text.n) {
+		size_t size = r->text.n > CHUNK_BYTES ? r->text.n : CHUNK_BYTES;
+
+		c = malloc(sizeof *c + size);
+		if (!c)
+			return NULL;
+		*c = (struct chunk){ .next = r->chunks, .size = size };
+		r->chunks = c;
+	}
+	if (r->text.n)
+		memcpy(c->text + c->n, r->text.data, r->text.n);
+	c->n += r->text.n;
+	return c->text + c->n - r->text.n;
+}
+
 static void read_line(struct reader *r, struct line *line)
 {
 	char path[40];
@@ -91,9 +122,8 @@ static void read_line(struct reader *r, struct line *line)
 		return;
 	int result = append_file(fd, &r->text);
 	close(fd);
-	if (result < 0 || !(line->text = malloc(r->text.n + 1)))
+	if (result < 0 || !(line->text = keep_text(r)))
 		return;
-	memcpy(line->text, r->text.data, r->text.n);
 	line->n = r->text.n;
 	atomic_store_explicit(&line->state, READ, memory_order_release);
 }
