@@ -40,8 +40,10 @@ static int append_scaled(double v, double step, struct buf *ret)
 		v /= step;
 		i++;
 	}
+	if (i == 0 && (v >= 99.95 || v == (double)(uint64_t)v))
+		return append_u64((uint64_t)(v + 0.5), ret);
 	if (i == 0)
-		return v < 9.95 && v != (double)(uint64_t)v ? buf_printf(ret, "%.1f", v) : append_u64((uint64_t)(v + 0.5), ret);
+		return buf_printf(ret, v < 0.995 ? "%.2f" : "%.1f", v);
 	return buf_printf(ret, v < 9.995 ? "%.2f%c" : v < 99.95 ? "%.1f%c" : "%.0f%c", v, letters[i]);
 }
 
