@@ -1,0 +1,146 @@
+#include "cmd/processes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cmd/output.h"
+#include "source/process/task.h"
+
+#define LISTED_MAX 40
+
+struct host *processes_host(const char *command)
+{
+	struct note note = { "" };
+	struct host *h;
+	int r = host_open_live("/", &h, &note);
+
+	if (r == 0)
+		return h;
+	say("%s: %s", command, note.text[0] ? note.text : strerror(-r));
+	return NULL;
+}
+
+/* What a name would hit, on stderr. */
+static void tell_several(struct host *h, const char *command, const struct process_selection *s)
+{
+	size_t n = 0;
+
+	say("%s: that means %zu processes; --all takes them all, a pid one of them. Nothing was done.", command,
+	    s->process.n);
+	vec_each(p, &s->process) {
+		char line[160];
+
+		if (n++ == LISTED_MAX) {
+			say("  … and %zu more", s->process.n - LISTED_MAX);
+			return;
+		}
+		if (task_command_line(h, p->pid, line, sizeof line) < 0)
+			snprintf(line, sizeof line, "[%s]", p->comm);
+		say("  %d %s", p->pid, line);
+	}
+}
+
+int processes_choose(struct host *h, const char *command, const struct arguments *args,
+		     const char *const *operand, size_t noperands, struct process_selection *ret)
+{
+	struct process_wish wish = {
+		.operand = operand,
+		.noperands = noperands,
+		.match = args->option[PROCESS_MATCH].given,
+		.user = args->option[PROCESS_USER].text,
+		.all = args->option[PROCESS_ALL].given,
+		.force = args->option[PROCESS_FORCE].given,
+	};
+	struct note note = { "" };
+	int r = process_select(h, &wish, ret, &note);
+
+	if (r == -ENOTUNIQ) {
+		tell_several(h, command, ret);
+		return EXIT_USAGE;
+	}
+	if (r < 0) {
+		say("%s: %s; nothing was done", command, note.text[0] ? note.text : strerror(-r));
+		return r == -EINVAL || r == -EPERM ? EXIT_USAGE : EXIT_UNABLE;
+	}
+	vec_each(pid, &ret->missing)
+		say("%s: there is no process %d: it has ended, or never was", command, *pid);
+	vec_each(p, &ret->kin)
+		say("%s: %d (%s) is left out: this osprey descends from it", command, p->pid, p->comm);
+	return ret->process.n ? EXIT_FINE : EXIT_UNABLE;
+}
+
+/* ---- tables ---- */
+
+void cells_put(struct cells *c, const char *format, ...)
+{
+	char **place = vec_push(&c->cell), *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	if (place)
+		*place = text;
+	else
+		free(text);
+}
+
+void cells_deinit(struct cells *c)
+{
+	vec_each(cell, &c->cell)
+		free(*cell);
+	vec_free(&c->cell);
+}
+
+static const char *cell_text(const struct cells *c, size_t i)
+{
+	return c->cell.v[i] ? c->cell.v[i] : "?";
+}
+
+static void put_cell(struct page *p, const char *text, unsigned width, bool right, bool last)
+{
+	struct span s = span_from(text);
+	unsigned columns = text_columns(s, p->style.unicode), from = p->column;
+
+	if (right && columns < width)
+		page_indent(p, from + width - columns);
+	if (last && p->style.width > from && columns > p->style.width - from) {
+		/* Bytes are never fewer than columns, so what is cut so far fits. */
+		s.n = s.n < p->style.width - from ? s.n : p->style.width - from;
+		while (s.n && ((unsigned char)s.p[s.n] & 0xc0) == 0x80)
+			s.n--;
+		while (s.n && text_columns(s, p->style.unicode) > p->style.width - from)
+			s.n--;
+	}
+	page_put_span(p, s);
+	if (!last)
+		page_indent(p, from + width + 2);
+}
+
+void cells_page(const struct cells *c, struct page *p)
+{
+	unsigned width[CELLS_MAX];
+	size_t n = c->ncolumns;
+
+	for (size_t i = 0; i < n; i++)
+		width[i] = (unsigned)strlen(c->header[i]);
+	for (size_t i = 0; i < c->cell.n; i++) {
+		unsigned columns = text_columns(span_from(cell_text(c, i)), p->style.unicode);
+
+		width[i % n] = columns > width[i % n] ? columns : width[i % n];
+	}
+	page_tone(p, TONE_STRONG);
+	for (size_t i = 0; i < n; i++)
+		put_cell(p, c->header[i], width[i], c->right[i], i + 1 == n);
+	page_tone(p, TONE_PLAIN);
+	page_newline(p);
+	for (size_t i = 0; i < c->cell.n; i++) {
+		put_cell(p, cell_text(c, i), width[i % n], c->right[i % n], (i + 1) % n == 0);
+		if ((i + 1) % n == 0)
+			page_newline(p);
+	}
+}
