@@ -4,6 +4,8 @@
 #include "source/network/interface.h"
 #include "source/network/net_counters.h"
 #include "source/network/socket.h"
+#include "source/network/socket_holder.h"
+#include "source/network/socket_table.h"
 #include "source/network/softnet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -47,11 +49,60 @@ static void sockets(struct span text, enum socket_kind kind)
 	vec_free(&found);
 }
 
+/* Every figure of every row is looked at: they are decoded when they are asked for. */
+static void socket_table(struct span text, enum socket_protocol protocol)
+{
+	static const struct socket_query all = { .protocols = ~0u, .states = STATES_ALL, .details = true };
+	struct socket_table t = { 0 };
+	char address[SOCKET_ADDRESS_SIZE];
+	uint64_t sum = 0;
+
+	if (protocol == PROTOCOL_PACKET)
+		(void)!socket_table_parse_packet(text, &t);
+	else if (protocol == PROTOCOL_NETLINK)
+		(void)!socket_table_parse_netlink(text, &t);
+	else
+		(void)!socket_table_parse(text, protocol, &all, &t);
+	vec_each(s, &t.rows) {
+		for (enum socket_tcp_field f = 0; f < SOCKET_TCP_COUNT; f++)
+			sum += socket_tcp_figure(&t, s, f);
+		for (enum socket_memory_field f = 0; f < SOCKET_MEMORY_COUNT; f++)
+			sum += socket_memory_figure(s, f);
+		socket_address_text(s, sum & 1, address);
+		struct span name = socket_name(&t, s);
+		if (s->name_at + name.n > t.names.n || !socket_state_name(s) ||
+		    (socket_congestion(&t, s) && strlen(socket_congestion(&t, s)) > 15))
+			abort();
+	}
+	socket_table_deinit(&t);
+}
+
+static void holders(struct span text)
+{
+	socket_holder_vec found = { 0 };
+	net_namespace_vec namespaces = { 0 };
+	size_t denied, n;
+
+	(void)!socket_holders_parse(text, &found, &denied);
+	vec_each(holder, &found)
+		if (holder->inode && !socket_holders_find(&found, holder->inode, &n))
+			abort();
+	vec_free(&found);
+	(void)!net_namespaces_parse(text, &namespaces);
+	vec_free(&namespaces);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size == 0)
 		return 0;
 	struct span text = { (const char *)data + 1, size - 1 };
+	if (data[0] >= 128 && data[0] < 128 + PROTOCOL_COUNT)
+		return socket_table(text, data[0] - 128), 0;
+	switch (data[0]) {
+	case 160:
+		return holders(text), 0;
+	}
 	switch (data[0] % 8) {
 	case 0:
 		counters(text, net_counters_parse);
