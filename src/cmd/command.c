@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "cmd/inherited.h"
 #include "cmd/output.h"
 
 #define COMMAND(name) extern const struct command command_##name;
@@ -25,14 +26,18 @@ const struct command *const *commands_all(void)
 	return table;
 }
 
+struct inherited inherited;
+
 /* Without this a file opened as descriptor 1 would receive the answer. Read-only, so that an
  * answer that nobody receives is an error. */
 static void keep_standard_descriptors(void)
 {
 	int fd = open("/dev/null", O_RDONLY);
 
-	while (fd >= 0 && fd <= STDERR_FILENO)
+	while (fd >= 0 && fd <= STDERR_FILENO) {
+		inherited.closed[fd] = true;
 		fd = dup(fd);
+	}
 	if (fd > STDERR_FILENO)
 		close(fd);
 }
@@ -43,6 +48,8 @@ static void raise_descriptor_limit(void)
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max && limit.rlim_cur < 256) {
+		inherited.nofile = limit;
+		inherited.has_nofile = true;
 		limit.rlim_cur = limit.rlim_max < 256 ? limit.rlim_max : 256;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
@@ -56,7 +63,7 @@ int command_main(int argc, char *argv[])
 
 	keep_standard_descriptors();
 	raise_descriptor_limit();
-	signal(SIGPIPE, SIG_IGN); /* a reader that left is told by EPIPE */
+	inherited.ignored_pipe = signal(SIGPIPE, SIG_IGN) == SIG_IGN; /* a reader that left is told by EPIPE */
 	int r = command_parse(commands_all(), argc > 0 ? argc - 1 : 0, argv + 1, &command, &args, &message);
 	if (r == 0) {
 		int code = command->run(&args);

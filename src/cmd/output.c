@@ -100,6 +100,20 @@ struct page_style output_table_style(bool no_color)
 	return style;
 }
 
+struct page_style output_talk_style(bool no_color)
+{
+	return (struct page_style){
+		.width = columns_of(STDERR_FILENO),
+		.color = !no_color && color_wanted(STDERR_FILENO),
+		.unicode = locale_is_utf8(),
+	};
+}
+
+int output_write_fd(int fd, struct span text)
+{
+	return write_all(fd, text);
+}
+
 bool output_watched(struct page_style *ret)
 {
 	if (!isatty(STDERR_FILENO))

@@ -20,6 +20,11 @@ struct page_style output_style(bool no_color);
  * makes one). */
 struct page_style output_table_style(bool no_color);
 
+/* For what is written to stderr in the shape of an answer, since stdout is somebody else's. */
+struct page_style output_talk_style(bool no_color);
+/* Writes all of it to `fd`. 0 or -errno. */
+int output_write_fd(int fd, struct span text) __attribute__((warn_unused_result));
+
 /* Same for stderr, for progress lines: false when nobody watches. */
 bool output_watched(struct page_style *ret);
 

@@ -81,7 +81,7 @@ static int await(pid_t pid, const char *program, const char *said, struct note *
 	return note_set(note, -EIO, "%s failed%s%.180s", program, said[0] ? ": " : "", said);
 }
 
-int command_run(const char *const argv[], struct note *note)
+int lab_program_run(const char *const argv[], struct note *note)
 {
 	char path[256], said[200];
 	int err[2];
@@ -109,5 +109,5 @@ int command_run(const char *const argv[], struct note *note)
 int lab_command(struct lab *lab, struct note *note, const char *const argv[])
 {
 	(void)lab;
-	return command_run(argv, note);
+	return lab_program_run(argv, note);
 }

@@ -8,7 +8,7 @@ bool module_available(const char *name, const char *made_by_it)
 {
 	const char *const argv[] = { "modprobe", "-n", "-q", name, NULL };
 
-	return access(made_by_it, F_OK) == 0 || (command_exists("modprobe") && command_run(argv, NULL) == 0);
+	return access(made_by_it, F_OK) == 0 || (command_exists("modprobe") && lab_program_run(argv, NULL) == 0);
 }
 
 int module_load(struct lab *lab, const char *name, const char *option, const char *made_by_it, struct note *note)
@@ -20,7 +20,7 @@ int module_load(struct lab *lab, const char *name, const char *option, const cha
 		return 0;
 	r = journal_add(lab->journal, JOURNAL_MODULE, name, NULL, note);
 	if (r == 0)
-		r = command_run(argv, note);
+		r = lab_program_run(argv, note);
 	if (r < 0)
 		return r;
 	if (access(made_by_it, F_OK) < 0)

@@ -19,7 +19,7 @@ static int make_image(const char *image, uint64_t bytes, struct note *note)
 
 	if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0)
 		return note_set(note, -errno, "%s: %s", image, strerror(errno));
-	return command_run(argv, note);
+	return lab_program_run(argv, note);
 }
 
 static int attach(const char *device, int image_fd, const char *image)

@@ -87,7 +87,7 @@ int module_load(struct lab *lab, const char *name, const char *option, const cha
 	__attribute__((warn_unused_result));
 
 /* Runs a program like lab_command, for the guardian and lab_possible too. */
-int command_run(const char *const argv[], struct note *note) __attribute__((warn_unused_result));
+int lab_program_run(const char *const argv[], struct note *note) __attribute__((warn_unused_result));
 /* Where a program is; false: nowhere. */
 bool command_exists(const char *program);
 
