@@ -145,11 +145,6 @@ static inline double tune_grown(struct tune_count count)
 {
 	return reading_value(count.grown);
 }
-/* NaN counts as nothing: for texts, never for thresholds. */
-static inline double tune_or_zero(double n)
-{
-	return n == n ? n : 0;
-}
 /* The first number of a value; NaN when it could not be read. */
 double tune_number(const struct tune_value *v);
 static inline double tune_present(const struct tune_case *c, enum tunable_id id)

@@ -42,7 +42,7 @@ TUNE_ADVISE(scheduler)
 	} else if (d->saturated) {
 		tune_keep(ret, "saturated, but not by the order of its requests");
 	} else {
-		tune_keep(ret, "busy %.0f %% of the time", tune_or_zero(100 * d->busy));
+		tune_keep(ret, "busy %s %% of the time", number_text(100 * d->busy).text);
 	}
 }
 
@@ -58,7 +58,7 @@ TUNE_ADVISE(nr_requests)
 		proof_disk(c, ret);
 		tune_effect(ret, "the disk gets more requests at once. The kernel refuses it where the hardware queue is shorter");
 	} else {
-		tune_keep(ret, "%.2g requests were in the queue on average", tune_or_zero(d->queue));
+		tune_keep(ret, "%s requests were in the queue on average", number_text(d->queue).text);
 	}
 }
 

@@ -86,7 +86,7 @@ TUNE_ADVISE(numa_balancing)
 		tune_proof(ret, "numa_pages_migrated", tune_rate(c, c->seen->numa_migrated), "/s", "", "/proc/vmstat");
 		tune_effect(ret, "those page faults end; system time falls");
 	} else {
-		tune_keep(ret, "%.0f hinting faults a second", tune_or_zero(faults));
+		tune_keep(ret, "%s hinting faults a second", number_text(faults).text);
 	}
 }
 

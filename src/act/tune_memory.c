@@ -333,7 +333,8 @@ TUNE_ADVISE(zone_reclaim_mode)
 		tune_proof(ret, "zone_reclaim_failed", failed, "/s", "", "/proc/vmstat");
 		tune_effect(ret, "the far node's free memory is used; refaults should stop");
 	} else {
-		tune_keep(ret, "on, and no page cache is missed: %.0f file pages a second come back", file);
+		tune_keep(ret, "on, and page cache is not missed while memory is free: %s file pages a second come back",
+			  number_text(file).text);
 	}
 }
 
@@ -350,13 +351,13 @@ TUNE_ADVISE(vfs_cache_pressure)
 		tune_proof(ret, "SReclaimable", c->seen->slab_reclaimable_bytes, "bytes", "> 30 % of memory", "/proc/meminfo");
 		tune_effect(ret, "reclaim takes more of them; SReclaimable should fall");
 	} else {
-		tune_keep(ret, "%.0f %% of memory is cached names and inodes", 100 * share);
+		tune_keep(ret, "%s %% of memory is cached names and inodes", number_text(100 * share).text);
 	}
 }
 
 TUNE_ADVISE(nr_hugepages)
 {
-	double spare = c->seen->huge_free - tune_or_zero(reading_value(c->seen->now.huge_reserved));
+	double spare = c->seen->huge_free - reading_value(c->seen->now.huge_reserved);
 	double bytes = spare * reading_value(c->seen->now.huge_page_bytes);
 	char value[24];
 
@@ -385,8 +386,7 @@ TUNE_ADVISE(thp_enabled)
 		tune_proof(ret, "thp_split_page", splits, "/s", "> 10/s", "/proc/vmstat");
 		tune_effect(ret, "new memory comes in small pages unless a program asks; what is mapped stays as it is");
 	} else {
-		tune_keep(ret, "%s are huge pages, %.0f a second are split", bytes_text(tune_or_zero(huge)).text,
-			  tune_or_zero(splits));
+		tune_keep(ret, "%s are huge pages, %s a second are split", bytes_text(huge).text, number_text(splits).text);
 	}
 }
 

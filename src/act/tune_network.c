@@ -86,7 +86,7 @@ TUNE_ADVISE(tcp_max_syn_backlog)
 		tune_proof(ret, "TCPReqQFullDrop", dropped, "/s", "> 1/s", "%s/net/netstat", c->net->proc);
 		tune_effect(ret, "more handshakes may be in progress; with net.ipv4.tcp_syncookies=1 none would need to be dropped");
 	} else {
-		tune_keep(ret, "%.0f SYNs a second are dropped for want of room", tune_or_zero(dropped));
+		tune_keep(ret, "%s SYNs a second are dropped for want of room", number_text(dropped).text);
 	}
 }
 
@@ -106,7 +106,8 @@ TUNE_ADVISE(tcp_syncookies)
 		tune_danger(ret, "1", "cookies are sent for every connection: without timestamps they all lose window scaling and SACK, and are slow");
 		tune_effect(ret, "connections have a queue of handshakes again");
 	} else {
-		tune_keep(ret, "used only when the queue of handshakes is full: %.0f cookies a second", tune_or_zero(tune_rate(c, c->net->syn_cookies)));
+		tune_keep(ret, "used only when the queue of handshakes is full: %s cookies a second",
+			  number_text(tune_rate(c, c->net->syn_cookies)).text);
 	}
 }
 
@@ -120,7 +121,7 @@ TUNE_ADVISE(netdev_max_backlog)
 
 	if (grown > 0 || share > RARE) {
 		tune_change(ret, tune_whole(fmin(now * 4, 65536), value), "packets are dropped before the stack sees them because the queue "
-			    "of a CPU is full: %.0f in the window, %s since boot (%.2g %% of all)", tune_or_zero(grown),
+			    "of a CPU is full: %s in the window, %s since boot (%.2g %% of all)", number_text(grown).text,
 			    number_text(total).text, 100 * share);
 		tune_proof(ret, "dropped in the window", grown, "packets", "> 0", "/proc/net/softnet_stat column 2");
 		tune_proof(ret, "dropped since boot", total, "packets", "> 0.001 %", "/proc/net/softnet_stat column 2");
@@ -253,7 +254,7 @@ TUNE_ADVISE(tcp_rmem)
 		tune_proof(ret, "TCPMemoryPressures", pressures, "in the window", "0", "/proc/net/netstat");
 		tune_effect(ret, "buffers of slow readers grow further; RcvPruned should stand still");
 	} else {
-		tune_keep(ret, "%.0f times a second received data was thrown away for a full buffer", tune_or_zero(pruned));
+		tune_keep(ret, "%s times a second received data was thrown away for a full buffer", number_text(pruned).text);
 	}
 }
 
@@ -338,7 +339,7 @@ TUNE_ADVISE(ip_local_port_range)
 	} else if (isnan(p.taken)) {
 		tune_keep(ret, "sockstat could not be read");
 	} else {
-		tune_keep(ret, "%.0f connections, %.0f ports, %.0f opened a second", p.taken, p.range, tune_or_zero(p.opened_per_s));
+		tune_keep(ret, "%.0f connections, %.0f ports, %s opened a second", p.taken, p.range, number_text(p.opened_per_s).text);
 	}
 }
 
@@ -356,7 +357,7 @@ TUNE_ADVISE(tcp_tw_reuse)
 	} else if (p.taken >= NEAR * p.range && p.opened_per_s > 1) {
 		tune_keep(ret, "ports are short, but net.ipv4.ip_local_port_range comes first");
 	} else {
-		tune_keep(ret, "%.0f connections in TIME_WAIT take no port that is wanted", tune_or_zero(p.waiting));
+		tune_keep(ret, "%s connections in TIME_WAIT take no port that is wanted", number_text(p.waiting).text);
 	}
 }
 
@@ -374,7 +375,7 @@ TUNE_ADVISE(tcp_fin_timeout)
 		tune_proof(ret, "orphans", orphans, "", "> half of tcp_max_orphans", "%s/net/sockstat", c->net->proc);
 		tune_effect(ret, "they are let go of sooner; orphans should fall within the minute");
 	} else {
-		tune_keep(ret, "%.0f connections wait without a process", tune_or_zero(orphans));
+		tune_keep(ret, "%s connections wait without a process", number_text(orphans).text);
 	}
 }
 
@@ -445,8 +446,9 @@ TUNE_ADVISE(neigh_gc_thresh3)
 			    "are dropped", used, now, lost > 0 || c->seen->neighbour_full_logged ? ", and it overflowed in the window" : "");
 		tune_proof(ret, "neighbours", used, "", "> 80 % of the limit", "/proc/net/stat/arp_cache entries");
 		tune_proof(ret, "overflows in the window", lost, "", "> 0", "/proc/net/stat/arp_cache table_fulls");
-		tune_effect(ret, "no more \"neighbor table overflow\"; raise gc_thresh2 (now %.0f) and gc_thresh1 (now %.0f) in proportion",
-			    tune_or_zero(reading_value(c->seen->now.gc_thresh2)), tune_or_zero(reading_value(c->seen->now.gc_thresh1)));
+		tune_effect(ret, "no more \"neighbor table overflow\"; raise gc_thresh2 (now %s) and gc_thresh1 (now %s) in proportion",
+			    number_text(reading_value(c->seen->now.gc_thresh2)).text,
+			    number_text(reading_value(c->seen->now.gc_thresh1)).text);
 	} else if (isnan(used)) {
 		tune_keep(ret, "the number of neighbours could not be read");
 	} else {
