@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/closest.h"
 #include "base/units.h"
+#include "cmd/config.h"
 #include "cmd/interrupt.h"
 #include "cmd/output.h"
 #include "report/table.h"
@@ -189,16 +190,21 @@ static int want_of(struct run *r, const struct shown *s)
 static int set_up(struct run *r, struct shown *s, struct note *note)
 {
 	const struct entity *e = s->section->entity;
+	/* What the user has set is for people, and for the view's first table. */
+	bool set = !for_programs(r) && s->section == &r->job->view->sections[0];
+	const char *own_columns = set ? config_columns(r->job->name) : NULL, *own_sort = set ? config_sort(r->job->name) : NULL;
 	const char *columns = r->option[VIEW_COLUMNS].given ? r->option[VIEW_COLUMNS].text :
 			      for_programs(r)		    ? "all" :
+			      own_columns		    ? own_columns :
 							      e->shown;
-	const char *sort = r->option[VIEW_SORT].given ? r->option[VIEW_SORT].text : e->sort;
+	const char *sort = r->option[VIEW_SORT].given ? r->option[VIEW_SORT].text : own_sort ? own_sort : e->sort;
 	int error;
 
 	s->table = (struct table){
 		.entity = e,
 		.keep_columns = r->option[VIEW_COLUMNS].given,
 		.no_header = r->option[VIEW_NO_HEADER].given,
+		.units = config_get()->units,
 		.prefix = s->section->prefix,
 	};
 	error = entity_columns(e, span_from(columns), &s->table.columns, note);
@@ -501,11 +507,13 @@ int view_run(const struct arguments *args, const struct view_job *job)
 	int error = choose_sections(&r, &note);
 	for (size_t i = 0; error == 0 && i < r.nshown; i++)
 		error = set_up(&r, &r.shown[i], &note);
-	r.style = output_table_style(args->option[VIEW_NO_COLOR].given);
+	r.style = output_table_style(args->option[VIEW_NO_COLOR].given || config_get()->no_color);
+	r.style.palette = config_get()->palette;
 	if (error < 0)
 		code = usage(&r, &note);
 	else
 		code = run_on_host(&r);
 	tear_down(&r);
+	config_free();
 	return code;
 }

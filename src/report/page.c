@@ -90,11 +90,15 @@ void page_tone(struct page *p, enum page_tone tone)
 		[TONE_CYAN] = "\033[36m",
 	};
 
+	const char *code = codes[tone];
+
 	if (!p->style.color || p->tone == tone)
 		return;
+	if (p->style.palette && p->style.palette->code[tone][0])
+		code = p->style.palette->code[tone];
 	if (p->tone != TONE_PLAIN && tone != TONE_PLAIN)
 		put_raw(p, codes[TONE_PLAIN], strlen(codes[TONE_PLAIN]));
-	put_raw(p, codes[tone], strlen(codes[tone]));
+	put_raw(p, code, strlen(code));
 	p->tone = tone;
 }
 

@@ -11,13 +11,19 @@
 
 #include "base/buf.h"
 
+enum page_tone { TONE_PLAIN, TONE_STRONG, TONE_DIM, TONE_RED, TONE_YELLOW, TONE_GREEN, TONE_CYAN, TONE_COUNT };
+
+/* Escape sequences of the user's own colours; "": the usual one. */
+struct page_palette {
+	char code[TONE_COUNT][40];
+};
+
 struct page_style {
 	unsigned width; /* columns; lines are wrapped to it where they can be */
 	bool color, unicode;
 	unsigned rows; /* of the terminal; 0: it is none, or not known */
+	const struct page_palette *palette; /* nullable */
 };
-
-enum page_tone { TONE_PLAIN, TONE_STRONG, TONE_DIM, TONE_RED, TONE_YELLOW, TONE_GREEN, TONE_CYAN };
 
 struct page {
 	struct buf *out;

@@ -256,7 +256,7 @@ static int put_missing(struct layout *l)
 		struct lack lack = l->dropped[k] ? (struct lack){ NULL, false } : lack_of(l->t, l->t->columns.v[k]);
 
 		if (lack.reason)
-			r = buf_printf(&text, "%s%s %s", text.n ? "; " : "- not measurable: ", l->t->columns.v[k]->name,
+			r = buf_printf(&text, "%s%s (%s)", text.n ? ", " : "- not measurable: ", l->t->columns.v[k]->name,
 				       lack.reason);
 	}
 	if (r < 0 || text.n == 0)

@@ -1,6 +1,5 @@
 #include "source/cgroup/cgroup_name.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -109,7 +108,7 @@ void cgroup_name(const char *path, char *ret, size_t size)
 		span_copy(last_component(&rest), ret, size);
 }
 
-_Bool cgroup_is_container(const char *path)
+bool cgroup_is_container(const char *path)
 {
 	struct span id;
 	const char *runtime;

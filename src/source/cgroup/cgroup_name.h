@@ -4,6 +4,7 @@
 #ifndef OSPREY_SOURCE_CGROUP_CGROUP_NAME_H
 #define OSPREY_SOURCE_CGROUP_CGROUP_NAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* "/system.slice/nginx.service" -> "nginx.service";
@@ -13,7 +14,7 @@
  * component; "/": "". */
 void cgroup_name(const char *path, char *ret, size_t size);
 /* Whether it is a container, by the same conventions. */
-_Bool cgroup_is_container(const char *path);
+bool cgroup_is_container(const char *path);
 
 /* Of the text of /proc/PID/cgroup: the path that tells most, which is that of the v2 tree or of
  * systemd's own hierarchy, else the longest. "" when there is none. */
