@@ -491,7 +491,7 @@ int process_fds_read(struct proc_dir *d, int pid, bool details, struct buf *scra
 		r = process_fds_parse(buf_span(scratch), ret);
 	ret->error = r;
 	if (r < 0)
-		return r == -ENOMEM || r == -ESRCH ? r : 0;
+		return r == -ENOMEM ? r : 0;
 	if (!details || ret->fds.n == 0)
 		return 0;
 	fetch.fds = ret;

@@ -70,7 +70,7 @@ struct process_fds {
 
 void process_fds_deinit(struct process_fds *f);
 struct span process_fd_target(const struct process_fds *all, const struct process_fd *fd);
-/* Fills *ret anew. Failure is told by ret->error, but for -ENOMEM and -ESRCH. `details`: also fdinfo
+/* Fills *ret anew. Failure is told by ret->error, but for -ENOMEM. `details`: also fdinfo
  * and statx (three times the cost). */
 int process_fds_read(struct proc_dir *d, int pid, bool details, struct buf *scratch, struct process_fds *ret)
 	__attribute__((warn_unused_result));

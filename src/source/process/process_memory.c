@@ -290,6 +290,8 @@ int process_memory_read(struct proc_dir *d, struct buf *scratch, unsigned timeou
 		r = process_memory_parse(buf_span(scratch), ret);
 	else if (r == -ETIMEDOUT || r == -ENOENT || r == -EFBIG)
 		r = read_coarse(d, scratch, timeout_ms / 4, ret);
+	if (r == -ESRCH) /* so newer kernels say that it has none */
+		r = 0;
 	ret->error = r;
-	return r == -ENOMEM || r == -ESRCH ? r : 0;
+	return r == -ENOMEM ? r : 0;
 }

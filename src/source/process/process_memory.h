@@ -62,7 +62,7 @@ void memory_rollup_parse(struct span text, struct memory_part *ret);
 const char *memory_kind_name(enum memory_kind kind);	/* "heap" */
 const char *memory_kind_meaning(enum memory_kind kind); /* "what brk gave: small allocations" */
 
-/* Failure is told by ret->error, but for -ENOMEM and -ESRCH. A process without memory (kernel
+/* Failure is told by ret->error, but for -ENOMEM. A process without memory (kernel
  * thread, zombie) has 0 mappings. */
 int process_memory_read(struct proc_dir *d, struct buf *scratch, unsigned timeout_ms, struct process_memory *ret)
 	__attribute__((warn_unused_result));

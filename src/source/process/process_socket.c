@@ -348,7 +348,7 @@ int process_sockets_read(struct proc_dir *d, int pid, struct buf *scratch, proce
 	for (size_t i = 0; i < sizeof tables / sizeof tables[0] && found < all->n; i++) {
 		int r = proc_dir_read_bounded(d, tables[i].file, TABLE_MS, scratch);
 
-		if (r == -ENOMEM || r == -ESRCH)
+		if (r == -ENOMEM)
 			return r;
 		if (r < 0)
 			continue;

@@ -35,7 +35,7 @@ size_t socket_table_parse(struct span text, enum socket_table_kind kind, const c
 /* "inode peer" a line: fills peer_inode. Pure. */
 void unix_peers_parse(struct span text, process_socket_vec *all);
 
-/* *all holds sockets with their inodes alone, in the order of inodes. 0 or -ENOMEM, -ESRCH. */
+/* *all holds sockets with their inodes alone, in the order of inodes. 0 or -ENOMEM. */
 int process_sockets_read(struct proc_dir *d, int pid, struct buf *scratch, process_socket_vec *all)
 	__attribute__((warn_unused_result));
 
