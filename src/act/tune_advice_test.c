@@ -604,6 +604,9 @@ static void test_disks(void)
 	KEEPS(read_ahead_kb);
 	set(TUNABLE_read_ahead_kb, "8192");
 	seen.refault_file = grown(1000);
+	KEEPS(read_ahead_kb);
+	seen.memory_pressure = true;
+	disk.read_bytes = 5e6;
 	CHANGES(read_ahead_kb, "128");
 }
 

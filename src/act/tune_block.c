@@ -69,9 +69,9 @@ TUNE_ADVISE(read_ahead_kb)
 	double refault = tune_rate(c, c->seen->refault_file);
 	char value[24];
 
-	if (now > 4096 && refault > 100) {
-		tune_change(ret, "128", "up to %.0f KiB are read ahead, and %.0f file pages a second are dropped and read again: the cache is "
-			    "filled with what nobody wanted", now, refault);
+	if (now > 4096 && refault > 100 && c->seen->memory_pressure && d->read_bytes > 1e6) {
+		tune_change(ret, "128", "memory is short, up to %.0f KiB are read ahead, and %.0f file pages a second are dropped and read again: the "
+			    "cache is filled with what nobody wanted", now, refault);
 		tune_proof(ret, "workingset_refault_file", refault, "pages/s", "> 100/s", "/proc/vmstat");
 		proof_disk(c, ret);
 		tune_effect(ret, "less is read for nothing; refaults should fall");

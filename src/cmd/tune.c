@@ -96,7 +96,8 @@ static void tell_done(struct page *p, const struct tune_result *r, const struct 
 	char file[96], line[320];
 
 	title(p, r, i);
-	page_wrap(p, 2, ": %s %s %s", d->before, p->style.unicode ? "\xe2\x86\x92" : "->", d->after);
+	page_put(p, ":");
+	page_wrap(p, 2, " %s %s %s", d->before, p->style.unicode ? "\xe2\x86\x92" : "->", d->after);
 	if (!d->as_advised)
 		page_wrap(p, 2, " (%s was asked for; the kernel made that of it)", i->advice.value);
 	page_newline(p);
@@ -144,7 +145,8 @@ static void plan(const struct arguments *args, const struct tune_result *r, stru
 		tune_value_short(i->tunable, tune_item_value(r, i), value, sizeof value);
 		tune_command(i, tune_item_place(r, i), command, sizeof command);
 		title(p, r, i);
-		page_wrap(p, 2, ": %s %s %s", value, p->style.unicode ? "\xe2\x86\x92" : "->", i->advice.value);
+		page_put(p, ":");
+		page_wrap(p, 2, " %s %s %s", value, p->style.unicode ? "\xe2\x86\x92" : "->", i->advice.value);
 		page_newline(p);
 		page_indent(p, 2);
 		page_wrap(p, 4, "%s", i->advice.because);
@@ -186,14 +188,17 @@ static int apply(const struct arguments *args, const struct tune_result *r)
 	struct change_journal *j;
 	struct note note = { "" };
 	char question[64];
-	size_t n = 0;
+	size_t n = 0, dangers = 0;
 	int refused = tell_refused(args, r) ? EXIT_UNABLE : EXIT_FINE;
 
-	vec_each(i, &r->items)
+	vec_each(i, &r->items) {
 		n += advised(args, i);
+		dangers += i->advice.verdict == TUNE_DANGER;
+	}
 	if (n == 0) {
 		if (args->noperands == 0)
-			say("tune: nothing is advised, so nothing was changed");
+			say("tune: no evidence speaks for a change, so nothing was changed%s", dangers ?
+			    "; values that are dangerous are set when they are named" : "");
 		return refused;
 	}
 	if (args->option[DRY_RUN].given || !args->option[YES].given) {
@@ -264,13 +269,13 @@ static int roll_one(struct change_journal *j, const struct change *c, bool force
 
 	value_words(c, words, sizeof words);
 	if (r == 0 || r == -EALREADY) {
-		page_wrap(p, 4, "%llu  %s: ", (unsigned long long)c->id, c->attribute);
+		page_put(p, "%llu  %s:", (unsigned long long)c->id, c->attribute);
 		if (done.obsolete)
-			page_wrap(p, 4, "obsolete: %s", done.why.text);
+			page_wrap(p, 4, " obsolete: %s", done.why.text);
 		else if (done.restored)
-			page_wrap(p, 4, "%s again", c->value.n ? c->value.v[0].before : "?");
+			page_wrap(p, 4, " %s again", c->value.n ? c->value.v[0].before : "?");
 		else
-			page_wrap(p, 4, "was %s already", c->value.n ? c->value.v[0].before : "?");
+			page_wrap(p, 4, " was %s already", c->value.n ? c->value.v[0].before : "?");
 		page_newline(p);
 		return EXIT_FINE;
 	}

@@ -121,10 +121,11 @@ static void answer(struct page *p, const struct tune_view *v)
 		return;
 	}
 	int n = changes ? snprintf(text, sizeof text, "%zu of %zu worth changing", changes, all) :
-			  snprintf(text, sizeof text, "nothing worth changing: %zu values, and no evidence speaks for others", all);
+			  snprintf(text, sizeof text, "nothing worth changing: %zu value%s, and no evidence speaks for others", all,
+				   all == 1 ? "" : "s");
 
 	if (dangers)
-		n += snprintf(text + n, sizeof text - (size_t)n, "; %zu dangerous", dangers);
+		n += snprintf(text + n, sizeof text - (size_t)n, "%s %zu dangerous as set", changes ? "," : "; but", dangers);
 	if (elsewhere)
 		n += snprintf(text + n, sizeof text - (size_t)n, "; %zu with trouble that they do not cause", elsewhere);
 	if (unread)
@@ -375,8 +376,9 @@ static void explain(struct page *p, const struct tune_view *v, const struct tuna
 		place_words(v->result, i, where, sizeof where);
 		snprintf(text, sizeof text, "%s%s", value, where);
 		labelled(p, "now", text);
-		snprintf(text, sizeof text, "%s%s%s: %s", tune_verdict_name(i->advice.verdict), i->advice.value[0] ? ": " : "",
-			 i->advice.value, i->advice.because);
+		snprintf(text, sizeof text, "%s%s%s: %s", tune_verdict_name(i->advice.verdict),
+			 i->advice.verdict == TUNE_CHANGE ? " to " : i->advice.value[0] ? "; set " : "", i->advice.value,
+			 i->advice.because);
 		labelled(p, "advice", text);
 		proof(p, &i->advice);
 		if (i->advice.value[0]) {
