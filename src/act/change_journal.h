@@ -114,8 +114,8 @@ int change_begin(struct change_journal *j, const struct change *c, uint64_t *ret
 /* Further values of a change that has begun: threads born meanwhile. Before they are set. */
 int change_more(struct change_journal *j, uint64_t id, const struct change_value *value, size_t nvalue,
 		struct note *note) __attribute__((warn_unused_result));
-/* It is made. `after`: the value as read back, where the kernel rounds (a change of one
- * value only); NULL: as begun. */
+/* It is made. `after`: the value as read back, where the kernel rounds, for all values of the
+ * change; NULL: as begun. */
 int change_commit(struct change_journal *j, uint64_t id, const char *after, struct note *note)
 	__attribute__((warn_unused_result));
 /* It was not made, or is taken back wholly. */

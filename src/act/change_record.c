@@ -355,6 +355,16 @@ static int parse_more(struct span rest, struct change *c)
 	return r;
 }
 
+/* What was read back is what all of them have: they were set to the same. */
+static int parse_after(struct span word, struct change *c)
+{
+	int r = 0;
+
+	vec_each(v, &c->value)
+		r = r < 0 ? r : take_text(word, &v->after);
+	return r;
+}
+
 static int parse_commit(struct span rest, struct change *c)
 {
 	struct span word, key;
@@ -362,8 +372,8 @@ static int parse_commit(struct span rest, struct change *c)
 	if (c->state == CHANGE_BEGUN)
 		c->state = CHANGE_MADE;
 	while (span_word(&rest, &word)) {
-		if (span_until(&word, '=', &key) && span_is(key, "after") && c->value.n == 1)
-			return take_text(word, &c->value.v[0].after);
+		if (span_until(&word, '=', &key) && span_is(key, "after"))
+			return parse_after(word, c);
 	}
 	return 0;
 }

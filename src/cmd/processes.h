@@ -36,6 +36,8 @@ enum process_option {
  * have ended were told. *ret is to be deinited in all cases. */
 int processes_choose(struct host *h, const char *command, const struct arguments *args,
 		     const char *const *operand, size_t noperands, struct process_selection *ret);
+/* Adds all descendants. 0 or -errno. */
+int processes_add_tree(struct host *h, process_vec *v) __attribute__((warn_unused_result));
 /* A live host, or NULL after saying why not. */
 struct host *processes_host(const char *command);
 
@@ -76,6 +78,9 @@ struct change_command {
 struct change_wishes {
 	bool all, force, dry_run, json, no_color;
 };
+
+/* What the options of the table above say to --list and --undo. */
+struct change_wishes change_wishes_of(const struct arguments *args);
 
 /* --list: the changes of this command, with what is in force of them. */
 int changes_command_list(const struct change_command *cc, const struct change_wishes *w);
