@@ -1,9 +1,14 @@
 /* Parsers of src/source/network and the framing of netlink; the first byte selects. */
 #include <stdlib.h>
 
+#include "source/network/conntrack.h"
 #include "source/network/interface.h"
+#include "source/network/link.h"
+#include "source/network/mib.h"
 #include "source/network/net_counters.h"
+#include "source/network/qdisc.h"
 #include "source/network/socket.h"
+#include "source/network/socket_counts.h"
 #include "source/network/socket_holder.h"
 #include "source/network/socket_table.h"
 #include "source/network/softnet.h"
@@ -92,6 +97,56 @@ static void holders(struct span text)
 	vec_free(&namespaces);
 }
 
+static void links(struct span text)
+{
+	link_vec found = { 0 };
+
+	(void)!links_parse(text, &found);
+	vec_each(l, &found)
+		if (!memchr(l->name, '\0', sizeof l->name) || !memchr(l->kind, '\0', sizeof l->kind) || !link_state_name(l))
+			abort();
+	vec_free(&found);
+	link_speed_parse(text);
+}
+
+static void qdiscs(struct span text)
+{
+	qdisc_vec found = { 0 };
+
+	(void)!qdiscs_parse(text, &found);
+	vec_each(q, &found)
+		if (!memchr(q->kind, '\0', sizeof q->kind))
+			abort();
+	vec_free(&found);
+}
+
+static void mib(struct span text)
+{
+	struct mib m = { 0 };
+
+	(void)!mib_parse(text, &m);
+	(void)!mib_parse_snmp6(text, &m);
+	(void)!mib_index(&m);
+	vec_each(c, &m.counters)
+		if (mib_get(&m, c->name) == READING_ABSENT)
+			abort();
+	mib_deinit(&m);
+}
+
+static void counts(struct span text)
+{
+	socket_count_vec found = { 0 };
+	struct conntrack tracked;
+
+	(void)!socket_counts_parse(text, &found);
+	(void)!socket_counts_parse_frag(text, text, &found);
+	vec_each(c, &found)
+		if (!memchr(c->protocol, '\0', sizeof c->protocol))
+			abort();
+	vec_free(&found);
+	conntrack_parse(text, &tracked);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size == 0)
@@ -102,6 +157,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	switch (data[0]) {
 	case 160:
 		return holders(text), 0;
+	case 161:
+		return links(text), 0;
+	case 162:
+		return qdiscs(text), 0;
+	case 163:
+		return mib(text), 0;
+	case 164:
+		return counts(text), 0;
 	}
 	switch (data[0] % 8) {
 	case 0:
