@@ -316,6 +316,8 @@ static void put_tables(struct run *r, struct page *p)
 	for (size_t i = 0; i < r->nshown; i++) {
 		struct shown *s = &r->shown[i];
 
+		if (r->nshown > 1 && s->section->idle && s->section->idle(r->state))
+			continue;
 		if (r->nshown > 1 && s->section->title && !r->option[VIEW_NO_HEADER].given) {
 			page_newline(p);
 			page_tone(p, TONE_CYAN);

@@ -93,8 +93,14 @@ static int append_number(const struct column *c, const struct cell *cell, enum t
 {
 	double v = cell_number(cell);
 
-	if (units == UNITS_RAW || (v < 0 && c->unit != UNIT_PCT))
+	if (units == UNITS_RAW || (v < 0 && c->kind == LABEL))
 		return append_raw(cell, ret);
+	if (v < 0 && c->unit != UNIT_PCT) { /* what shrinks */
+		const struct cell turned = cell_real(-v);
+		int r = buf_append(ret, "-", 1);
+
+		return r < 0 ? r : append_number(c, &turned, units, ret);
+	}
 	switch (c->unit) {
 	case UNIT_BYTES:
 	case UNIT_BYTES_PER_S: return append_scaled(v, units == UNITS_SI ? 1000 : 1024, ret);

@@ -35,6 +35,9 @@ struct view_section {
 	/* Appends the rows of the last look; they live until the next. 0 or -errno. */
 	int (*rows)(void *state, row_vec *ret);
 	const char *(*prefix)(const void *row); /* see struct table; nullable */
+	/* Whether it is left out of text that shows several tables: there is nothing to see (no swap,
+	 * one node). Nullable. */
+	bool (*idle)(void *state);
 };
 
 /* The time that rates are over: since the look before, or since boot at the first. */
