@@ -98,7 +98,7 @@ static const struct column fd_columns[] = {
 	COLUMN(2854, position_bytes, "OFFSET", BYTES, GAUGE, get_position, 5, "/proc/PID/fdinfo", "where in the file it stands"),
 	COLUMN(2855, size_bytes, "SIZE", BYTES, GAUGE, get_size, 4, "statx", "size of the file"),
 	COLUMN_ELASTIC(2856, what, "WHAT", TEXT, LABEL, get_what, 0, "/proc/PID/fd, /proc/PID/net", "file, addresses and state, or what it counts"),
-	COLUMN(2857, peer, "OTHER END", TEXT, LABEL, get_peer, 3, "/proc/*/fd", "who has the other end of the pipe or socket"),
+	COLUMN_ELASTIC(2857, peer, "OTHER END", TEXT, LABEL, get_peer, 3, "/proc/*/fd", "who has the other end of the pipe or socket"),
 	COLUMN(2858, target, "TARGET", TEXT, LABEL, get_target, 6, "/proc/PID/fd", "the link as the kernel writes it"),
 	COLUMN(2859, deleted, "DELETED", COUNT, GAUGE, get_deleted, 6, "/proc/PID/fd", "1: its file has no name any more"),
 	COLUMN(2860, inode, "INODE", COUNT, LABEL, get_inode, 8, "/proc/PID/fd", "inode of a pipe, socket, namespace"),
@@ -116,7 +116,7 @@ const struct entity process_fd_entity = {
 	.name = "process_fd",
 	.help = "an open descriptor of one process",
 	COLUMNS(fd_columns),
-	.shown = "fd,kind,access,flags,position_bytes,size_bytes,peer,what",
+	.shown = "fd,kind,access,flags,position_bytes,size_bytes,what,peer",
 };
 
 static int append_queue(struct buf *text, const char *name, reading bytes)
@@ -344,7 +344,11 @@ static struct cell get_limit_pct(const void *row)
 }
 static struct cell get_at_end(const void *row) { return cell_text(process_limit_about[LIMIT_OF(row)->kind].at_end); }
 
-/* Each row has a unit of its own, so the text report writes these three columns itself. */
+static struct cell get_used_text(const void *row) { return text_or_none(LIMIT_OF(row)->used_text); }
+static struct cell get_soft_text(const void *row) { return text_or_none(LIMIT_OF(row)->soft_text); }
+static struct cell get_hard_text(const void *row) { return text_or_none(LIMIT_OF(row)->hard_text); }
+
+/* Each row has a unit of its own: people read the texts, programs the numbers. */
 static const struct column limit_columns[] = {
 	COLUMN(2890, limit, "LIMIT", TEXT, LABEL, get_limit_name, 0, "/proc/PID/limits", "name of the limit, as prlimit has it"),
 	COLUMN(2891, used, "USED", COUNT, GAUGE, get_limit_used, 0, "/proc/PID", "in use"),
@@ -352,6 +356,9 @@ static const struct column limit_columns[] = {
 	COLUMN(2893, hard, "HARD", COUNT, GAUGE, get_hard, 0, "/proc/PID/limits", "how far the process may raise it"),
 	COLUMN(2894, unit, "UNIT", TEXT, LABEL, get_limit_unit, 0, "/proc/PID/limits", "unit of the three"),
 	COLUMN(2895, used_pct, "USED%", PCT, GAUGE, get_limit_pct, 0, "/proc/PID", "in use, of the soft limit"),
+	COLUMN(2897, used_text, "USED", TEXT, GAUGE, get_used_text, 0, "/proc/PID", "in use, with its unit"),
+	COLUMN(2898, soft_text, "SOFT", TEXT, GAUGE, get_soft_text, 0, "/proc/PID/limits", "what holds now, with its unit"),
+	COLUMN(2899, hard_text, "HARD", TEXT, GAUGE, get_hard_text, 2, "/proc/PID/limits", "how far the process may raise it, with its unit"),
 	COLUMN_ELASTIC(2896, at_end, "AT ITS END", TEXT, LABEL, get_at_end, 1, "getrlimit(2)", "what happens at its end"),
 };
 
@@ -359,8 +366,22 @@ const struct entity process_limit_entity = {
 	.name = "process_limit",
 	.help = "a resource limit of one process",
 	COLUMNS(limit_columns),
-	.shown = "limit,used,soft,hard,unit,used_pct,at_end",
+	.shown = "limit,used_text,soft_text,hard_text,used_pct,at_end",
 };
+
+static void limit_words(reading r, enum field_unit unit, char *ret, size_t size)
+{
+	if (!reading_ok(r))
+		*ret = '\0';
+	else if (r == PROCESS_UNLIMITED)
+		snprintf(ret, size, "unlimited");
+	else if (unit == UNIT_BYTES)
+		snprintf(ret, size, "%s", bytes_text((double)r).text);
+	else if (unit == UNIT_NS)
+		snprintf(ret, size, "%s", duration_text((double)r / 1e9).text);
+	else
+		snprintf(ret, size, "%llu", (unsigned long long)r);
+}
 
 static int make_limits(const struct process_detail *d, struct process_tables *t)
 {
@@ -368,7 +389,11 @@ static int make_limits(const struct process_detail *d, struct process_tables *t)
 		struct detail_limit *row = vec_push(&t->limits);
 		if (!row)
 			return -ENOMEM;
-		*row = (struct detail_limit){ d, k };
+		*row = (struct detail_limit){ .detail = d, .kind = k };
+		enum field_unit unit = process_limit_about[k].unit;
+		limit_words(d->limit_used[k], unit, row->used_text, sizeof row->used_text);
+		limit_words(d->limits.soft[k], unit, row->soft_text, sizeof row->soft_text);
+		limit_words(d->limits.hard[k], unit, row->hard_text, sizeof row->hard_text);
 	}
 	return 0;
 }

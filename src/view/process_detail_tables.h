@@ -26,6 +26,7 @@ struct detail_thread {
 struct detail_limit {
 	const struct process_detail *detail;
 	enum process_limit_kind kind;
+	char used_text[32], soft_text[32], hard_text[32];
 };
 struct detail_memory {
 	const char *name, *meaning; /* of a kind; NULL: of a file */

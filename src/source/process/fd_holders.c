@@ -144,7 +144,8 @@ static int list_candidates(const struct search *s, int proc, candidate_vec *ret)
 		return -errno;
 	}
 	while ((entry = readdir(dir))) {
-		if (!span_u64(span_from(entry->d_name), &pid) || pid > INT32_MAX || (int)pid == s->pid)
+		if (!span_u64(span_from(entry->d_name), &pid) || pid > INT32_MAX || (int)pid == s->pid ||
+		    (int)pid == getpid()) /* we are gone when this is read */
 			continue;
 		struct candidate *c = vec_push(ret);
 		if (!c) {

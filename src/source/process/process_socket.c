@@ -236,17 +236,17 @@ static bool parse_packet(struct span line, process_socket_vec *all)
 	return true;
 }
 
-size_t socket_table_parse(struct span text, enum socket_table_kind kind, const char *protocol,
+size_t process_sockets_parse(struct span text, enum process_socket_table kind, const char *protocol,
 			  process_socket_vec *all)
 {
 	struct span line;
 	size_t found = 0;
 
-	if (kind == SOCKET_TABLE_INET || kind == SOCKET_TABLE_INET6)
+	if (kind == PROCESS_SOCKETS_INET || kind == PROCESS_SOCKETS_INET6)
 		return parse_inet(text, protocol, all);
 	while (span_line(&text, &line))
-		found += kind == SOCKET_TABLE_UNIX    ? parse_unix(line, all) :
-			 kind == SOCKET_TABLE_NETLINK ? parse_netlink(line, all) :
+		found += kind == PROCESS_SOCKETS_UNIX    ? parse_unix(line, all) :
+			 kind == PROCESS_SOCKETS_NETLINK ? parse_netlink(line, all) :
 							parse_packet(line, all);
 	return found;
 }
@@ -324,19 +324,19 @@ static int read_peers(struct proc_dir *d, int pid, struct buf *scratch, process_
 
 static const struct {
 	const char *file, *protocol;
-	enum socket_table_kind kind;
+	enum process_socket_table kind;
 } tables[] = {
-	{ "net/unix", "unix", SOCKET_TABLE_UNIX },
-	{ "net/tcp", "tcp", SOCKET_TABLE_INET },
-	{ "net/tcp6", "tcp6", SOCKET_TABLE_INET6 },
-	{ "net/udp", "udp", SOCKET_TABLE_INET },
-	{ "net/udp6", "udp6", SOCKET_TABLE_INET6 },
-	{ "net/netlink", "netlink", SOCKET_TABLE_NETLINK },
-	{ "net/packet", "packet", SOCKET_TABLE_PACKET },
-	{ "net/raw", "raw", SOCKET_TABLE_INET },
-	{ "net/raw6", "raw6", SOCKET_TABLE_INET6 },
-	{ "net/icmp", "icmp", SOCKET_TABLE_INET },
-	{ "net/icmp6", "icmp6", SOCKET_TABLE_INET6 },
+	{ "net/unix", "unix", PROCESS_SOCKETS_UNIX },
+	{ "net/tcp", "tcp", PROCESS_SOCKETS_INET },
+	{ "net/tcp6", "tcp6", PROCESS_SOCKETS_INET6 },
+	{ "net/udp", "udp", PROCESS_SOCKETS_INET },
+	{ "net/udp6", "udp6", PROCESS_SOCKETS_INET6 },
+	{ "net/netlink", "netlink", PROCESS_SOCKETS_NETLINK },
+	{ "net/packet", "packet", PROCESS_SOCKETS_PACKET },
+	{ "net/raw", "raw", PROCESS_SOCKETS_INET },
+	{ "net/raw6", "raw6", PROCESS_SOCKETS_INET6 },
+	{ "net/icmp", "icmp", PROCESS_SOCKETS_INET },
+	{ "net/icmp6", "icmp6", PROCESS_SOCKETS_INET6 },
 };
 
 int process_sockets_read(struct proc_dir *d, int pid, struct buf *scratch, process_socket_vec *all)
@@ -352,9 +352,9 @@ int process_sockets_read(struct proc_dir *d, int pid, struct buf *scratch, proce
 			return r;
 		if (r < 0)
 			continue;
-		size_t here = socket_table_parse(buf_span(scratch), tables[i].kind, tables[i].protocol, all);
+		size_t here = process_sockets_parse(buf_span(scratch), tables[i].kind, tables[i].protocol, all);
 		found += here;
-		if (here && tables[i].kind == SOCKET_TABLE_UNIX && (r = read_peers(d, pid, scratch, all)) < 0)
+		if (here && tables[i].kind == PROCESS_SOCKETS_UNIX && (r = read_peers(d, pid, scratch, all)) < 0)
 			return r;
 	}
 	return 0;

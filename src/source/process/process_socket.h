@@ -25,12 +25,12 @@ struct process_socket {
 };
 typedef VEC(struct process_socket) process_socket_vec;
 
-enum socket_table_kind { SOCKET_TABLE_INET, SOCKET_TABLE_INET6, SOCKET_TABLE_UNIX, SOCKET_TABLE_NETLINK,
-			 SOCKET_TABLE_PACKET };
+enum process_socket_table { PROCESS_SOCKETS_INET, PROCESS_SOCKETS_INET6, PROCESS_SOCKETS_UNIX, PROCESS_SOCKETS_NETLINK,
+			 PROCESS_SOCKETS_PACKET };
 
 /* The sockets whose inodes stand in *all are to be filled in; the others stay as they are. Returns how many
  * were found. Pure. */
-size_t socket_table_parse(struct span text, enum socket_table_kind kind, const char *protocol,
+size_t process_sockets_parse(struct span text, enum process_socket_table kind, const char *protocol,
 			  process_socket_vec *all);
 /* "inode peer" a line: fills peer_inode. Pure. */
 void unix_peers_parse(struct span text, process_socket_vec *all);
