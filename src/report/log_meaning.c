@@ -212,7 +212,7 @@ static void access_words(const struct log_fault *f, struct prose *p)
 
 	if (!reading_ok(f->error) || !reading_ok(f->address))
 		return;
-	say(p, " It tried to %s %#" PRIx64, error & PF_INSTR ? "run code at" : error & PF_WRITE ? "write to" : "read from",
+	say(p, " It tried to %s address %#" PRIx64, error & PF_INSTR ? "run code at" : error & PF_WRITE ? "write to" : "read from",
 	    address);
 	if (!(error & PF_PROT))
 		say(p, ", where nothing is mapped");
@@ -236,6 +236,10 @@ static void place_words(const struct log_happening *h, struct prose *p)
 	const struct log_fault *f = h->event.fault;
 	const struct log_symbol *s = h->symbol;
 
+	if (!f->module[0] && f->address == f->ip) {
+		say(p, " It had jumped there: a function pointer that was not set, or overwritten.");
+		return;
+	}
 	if (!f->module[0]) {
 		say(p, " Its code was at %#" PRIx64 ", in no file: it jumped astray, or ran code made at run time.", f->ip);
 		return;

@@ -105,25 +105,35 @@ static void put_tasks(struct page *p, const struct log_oom *o, int32_t victim, s
 	}
 }
 
-static void put_next(struct page *p, const struct log_happening *h)
+/* Each command once: ten OOM kills have one guide. */
+static void put_command(struct page *p, struct map *told, const char *command)
+{
+	uint64_t key = map_hash(command, strlen(command));
+
+	if (map_get(told, key) != MAP_NONE)
+		return;
+	if (map_set(told, key, 0) < 0)
+		p->error = -ENOMEM;
+	page_indent(p, 2);
+	page_tone(p, TONE_GREEN);
+	page_wrap(p, 8, "next: %s", command);
+	page_tone(p, TONE_PLAIN);
+	page_newline(p);
+}
+
+static void put_next(struct page *p, struct map *told, const struct log_happening *h)
 {
 	struct log_next next;
 
 	log_next_of(h, &next);
 	if (next.condition) {
-		page_indent(p, 2);
-		page_tone(p, TONE_GREEN);
-		page_wrap(p, 8, "next: osprey explain %s", next.condition);
-		page_tone(p, TONE_PLAIN);
-		page_newline(p);
+		char command[80];
+
+		snprintf(command, sizeof command, "osprey explain %s", next.condition);
+		put_command(p, told, command);
 	}
-	for (size_t i = 0; i < LOG_NEXT_COMMANDS && next.command[i][0]; i++) {
-		page_indent(p, 2);
-		page_tone(p, TONE_GREEN);
-		page_wrap(p, 8, "next: %s", next.command[i]);
-		page_tone(p, TONE_PLAIN);
-		page_newline(p);
-	}
+	for (size_t i = 0; i < LOG_NEXT_COMMANDS && next.command[i][0]; i++)
+		put_command(p, told, next.command[i]);
 }
 
 static void put_severity(struct page *p, enum log_severity severity)
@@ -177,6 +187,7 @@ static void put_times(struct page *p, const struct log_page *of, const struct lo
 {
 	uint64_t n = g->count + g->good_count;
 
+	page_put(p, ",");
 	page_tone(p, TONE_DIM);
 	if (g->good_count && g->count)
 		page_wrap(p, 2, " %" PRIu64 " times, came back %" PRIu64 " times, last %s", g->count, g->good_count,
@@ -191,12 +202,14 @@ static void put_times(struct page *p, const struct log_page *of, const struct lo
 	page_tone(p, TONE_PLAIN);
 }
 
-static void put_group(struct page *p, const struct log_page *of, const struct log_group *g)
+static void put_group(struct page *p, struct map *told, const struct log_page *of, const struct log_group *g)
 {
 	const struct log_happening *h = &of->book->happenings.v[g->latest];
 
 	put_severity(p, g->severity);
 	put_title(p, h, 2);
+	if (g->objects > 1)
+		page_wrap(p, 2, " and %s like it", g->objects == 2 ? "another" : "others");
 	put_times(p, of, g);
 	page_newline(p);
 	if (g->severity == LOG_NOTE)
@@ -205,35 +218,33 @@ static void put_group(struct page *p, const struct log_page *of, const struct lo
 	if (h->event.oom)
 		put_tasks(p, h->event.oom, h->event.pid, 5);
 	put_line(p, &h->event);
-	put_next(p, h);
+	put_next(p, told, h);
 }
 
 /* ---- the head ---- */
-
-static void put_count(struct page *p, uint64_t n, const char *one, const char *many, const char **separator)
-{
-	if (!n)
-		return;
-	page_wrap(p, 0, "%s%" PRIu64 " %s", *separator, n, n == 1 ? one : many);
-	*separator = ", ";
-}
 
 static void put_counts(struct page *p, const struct log_page *of)
 {
 	static const char *const many[] = { "notes", "risks", "warnings", "critical" };
 	uint64_t n[4] = { 0 };
-	const char *separator = "";
+	bool any = false;
 
 	vec_each(g, &of->book->groups)
 		n[g->severity]++;
 	for (int s = LOG_CRITICAL; s >= LOG_NOTE; s--) {
-		page_tone(p, n[s] ? severity_tones[s] : TONE_PLAIN);
-		put_count(p, n[s], log_severity_name((enum log_severity)s), many[s], &separator);
+		if (!n[s])
+			continue;
+		page_put(p, "%s", any ? ", " : "");
+		page_tone(p, severity_tones[s]);
+		page_put(p, "%" PRIu64 " %s", n[s], n[s] == 1 ? log_severity_name((enum log_severity)s) : many[s]);
 		page_tone(p, TONE_PLAIN);
+		any = true;
 	}
-	if (!separator[0])
-		page_wrap(p, 0, "Nothing to tell");
-	page_wrap(p, 0, "%s%s.", of->since ? " since " : "", of->since ? of->since : "");
+	if (!any)
+		page_put(p, "Nothing to tell");
+	if (of->since)
+		page_put(p, " since %s", of->since);
+	page_put(p, ".");
 }
 
 static void put_reach(struct page *p, const struct log_page *of)
@@ -285,6 +296,7 @@ void log_page_events(struct page *p, const struct log_page *of)
 {
 	const struct log_book *b = of->book;
 	enum log_severity before = LOG_CRITICAL;
+	struct map told = { 0 };
 
 	put_counts(p, of);
 	put_reach(p, of);
@@ -300,8 +312,9 @@ void log_page_events(struct page *p, const struct log_page *of)
 		if (g == b->groups.v || g->severity != LOG_NOTE || before != LOG_NOTE)
 			page_newline(p);
 		before = g->severity;
-		put_group(p, of, g);
+		put_group(p, &told, of, g);
 	}
+	map_deinit(&told);
 }
 
 /* ---- records ---- */

@@ -293,6 +293,11 @@ static int group_key(const struct log_happening *h, struct buf *key)
 	case LOG_SUSPEND:
 	case LOG_CLOCK:
 		return 0;
+	case LOG_OOM_KILL:
+		r = put_masked(key, e->comm);
+		return r < 0 ? r : put_masked(key, e->object);
+	case LOG_PIDS_LIMIT:
+	case LOG_USB: return put_masked(key, e->object);
 	default: return put_plain(key, e->object);
 	}
 }
@@ -307,6 +312,7 @@ static struct log_group *new_group(struct log_book *b, size_t at)
 			.kind = h->event.kind,
 			.first = at,
 			.latest = at,
+			.objects = 1,
 			.first_real_ns = h->real_ns,
 		};
 	return g;
@@ -316,6 +322,8 @@ static void join_group(struct log_book *b, struct log_group *g, size_t at)
 {
 	const struct log_happening *h = &b->happenings.v[at];
 
+	if (g->count + g->good_count && strcmp(h->event.object, b->happenings.v[g->last].event.object) != 0)
+		g->objects++;
 	g->last = at;
 	g->last_real_ns = h->real_ns;
 	g->ended_well = h->event.good;

@@ -51,6 +51,7 @@ struct log_group {
 	enum log_kind kind;
 	enum log_severity severity;
 	uint64_t count, good_count;	  /* bad ones, and good ends */
+	uint64_t objects;		  /* different cgroups, devices… that are told apart by numbers alone */
 	uint64_t first, last;		  /* positions in `happenings`, of all */
 	uint64_t latest;		  /* the last bad one, or the last when all are good */
 	reading first_real_ns, last_real_ns;

@@ -91,9 +91,15 @@ static bool usage(struct log_oom *oom, struct span line)
 			oom->failures = failures;
 		return true;
 	}
-	if (span_starts(line, "swap: usage ") || span_starts(line, "memory+swap: usage ")) {
+	if (span_starts(line, "swap: usage ")) {
 		oom->swap_usage_bytes = kib_after(line, "usage ");
 		oom->swap_limit_bytes = kib_after(line, "limit ");
+		return true;
+	}
+	if (span_starts(line, "memory+swap: usage ")) {
+		/* v1 counts both together, and limits both together. */
+		reading swap = reading_delta(oom->usage_bytes, kib_after(line, "usage "));
+		oom->swap_usage_bytes = swap == READING_MALFORMED ? 0 : swap;
 		return true;
 	}
 	return span_starts(line, "kmem: usage ");
