@@ -16,6 +16,8 @@
 #define IOPRIO_WHO_PROCESS 1
 #define POLICY_DEADLINE 6
 #define POLICY_EXT 7
+#define CAPABILITY_SYS_NICE 23
+#define CAPABILITY_SYS_RESOURCE 24
 
 /* sched_setattr(2), first version: what a deadline is said with. */
 struct kernel_sched_attr {
@@ -341,16 +343,54 @@ static int limit_write(const struct process_attribute *a, int pid, int tid, cons
 const struct process_attribute *attribute_of_rlimit(const struct rlimit_kind *kind)
 {
 	static struct process_attribute attributes[RLIMIT_KINDS];
-	static char names[RLIMIT_KINDS][32];
+	static char names[RLIMIT_KINDS][32], what[RLIMIT_KINDS][32];
 	size_t i = (size_t)(kind - rlimit_kinds);
 
 	if (!attributes[i].name) {
 		snprintf(names[i], sizeof names[i], "limit.%s", kind->name);
+		snprintf(what[i], sizeof what[i], "limit %s", kind->name);
 		attributes[i] = (struct process_attribute){
-			.name = names[i], .what = names[i], .argument = kind->resource, .read = limit_read, .write = limit_write,
+			.name = names[i], .what = what[i], .argument = kind->resource, .read = limit_read, .write = limit_write,
 		};
 	}
 	return &attributes[i];
+}
+
+static bool has_capability(unsigned number)
+{
+	char text[4096];
+	ssize_t n = file_read("/proc/self/status", text, sizeof text);
+	struct span rest = { text, n > 0 ? (size_t)n : 0 }, line, key;
+	uint64_t set;
+
+	while (span_line(&rest, &line)) {
+		if (span_until(&line, ':', &key) && span_is(key, "CapEff") && span_hex(span_trim(line), &set))
+			return set >> number & 1;
+	}
+	return true;
+}
+
+static bool hard_is_lowered(const char *before, const char *after)
+{
+	struct span a = span_from(before), b = span_from(after), soft;
+	rlim_t hard_before, hard_after;
+
+	return span_until(&a, ':', &soft) && span_until(&b, ':', &soft) && value_parse(a, &hard_before) &&
+	       value_parse(b, &hard_after) && hard_after < hard_before;
+}
+
+const char *attribute_one_way(const struct process_attribute *a, const char *before, const char *after)
+{
+	struct rlimit floor = { 0, 0 };
+	int from, to;
+
+	if (a->read == limit_read)
+		return hard_is_lowered(before, after) && !has_capability(CAPABILITY_SYS_RESOURCE) ? "CAP_SYS_RESOURCE" : NULL;
+	if ((a != &attribute_nice && a != &attribute_autogroup) || nice_parse(span_from(before), &from, NULL) < 0 ||
+	    nice_parse(span_from(after), &to, NULL) < 0 || to <= from || has_capability(CAPABILITY_SYS_NICE))
+		return NULL;
+	(void)!getrlimit(RLIMIT_NICE, &floor);
+	return floor.rlim_cur != RLIM_INFINITY && (rlim_t)(20 - from) > floor.rlim_cur ? "CAP_SYS_NICE" : NULL;
 }
 
 const struct process_attribute *attribute_find(const char *name)

@@ -40,6 +40,10 @@ const struct process_attribute *attribute_of_rlimit(const struct rlimit_kind *ki
 /* NULL: none is called so. */
 const struct process_attribute *attribute_find(const char *name);
 
+/* The capability that setting `before` back would need and the caller lacks: a lowered hard limit, a
+ * raised nice. NULL: none, as far as can be told. */
+const char *attribute_one_way(const struct process_attribute *a, const char *before, const char *after);
+
 /* Appends "SOFT:HARD" as the attribute has it. */
 int rlimit_value_text(uint64_t soft, uint64_t hard, struct buf *ret) __attribute__((warn_unused_result));
 

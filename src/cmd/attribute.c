@@ -117,6 +117,9 @@ static void more_text(const struct process_changed *c, const struct process_attr
 		n += (size_t)snprintf(ret + n, size - n, " (%zu threads)", c->threads);
 	if (strcmp(c->after.data, wanted) != 0)
 		n += (size_t)snprintf(ret + n, size - n, " (not %.200s: its cpuset or the kernel allows no more)", wanted);
+	if (attribute_one_way(a, c->before.data, c->after.data))
+		n += (size_t)snprintf(ret + n, size - n, "; setting it back will need %s, which you lack",
+				      attribute_one_way(a, c->before.data, c->after.data));
 	if (c->failed)
 		snprintf(ret + n, size - n, "; %zu of %zu threads refused: %s", c->failed, c->threads, c->why.text);
 }
