@@ -236,6 +236,8 @@ static void state(struct page *p, const struct process_detail *d)
 	page_tone(p, TONE_PLAIN);
 	page_wrap_span(p, hang(p), buf_span(&text));
 	page_newline(p);
+	if (d->wait_error == -EACCES || d->wait_error == -EPERM)
+		line(p, "waits in", "%s", why(d, d->wait_error));
 	if (d->wchan[0] && (d->task.state == 'S' || d->task.state == 'D'))
 		line(p, "in kernel", "%s", d->wchan);
 	if (d->task.state != 'D' || rest.n == 0)
@@ -445,7 +447,10 @@ static void fd_counts(struct page *p, const struct process_detail *d)
 		deleted += f->deleted;
 	}
 	label(p, "open");
-	page_wrap(p, hang(p), "%zu:", d->fds.fds.n + d->fds.skipped);
+	if (d->fds.fds.n + d->fds.skipped == 0)
+		page_wrap(p, hang(p), "none");
+	else
+		page_wrap(p, hang(p), "%zu:", d->fds.fds.n + d->fds.skipped);
 	bool first = true;
 	for (size_t i = 0; i < FD_KIND_COUNT; i++)
 		if (counts[i]) {
@@ -455,8 +460,12 @@ static void fd_counts(struct page *p, const struct process_detail *d)
 			page_wrap(p, hang(p), "%zu %s", counts[i],
 				  counts[i] == 1 ? fd_kind_name((enum fd_kind)i) : fd_kind_plural((enum fd_kind)i));
 		}
-	if (deleted)
-		page_wrap(p, hang(p), "(%zu of deleted files: their space is freed when they are closed)", deleted);
+	if (deleted) {
+		page_newline(p);
+		label(p, "deleted");
+		page_wrap(p, hang(p), "%zu of files that have no name any more: their space is freed when they are closed",
+			  deleted);
+	}
 	if (d->fds.skipped)
 		page_wrap(p, hang(p), "(%zu were not looked at)", d->fds.skipped);
 	page_newline(p);
@@ -490,6 +499,13 @@ static void threads(struct page *p, const struct process_report *report)
 		return;
 	}
 	PUT_ROWS(p, report, &process_thread_entity, &report->tables->threads, NULL, thread_tone, "threads");
+	bool sleeper_known = false, sleeps = false;
+	vec_each(t, &d->threads) {
+		sleeps |= t->task.state == 'S' || t->task.state == 'D';
+		sleeper_known |= t->wchan[0] || t->task.flags & TASK_HAS_SYSCALL;
+	}
+	if (sleeps && !sleeper_known)
+		dim_line(p, "what they wait for is not measurable: needs root, or to be its user");
 	if (d->threads_left_out) {
 		char text[64];
 
@@ -543,6 +559,8 @@ static void limits(struct page *p, const struct process_report *report)
 	PUT_ROWS(p, &whole, &process_limit_entity, &report->tables->limits, NULL, limit_tone, "limits");
 	if (d->nproc_exempt)
 		dim_line(p, "nproc does not hold for it: it is root, or has CAP_SYS_RESOURCE or CAP_SYS_ADMIN.");
+	if (d->limit_used[PROCESS_LIMIT_nofile] == READING_DENIED)
+		dim_line(p, "How many files are open is not measurable: needs root, or to be its user.");
 	if (d->limits.soft[PROCESS_LIMIT_msgqueue] != PROCESS_UNLIMITED)
 		dim_line(p, "The kernel does not tell how much of msgqueue its user has in use.");
 }

@@ -175,7 +175,9 @@ static int read_state(struct detail_reader *r)
 	struct span wchan = read_small(r, "wchan", NULL);
 
 	span_copy(span_is(wchan, "0") ? SPAN("") : wchan, d->wchan, sizeof d->wchan);
-	task_syscall_parse(read_small(r, "syscall", NULL), &d->task);
+	d->wait_error = 0;
+	if (!(d->task.flags & TASK_IS_KERNEL_THREAD)) /* of those the kernel tells zeros: call 0 */
+		task_syscall_parse(read_small(r, "syscall", &d->wait_error), &d->task);
 	read_syscall_target(r);
 	buf_clear(&d->kernel_stack);
 	int e = task_kernel_stack(r->h, d->pid, d->pid, &d->kernel_stack);

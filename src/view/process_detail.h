@@ -134,6 +134,7 @@ struct process_detail {
 
 	/* STATE */
 	char wchan[64];
+	int wait_error; /* why it is not known what it waits in; 0 */
 	struct buf kernel_stack; /* a function a line, innermost first; empty when it needs root */
 	struct mutex_wait mutex;
 	char mutex_owner_comm[16];

@@ -28,7 +28,7 @@ static void read_wait(struct detail_reader *r, int tid, struct process_thread *t
 		return;
 	if (read_of_thread(r, tid, "wchan") == 0 && !span_is(buf_span(&r->scratch), "0"))
 		span_copy(span_trim(buf_span(&r->scratch)), t->wchan, sizeof t->wchan);
-	if (read_of_thread(r, tid, "syscall") == 0)
+	if (!(t->task.flags & TASK_IS_KERNEL_THREAD) && read_of_thread(r, tid, "syscall") == 0)
 		task_syscall_parse(buf_span(&r->scratch), &t->task);
 	detail_mutex(r, &t->task, &t->mutex);
 }

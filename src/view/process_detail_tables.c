@@ -179,12 +179,32 @@ static int append_what(struct buf *text, const struct process_detail *d, const s
 	return r;
 }
 
+/* A process may talk to itself: the other end of the same pipe, or the peer of its socket. */
+static const struct process_fd *own_peer(const struct process_detail *d, const struct process_fd *fd)
+{
+	const struct process_socket *s = fd->kind == FD_SOCKET ? process_detail_socket(d, fd) : NULL;
+	uint64_t inode = fd->kind == FD_PIPE ? fd->inode : s ? s->peer_inode : 0;
+
+	if (inode)
+		vec_each(other, &d->fds.fds)
+			if (other != fd && other->inode == inode && other->kind == fd->kind &&
+			    (fd->kind == FD_SOCKET || other->access != fd->access))
+				return other;
+	return NULL;
+}
+
 static int append_peers(struct buf *text, const struct process_detail *d, const struct process_fd *fd)
 {
+	const struct process_fd *own = own_peer(d, fd);
 	const struct fd_holder *h;
 	size_t at = 0;
 	int32_t last = 0;
 	int r = 0;
+
+	if (own) {
+		r = buf_printf(text, "itself (%d)", own->fd);
+		last = d->pid;
+	}
 
 	for (unsigned n = 0; r == 0 && n < 3 && (h = process_detail_peer(d, fd, &at));) {
 		if (h->pid == last)

@@ -19,7 +19,9 @@ static int append_call(const struct task *t, const char *wchan, struct buf *ret)
 	const char *words = what_for(t, wchan, call);
 	int r = 0;
 
-	if (call)
+	if (call && call->of_fd && t->argument[0] <= INT32_MAX)
+		r = buf_printf(ret, "%s(%u)", call->name, (unsigned)t->argument[0]);
+	else if (call)
 		r = buf_printf(ret, "%s", call->name);
 	else if (t->flags & TASK_HAS_SYSCALL)
 		r = buf_printf(ret, "system call %d", t->syscall);
@@ -49,11 +51,9 @@ static int append_waiting(const struct process_detail *d, struct buf *ret)
 		ret->n = before;
 		return buf_printf(ret, "%s", task_state_words(d->task.state));
 	}
-	if (r == 0 && reading_ok(d->syscall_fd))
-		r = buf_printf(ret, " (descriptor %u%s%.*s)", (unsigned)d->syscall_fd,
-			       d->syscall_target.error || d->syscall_target.text.n == 0 ? "" : ", ",
-			       d->syscall_target.error ? 0 : (int)d->syscall_target.text.n,
-			       d->syscall_target.text.data ? d->syscall_target.text.data : "");
+	if (r == 0 && reading_ok(d->syscall_fd) && !d->syscall_target.error && d->syscall_target.text.n)
+		r = buf_printf(ret, " (descriptor %u is %.*s)", (unsigned)d->syscall_fd,
+			       (int)d->syscall_target.text.n, d->syscall_target.text.data);
 	if (r == 0 && d->mutex.owner_tid)
 		r = buf_printf(ret, " (a mutex that thread %d %s holds)", d->mutex.owner_tid, d->mutex_owner_comm);
 	return r;
