@@ -22,6 +22,17 @@ static void say(struct prose *p, const char *format, ...)
 	va_end(args);
 }
 
+/* Words of the kernel's, as a sentence: many of them end in a full stop. */
+static void quote(struct prose *p, const char *before, const char *words)
+{
+	size_t n = strlen(words);
+
+	while (n && (words[n - 1] == '.' || words[n - 1] == ' ' || words[n - 1] == ':'))
+		n--;
+	if (n)
+		say(p, "%s%.*s.", before, (int)n, words);
+}
+
 static const char *name_of(const struct log_event *e)
 {
 	return e->comm[0] ? e->comm : "a task";
@@ -33,7 +44,8 @@ static const char *object_word(enum log_kind kind)
 {
 	switch (kind) {
 	case LOG_SYN_FLOOD: return "on port";
-	case LOG_NFS: return ":";
+	case LOG_NFS:
+	case LOG_SCHED_EXT: return ":";
 	case LOG_PIDS_LIMIT: return "in cgroup";
 	case LOG_SECCOMP: return ":";
 	default: return "on";
@@ -79,6 +91,7 @@ static void title(const struct log_happening *h, struct prose *p)
 		if (e->where[0])
 			say(p, " in %s", e->where);
 		return;
+	case LOG_TABLE_FULL: say(p, "%s table full", e->object); return;
 	case LOG_LINK: say(p, "network link %s %s", e->object, e->good ? "is up" : "went down"); return;
 	case LOG_HUNG_TASK:
 	case LOG_SOFT_LOCKUP:
@@ -308,7 +321,7 @@ static void taint_words(const struct log_event *e, struct prose *p)
 		{ 'D', "it had broken before" },	   { 'W', "it had warned before" },
 		{ 'L', "a CPU had been locked up before" },
 	};
-	const char *separator = " Before it: ";
+	const char *separator = " The kernel was tainted: ";
 
 	for (size_t i = 0; i < sizeof taints / sizeof taints[0]; i++)
 		if (strchr(e->taint, taints[i].letter)) {
@@ -321,10 +334,10 @@ static void taint_words(const struct log_event *e, struct prose *p)
 
 static void hung(const struct log_event *e, struct prose *p)
 {
-	say(p, "%s (%d) has slept for more than %" PRIu64 " s without an end, as no signal can end it either", name_of(e),
-	    e->pid, reading_or(e->number, 0));
+	say(p, "%s (%d) was stuck in an uninterruptible sleep (state D) for more than %" PRIu64 " s", name_of(e), e->pid,
+	    reading_or(e->number, 0));
 	if (e->where[0])
-		say(p, ": in %s", e->where);
+		say(p, ", in %s", e->where);
 	say(p, ".");
 	if (e->detail[0])
 		say(p, " It %s.", strncmp(e->detail, "waits", 5) == 0 ? e->detail : "waits for I/O");
@@ -363,15 +376,13 @@ static void rcu(const struct log_event *e, struct prose *p)
 		say(p, " It ran %s (%d)%s%s.", e->comm, e->pid, e->where[0] ? " in " : "", e->where);
 	else if (e->pid)
 		say(p, " Task %d blocks it.", e->pid);
-	if (e->detail[0])
-		say(p, " Told: %s.", e->detail);
+	quote(p, " Told: ", e->detail);
 	stack_words(e, p);
 }
 
 static void bug(const struct log_event *e, struct prose *p)
 {
-	if (e->detail[0])
-		say(p, "The kernel says: %s.", e->detail);
+	quote(p, strstr(e->detail, ".c:") && !strchr(e->detail, ' ') ? "It was raised at " : "The kernel says: ", e->detail);
 	if (e->comm[0] && e->pid)
 		say(p, " It ran for %s (%d)%s.", e->comm, e->pid,
 		    e->kind == LOG_OOPS ? ", which was ended; locks that it held may stay taken" : "");
@@ -385,15 +396,16 @@ static void bug(const struct log_event *e, struct prose *p)
 
 static void io(const struct log_event *e, struct prose *p)
 {
-	say(p, "The device did not %s%s", strcmp(e->detail, "WRITE") == 0 || strstr(e->detail, "write") ? "take data" :
-														"give data",
-	    reading_ok(e->number) ? "" : ".");
+	bool written = strcmp(e->detail, "WRITE") == 0 || strstr(e->detail, "write");
+
+	say(p, "The device did not %s", written ? "take data" : "give data");
 	if (reading_ok(e->number))
-		say(p, " at %s %" PRIu64 "%s%s%s.", strncmp(e->text, "Buffer", 6) == 0 ? "block" : "sector", e->number,
-		    e->detail[0] ? " (" : "", e->detail, e->detail[0] ? ")" : "");
-	if (strstr(e->text, "medium"))
-		say(p, " The medium itself is damaged there.");
-	say(p, " Programs got EIO, or what they had written is lost.");
+		say(p, " at %s %" PRIu64, strncmp(e->text, "Buffer", 6) == 0 ? "block" : "sector", e->number);
+	if (e->detail[0] && e->detail[0] != '0')
+		say(p, " (%s)", e->detail);
+	say(p, ".%s", strstr(e->text, "critical medium") ? " The medium itself is damaged there." : "");
+	say(p, written ? " What was written there is lost; programs that wait for it (fsync) get EIO." :
+			 " Programs that wanted it got EIO.");
 }
 
 /* What has a fixed meaning. %s: the object. */
@@ -404,7 +416,6 @@ static const char *const meanings[LOG_KINDS] = {
 	[LOG_IO_TIMEOUT] = "%s did not answer in time; the command is sent again or the device reset. Processes wait meanwhile.",
 	[LOG_RAID] = "The array goes on without redundancy: the next failure loses data.",
 	[LOG_FILES_EXHAUSTED] = "The host's table of open files is full: open, accept and socket fail with ENFILE for all users.",
-	[LOG_SECCOMP] = "Its seccomp filter forbids a system call that it made.",
 	[LOG_TX_TIMEOUT] = "The card did not send what it was given for seconds; the driver resets it and traffic stops meanwhile.",
 	[LOG_SYN_FLOOD] = "The listener's queue is full: more connections are opened than the program accepts.",
 	[LOG_TCP_MEMORY] = "TCP reached net.ipv4.tcp_mem: sockets are refused memory, connections stall or are reset.",
@@ -456,6 +467,10 @@ static void numbers(const struct log_event *e, struct prose *p)
 			say(p, " %s", bytes_text((double)n).text);
 		say(p, " of memory: the commit limit, not memory itself, is used up.");
 		break;
+	case LOG_SECCOMP:
+		say(p, "%s (%d) made system call %" PRIu64 ", which its seccomp filter forbids", name_of(e), e->pid, n);
+		say(p, "%s%s.", e->detail[0] ? ": " : " (it was only noted)", e->detail);
+		break;
 	case LOG_TABLE_FULL:
 		if (strcmp(e->object, "conntrack") == 0)
 			say(p, "The table of tracked connections is full: packets of new connections are dropped.");
@@ -483,12 +498,11 @@ static void numbers(const struct log_event *e, struct prose *p)
 
 static void device(const struct log_event *e, struct prose *p)
 {
-	if (e->detail[0])
-		say(p, "Told: %s", e->detail);
-	if (e->detail[0] && e->where[0])
-		say(p, " (%s)", e->where);
-	if (e->detail[0])
-		say(p, ".");
+	quote(p, "Told: ", e->detail);
+	if (e->where[0])
+		say(p, " It was found in %s.", e->where);
+	if (e->kind == LOG_FS_WARNING && reading_ok(e->number))
+		say(p, "%" PRIu64 " errors are noted in it since it was last checked.", e->number);
 	if (e->kind == LOG_FS_ERROR)
 		say(p, " Its structures on the disk are damaged, or the disk below fails.");
 	if (e->kind == LOG_DISK_FAULT && e->severity == LOG_CRITICAL)
@@ -554,12 +568,30 @@ static bool plain_name(const char *s)
 	return *s && strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-") == strlen(s);
 }
 
+/* "sda1": "sda", "nvme0n1p2": "nvme0n1" */
+static void whole_disk(const char *name, char *ret, size_t size)
+{
+	size_t n = strlen(name), end = n;
+
+	while (end > 0 && name[end - 1] >= '0' && name[end - 1] <= '9')
+		end--;
+	bool sd = n > 2 && end < n && (strncmp(name, "sd", 2) == 0 || strncmp(name, "vd", 2) == 0 || strncmp(name, "hd", 2) == 0);
+	bool part = end > 1 && end < n && name[end - 1] == 'p' && name[end - 2] >= '0' && name[end - 2] <= '9';
+	snprintf(ret, size, "%.*s", (int)(sd ? end : part ? end - 1 : n), name);
+}
+
 /* Names go into commands only when a shell takes them for nothing else. */
 static void next_of_disk(const struct log_event *e, struct log_next *n)
 {
-	const char *disk = plain_name(e->object) ? e->object : "DEVICE";
+	char disk[64];
 
-	add(n, "smartctl -a /dev/%s   # what the disk says of itself", disk);
+	whole_disk(e->object, disk, sizeof disk);
+	if (strncmp(disk, "ata", 3) == 0)
+		add(n, "ls -l /sys/block   # which disk is at %s", plain_name(disk) ? disk : "that port");
+	else if (strchr(disk, ':') || !plain_name(disk))
+		add(n, "lsblk -o NAME,MAJ:MIN,HCTL,MODEL,SERIAL   # which disk that is");
+	else
+		add(n, "smartctl -a /dev/%s   # what the disk says of itself", disk);
 	add(n, "osprey log --all --since 1h --level warn+   # what stood around it");
 }
 
@@ -623,7 +655,11 @@ void log_next_of(const struct log_happening *h, struct log_next *ret)
 				 "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max" :
 				 "sysctl net.ipv4.neigh.default.gc_thresh3   # the size of the table");
 		break;
-	case LOG_NFS: add(ret, "nfsstat -m; ping %s   # mounts, and whether the server is there", object); break;
+	case LOG_NFS: 
+		add(ret, "findmnt -t nfs,nfs4,cifs,ceph   # what is mounted from it");
+		if (plain_name(e->object))
+			add(ret, "ping -c 3 %s   # whether the server is there", e->object);
+		break;
 	case LOG_OVERCOMMIT: add(ret, "grep Commit /proc/meminfo; sysctl vm.overcommit_memory"); break;
 	case LOG_ALLOCATION: add(ret, "cat /proc/buddyinfo   # free memory by size of piece"); break;
 	case LOG_CLOCK: add(ret, "cat /sys/devices/system/clocksource/clocksource0/current_clocksource"); break;

@@ -190,7 +190,8 @@ static void put_times(struct page *p, const struct log_page *of, const struct lo
 	page_put(p, ",");
 	page_tone(p, TONE_DIM);
 	if (g->good_count && g->count)
-		page_wrap(p, 2, " %" PRIu64 " times, came back %" PRIu64 " times, last %s", g->count, g->good_count,
+		page_wrap(p, 2, " %" PRIu64 " time%s, came back %" PRIu64 " time%s, last %s", g->count,
+			  g->count == 1 ? "" : "s", g->good_count, g->good_count == 1 ? "" : "s",
 			  moment(of, g->last_real_ns, false).text);
 	else if (n > 1)
 		page_wrap(p, 2, " %" PRIu64 " times since %s, last %s", n, moment(of, g->first_real_ns, false).text,

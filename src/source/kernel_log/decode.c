@@ -178,6 +178,14 @@ static void decode_line(struct log_decoder *d, struct span line)
 	unknown_line(d, line);
 }
 
+/* Few records have several lines of their own: figures of memory. In all others a newline comes from a name
+ * (of a task, of a file), and what stands behind it is somebody's wish to be taken for the kernel. */
+static bool has_lines(const struct log_decoder *d, struct span text)
+{
+	return d->oom.open && (span_starts(text, "active_anon:") || span_starts(text, "anon ") ||
+			       span_starts(text, "cache ") || span_starts(text, "rss "));
+}
+
 int log_decoder_feed(struct log_decoder *d, const struct log_record *record, log_event_vec *ret)
 {
 	struct span text, line;
@@ -198,8 +206,11 @@ int log_decoder_feed(struct log_decoder *d, const struct log_record *record, log
 	if (r < 0)
 		return r;
 	text = (struct span){ d->line.data, scan_unescape(record->text, d->line.data) };
-	while (span_line(&text, &line))
-		decode_line(d, line);
+	if (!has_lines(d, text))
+		decode_line(d, text);
+	else
+		while (span_line(&text, &line))
+			oom_line(d, line);
 	return d->error;
 }
 

@@ -220,6 +220,67 @@ static void test_forged(void)
 	/* A name that looks like a message stays a name. */
 	CHECK_U64(count_events("6,1,5,-;x: segfault at 0 ip[7]: segfault at 10 ip 0000000000000001 sp 2 error 6", &kind), 1);
 	CHECK(kind == LOG_SEGFAULT);
+	/* A file may have a newline in its name, and what is behind it is no line of the kernel's. */
+	CHECK_U64(count_events("6,1,5,-;x[7]: segfault at 10 ip 0000000000000001 sp 2 error 6 in "
+			       "x\\x0aOut of memory: Killed process 1 (db) total-vm:1kB, anon-rss:5kB[1000+1000]", &kind), 1);
+	CHECK(kind == LOG_SEGFAULT);
+}
+
+/* The figures of memory come in one record of several lines (5.10 to 6.18). */
+static void test_lines_in_record(void)
+{
+	static const char *const records[] = {
+		"4,1,5,-;db invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
+		"4,2,6,-;Mem-Info:",
+		"4,3,7,-;active_anon:1 inactive_anon:2 isolated_anon:0\\x0a active_file:3 inactive_file:4 isolated_file:0\\x0a "
+		"slab_reclaimable:5 slab_unreclaimable:6\\x0a mapped:7 shmem:8 pagetables:9\\x0a free:10 free_pcp:0",
+		"6,4,8,-;Memory cgroup stats for /a:",
+		"6,5,9,-;anon 4096\\x0afile 8192\\x0ashmem 0",
+		"3,6,10,-;Out of memory: Killed process 7 (db) total-vm:8kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB",
+	};
+	struct log_decoder *d;
+	log_event_vec events = { 0 };
+	struct log_record r;
+
+	CHECK(log_decoder_new(&d) == 0);
+	for (size_t i = 0; i < sizeof records / sizeof records[0]; i++)
+		CHECK(log_record_parse(span_from(records[i]), &r) && log_decoder_feed(d, &r, &events) == 0);
+	CHECK(events.n == 1 && events.v[0].oom);
+	if (events.n == 1 && events.v[0].oom) {
+		const struct log_oom *o = events.v[0].oom;
+
+		CHECK_U64(o->anon_bytes, 3 * 4096);
+		CHECK_U64(o->file_bytes, 7 * 4096);
+		CHECK_U64(o->free_bytes, 10 * 4096);
+		CHECK_U64(o->unreclaimable_slab_bytes, 6 * 4096);
+		CHECK_U64(o->cgroup_anon_bytes, 4096);
+		CHECK_U64(o->cgroup_file_bytes, 8192);
+	}
+	log_events_free(&events);
+	log_decoder_free(d);
+}
+
+/* With CONFIG_PRINTK_CALLER, lines of two reports are told apart. */
+static void test_callers(void)
+{
+	static const char *const records[] = {
+		"3,1,1000000,-,caller=T10;INFO: task a:10 blocked for more than 120 seconds.",
+		"6,2,1000001,-,caller=T10;Call Trace:",
+		"6,3,1000002,-,caller=T20; other_frame+0x1/0x2",
+		"6,4,1000003,-,caller=T10; own_frame+0x1/0x2",
+	};
+	struct log_decoder *d;
+	log_event_vec events = { 0 };
+	struct log_record r;
+
+	CHECK(log_decoder_new(&d) == 0);
+	for (size_t i = 0; i < sizeof records / sizeof records[0]; i++)
+		CHECK(log_record_parse(span_from(records[i]), &r) && log_decoder_feed(d, &r, &events) == 0);
+	CHECK(log_decoder_open(d) && log_decoder_flush(d, &events) == 0);
+	CHECK(events.n == 1 && events.v[0].stack && events.v[0].stack->n == 1);
+	CHECK(events.n == 1 && strcmp(events.v[0].where, "own_frame") == 0);
+	log_events_free(&events);
+	log_decoder_free(d);
 }
 
 static void test_levels(void)
@@ -254,5 +315,7 @@ int main(int argc, char *argv[])
 	CHECK(n > 0);
 	test_forged();
 	test_levels();
+	test_lines_in_record();
+	test_callers();
 	return check_exit();
 }
