@@ -152,7 +152,7 @@ static void hint_autogroup(const struct attribute_wish *wish, size_t n, const st
 	char enabled[16];
 
 	for (size_t i = 0; i < n; i++) {
-		if (wish[i].attribute == &attribute_nice && !t->json &&
+		if (wish[i].attribute == &attribute_nice && !t->json && !t->dry_run && t->code == EXIT_FINE &&
 		    file_read("/proc/sys/kernel/sched_autogroup_enabled", enabled, sizeof enabled) > 0 && enabled[0] == '1')
 			say("priority: autogroups are on: nice weighs among the processes of one session alone; "
 			    "--autogroup sets what the session weighs");

@@ -1,36 +1,13 @@
 #!/bin/bash
 # osprey signal: ends, stops and looks, whole trees and cgroups, and never the next owner of a pid.
 # Every process is the test's own.
-set -uo pipefail
-cd "$(dirname "$0")/../.."
-osprey=$PWD/${BUILD:-build}/osprey
-work=$(mktemp -d "${TMPDIR:-/tmp}/osprey-act-signal.XXXXXX")
-groups=()
-started=()
-# shellcheck disable=SC2317  # the trap calls it
-end() {
-	[ ${#started[@]} -eq 0 ] || kill -9 "${started[@]}" 2>/dev/null
-	wait 2>/dev/null
-	for group in ${groups[@]+"${groups[@]}"}; do
-		xargs -r kill -9 <"$group/cgroup.procs" 2>/dev/null
-		for _ in $(seq 50); do rmdir "$group" 2>/dev/null && break; sleep 0.05; done
-	done
-	rm -rf "$work"
-}
-trap end EXIT
-failed=0
-fail() { echo "FAILED: $*"; failed=1; }
-# is WHAT GOT WANTED
-is() { [ "$2" = "$3" ] || fail "$1: '$2', wanted '$3'"; }
-# has WHAT TEXT PATTERN
-has() { [[ $2 == *"$3"* ]] || fail "$1: '$2' has no '$3'"; }
+. "$(dirname "$0")/act-common"
 state() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -c1; }
 # until_state PID LETTERS
 until_state() {
 	for _ in $(seq 100); do [[ $2 == *"$(state "$1")"* ]] && return 0; sleep 0.02; done
 	return 1
 }
-start() { "$@" & last=$!; started+=("$last"); }
 run() { output=$("$osprey" signal "$@" 2>&1); code=$?; }
 
 name=act$$s # a name that nobody else has
