@@ -230,7 +230,7 @@ static const struct {
 	{ ROLE_FILE, "file", "a file server" },
 	{ ROLE_ROUTER, "router", "a router" },
 	{ ROLE_DESKTOP, "desktop", "a desktop" },
-	{ ROLE_COMPUTE, "compute", "a machine that computes or builds" },
+	{ ROLE_COMPUTE, "compute", "a machine that computes" },
 };
 
 const char *tune_role_name(enum tune_role role)

@@ -27,8 +27,9 @@ static const struct {
 	{ ROLE_FILE, "ceph-osd" },	  { ROLE_FILE, "minio" },	   { ROLE_FILE, "ganesha.nfsd" },
 	{ ROLE_ROUTER, "bird" },	  { ROLE_ROUTER, "bird6" },	   { ROLE_ROUTER, "zebra" },
 	{ ROLE_ROUTER, "bgpd" },	  { ROLE_ROUTER, "keepalived" },   { ROLE_ROUTER, "pppd" },
-	{ ROLE_COMPUTE, "slurmstepd" },	  { ROLE_COMPUTE, "pbs_mom" },	   { ROLE_COMPUTE, "cc1" },
-	{ ROLE_COMPUTE, "cc1plus" },	  { ROLE_COMPUTE, "rustc" },	   { ROLE_COMPUTE, "ninja" },
+	/* No compilers: they come and go on any machine. */
+	{ ROLE_COMPUTE, "slurmstepd" },	  { ROLE_COMPUTE, "slurmd" },	   { ROLE_COMPUTE, "pbs_mom" },
+	{ ROLE_COMPUTE, "condor_startd" }, { ROLE_COMPUTE, "buildkitd" },
 };
 
 struct candidate {

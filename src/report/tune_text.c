@@ -105,6 +105,12 @@ static void head(struct page *p, const struct tune_view *v)
 	line(p, TONE_DIM, text);
 }
 
+/* Of another namespace only what speaks is told: its other values are nobody's concern now. */
+static bool kept_here(const struct tune_view *v, const struct tune_item *i)
+{
+	return i->advice.verdict == TUNE_KEEP && tune_told(v, i) && tune_item_place(v->result, i)->scope != SCOPE_NET;
+}
+
 static void answer(struct page *p, const struct tune_view *v)
 {
 	size_t changes = tune_tally(v, TUNE_CHANGE), dangers = tune_tally(v, TUNE_DANGER);
@@ -113,7 +119,7 @@ static void answer(struct page *p, const struct tune_view *v)
 	char text[256];
 
 	vec_each(i, &v->result->items)
-		all += tune_told(v, i) && i->advice.verdict != TUNE_UNREAD;
+		all += kept_here(v, i) || (tune_told(v, i) && i->advice.verdict != TUNE_UNREAD && i->advice.verdict != TUNE_KEEP);
 	if (v->interrupted)
 		line(p, TONE_YELLOW, "interrupted: this is what was seen until then");
 	if (all == 0) {
@@ -242,41 +248,39 @@ static void items(struct page *p, const struct tune_view *v, enum tune_verdict v
 
 /* ---- what is kept ---- */
 
-#define KEPT_COLUMN 52 /* of the reasons, where the terminal is wide */
-
-static void kept_line(struct page *p, const struct tune_result *r, const struct tune_item *i)
-{
-	bool wide = p->style.width >= 120;
-	unsigned hang = wide ? KEPT_COLUMN : LABEL_COLUMN + 4;
-	char value[192], where[96];
-
-	tune_value_short(i->tunable, tune_item_value(r, i), value, sizeof value);
-	place_words(r, i, where, sizeof where);
-	page_indent(p, LABEL_COLUMN);
-	page_put(p, "%s%s", i->tunable->name, where);
-	page_wrap(p, hang, " = %s", value);
-	page_tone(p, TONE_DIM);
-	if (wide) {
-		page_indent(p, p->column + 1 < KEPT_COLUMN ? KEPT_COLUMN : p->column + 2);
-		page_wrap(p, hang, "%s", i->advice.because);
-	} else {
-		page_wrap(p, hang, " (%s)", i->advice.because);
-	}
-	page_tone(p, TONE_PLAIN);
-	page_newline(p);
-}
-
 static bool crowd(const struct tune_result *r, const struct tune_item *i)
 {
 	return i->tunable->scope == SCOPE_DISK && i->place >= r->places.n - r->disks.n + DISKS_TOLD;
 }
 
+static void kept_name(struct page *p, const struct tune_result *r, const struct tune_item *i, bool first)
+{
+	char value[192], where[96];
+
+	tune_value_short(i->tunable, tune_item_value(r, i), value, sizeof value);
+	place_words(r, i, where, sizeof where);
+	if (first)
+		page_indent(p, LABEL_COLUMN);
+	else
+		page_put(p, ",");
+	page_wrap(p, LABEL_COLUMN + 4, "%s%s%s = %s", first ? "" : " ", i->tunable->name, where, value);
+}
+
+static void kept_reason(struct page *p, const struct tune_item *i)
+{
+	page_tone(p, TONE_DIM);
+	page_wrap(p, LABEL_COLUMN + 4, " (%s)", i->advice.because);
+	page_tone(p, TONE_PLAIN);
+	page_newline(p);
+}
+
 static void kept(struct page *p, const struct tune_view *v)
 {
-	size_t others = 0, disks = 0, told = 0;
+	const struct tune_item *last = NULL; /* neighbours of one reason share a line */
+	size_t others = 0, disks = 0;
 
 	vec_each(i, &v->result->items) {
-		if (i->advice.verdict != TUNE_KEEP || !tune_told(v, i))
+		if (!kept_here(v, i))
 			continue;
 		if (!tune_matters(v->result, i->tunable)) {
 			others++;
@@ -286,19 +290,27 @@ static void kept(struct page *p, const struct tune_view *v)
 			disks++;
 			continue;
 		}
-		if (told++ == 0) {
+		if (!last) {
 			page_newline(p);
 			line(p, TONE_STRONG, "kept");
 		}
-		kept_line(p, v->result, i);
+		bool again = last && strcmp(last->advice.because, i->advice.because) == 0;
+		if (last && !again)
+			kept_reason(p, last);
+		kept_name(p, v->result, i, !again);
+		last = i;
 	}
-	if (disks)
-		page_wrap(p, LABEL_COLUMN, "  and %zu values of further disks", disks);
-	if (disks)
-		page_newline(p);
-	if (others) {
+	if (last)
+		kept_reason(p, last);
+	if (disks + others) {
 		page_indent(p, LABEL_COLUMN);
-		page_wrap(p, LABEL_COLUMN, "and %zu that do not matter for this role (--role general shows them)", others);
+		if (disks)
+			page_wrap(p, LABEL_COLUMN, "and %zu of further disks", disks);
+		if (disks && others)
+			page_put(p, ",");
+		if (others)
+			page_wrap(p, LABEL_COLUMN, "%sand %zu that do not matter for this role (--role general shows them)",
+				  disks ? " " : "", others);
 		page_newline(p);
 	}
 }
