@@ -131,6 +131,24 @@ static int advise_all(struct tune_result *ret)
 
 /* ---- all of it ---- */
 
+static int tell_pid(struct host *h, const char *key, void *arg, struct buf *ret)
+{
+	(void)h;
+	(void)key;
+	(void)arg;
+	return buf_printf(ret, "%d\n", getpid());
+}
+
+/* Of the osprey that looks, or that looked when the capture was taken. */
+static int32_t own_pid(struct host *h, struct buf *scratch)
+{
+	uint64_t pid;
+
+	if (host_fetch(h, "self_pid", tell_pid, NULL, scratch) < 0 || !span_u64(span_trim(buf_span(scratch)), &pid))
+		return 0;
+	return (int32_t)pid;
+}
+
 static void read_users(struct host *h, struct buf *scratch, struct tune_evidence *e)
 {
 	inotify_use_read(h, scratch, &e->inotify_instances, &e->inotify_watches);
@@ -148,7 +166,7 @@ int tune_watch(struct host *h, const struct tune_options *options, struct tune_r
 	const struct condition *const *conditions = conditions_all(&n);
 
 	memset(ret, 0, sizeof *ret);
-	ret->self = host_is_live(h) ? getpid() : 0;
+	ret->self = own_pid(h, &scratch);
 	tune_snapshot_read(h, &scratch, &before);
 	watching.forwarding = before.forwarding == 1;
 	struct doctor_options doctor = {

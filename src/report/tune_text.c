@@ -133,7 +133,8 @@ static void answer(struct page *p, const struct tune_view *v)
 	if (dangers)
 		n += snprintf(text + n, sizeof text - (size_t)n, "%s %zu dangerous as set", changes ? "," : "; but", dangers);
 	if (elsewhere)
-		n += snprintf(text + n, sizeof text - (size_t)n, "; %zu with trouble that they do not cause", elsewhere);
+		n += snprintf(text + n, sizeof text - (size_t)n, "; %zu sign%s of trouble that no setting here causes", elsewhere,
+			      elsewhere == 1 ? "" : "s");
 	if (unread)
 		snprintf(text + n, sizeof text - (size_t)n, " (%zu not readable)", unread);
 	line(p, changes || dangers ? TONE_YELLOW : TONE_GREEN, text);
@@ -337,7 +338,7 @@ static void unread(struct page *p, const struct tune_view *v)
 		}
 		any = true;
 		page_indent(p, LABEL_COLUMN);
-		page_wrap(p, LABEL_COLUMN, "%s:", error == -ENOENT && v->replayed ? "not in this capture, or not in its kernel" :
+		page_wrap(p, LABEL_COLUMN, "%s:", error == -ENOENT && v->replayed ? "not in this capture (osprey tune --capture takes them), or not in its kernel" :
 			  error == -ENOENT ? "this kernel, or a namespace, has none" :
 			  error == -EACCES || error == -EPERM ? "needs root" : strerror(-error));
 		for (const struct tune_item *e = i; e < r->items.v + r->items.n; e++)
@@ -414,7 +415,7 @@ void tune_text(struct page *p, const struct tune_view *v)
 	}
 	items(p, v, TUNE_CHANGE, NULL);
 	items(p, v, TUNE_DANGER, "dangerous as they are");
-	items(p, v, TUNE_ELSEWHERE, "trouble that these do not cause");
+	items(p, v, TUNE_ELSEWHERE, "trouble that these settings do not cause");
 	kept(p, v);
 	unread(p, v);
 }
