@@ -379,7 +379,8 @@ static bool killed(struct log_decoder *d, struct span line)
 	struct scan found;
 	int32_t pid;
 
-	if (!scan_match(line, "*ut of memory*: Killed process {p} ({d}", &found))
+	if ((!span_starts(line, "Out of memory") && !span_starts(line, "Memory cgroup out of memory")) ||
+	    !scan_match(line, "*: Killed process {p} ({d}", &found))
 		return false;
 	pid = found.pid;
 	if (!scan_before_last(found.detail, ") total-vm:", &comm) && !scan_before_last(found.detail, ")", &comm))
@@ -435,8 +436,8 @@ static bool group(struct log_decoder *d, struct span line)
 
 static bool stuck(struct log_decoder *d, struct span line)
 {
-	if (!scan_contains(line, "ut of memory and no killable processes") &&
-	    !scan_contains(line, "System is deadlocked on memory"))
+	if (!span_starts(line, "Out of memory and no killable processes") &&
+	    !span_starts(line, "Kernel panic - not syncing: System is deadlocked on memory"))
 		return false;
 	struct log_event e = decoder_event(d, LOG_OOM_STUCK, line);
 	decoder_tell(d, &e);
@@ -468,7 +469,7 @@ static bool part_of_report(struct log_decoder *d, struct span line)
 
 bool oom_line(struct log_decoder *d, struct span line)
 {
-	if (scan_contains(line, "oom_reaper: reaped process"))
+	if (span_starts(line, "oom_reaper: reaped process"))
 		return true;
 	if (invoked(d, line) || constraint(d, line) || killed(d, line) || group(d, line) || stuck(d, line))
 		return true;

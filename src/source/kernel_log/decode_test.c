@@ -218,7 +218,7 @@ static void test_forged(void)
 	CHECK_U64(count_events("3,1,5,-;Out of memory: Killed process 7 (db) total-vm:1kB, anon-rss:5kB", &kind), 1);
 	CHECK(kind == LOG_OOM_KILL);
 	/* A name that looks like a message stays a name. */
-	CHECK_U64(count_events("6,1,5,-;x: segfault at 0 ip[7]: segfault at 10 ip 0000000000000001 sp 2 error 6", &kind), 1);
+	CHECK_U64(count_events("6,1,5,-;x: segfault at [7]: segfault at 10 ip 0000000000000001 sp 2 error 6", &kind), 1);
 	CHECK(kind == LOG_SEGFAULT);
 	/* A file may have a newline in its name, and what is behind it is no line of the kernel's. */
 	CHECK_U64(count_events("6,1,5,-;x[7]: segfault at 10 ip 0000000000000001 sp 2 error 6 in "

@@ -2,6 +2,7 @@
 
 /* Tries at places a line may cost. Lines are short: honest ones take some dozens. */
 #define MAX_STEPS 4000
+#define MAX_COMM 15 /* of a task's name: TASK_COMM_LEN and its NUL */
 
 bool scan_past(struct span *s, const char *needle)
 {
@@ -151,6 +152,8 @@ static size_t reach(char kind, struct span line)
 
 	if (kind == 'p' || kind == 'k' || kind == 'n')
 		return leading_digits(line).n;
+	if (kind == 'c')
+		return line.n < MAX_COMM ? line.n : MAX_COMM;
 	if (kind != 'O' && kind != 'D' && kind != 'W')
 		return line.n;
 	while (n < line.n && line.p[n] != ' ' && line.p[n] != '\t')

@@ -6,7 +6,7 @@
  *
  *	*	any text, as short as possible
  *	{o}	object (device, cgroup, port), as short as possible; {O} the same without blanks
- *	{c}	name of a task, as long as possible: it may hold what stands behind it
+ *	{c}	name of a task (15 bytes at most), as long as possible: it may hold what stands behind it
  *	{d}	detail, as short as possible; {D} without blanks
  *	{w}	where: a function, as short as possible; {W} without blanks
  *	{p}	a pid, {k} a CPU, {n} a number: decimal digits
