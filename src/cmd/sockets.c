@@ -1,3 +1,4 @@
+#include "base/units.h"
 #include "cmd/output.h"
 #include "cmd/view.h"
 #include "source/network/socket_table.h"
@@ -27,9 +28,10 @@ static size_t choose_sections(const struct option_value *given, struct view_sect
 {
 	bool rates = given[INTERVAL].given || given[VIEW_WATCH].given;
 	const struct view_section *const all[MAX_SECTIONS] = {
-		given[LISTEN].given ? &view_section_listeners :
-		rates		    ? &view_section_socket_rates :
-				      &view_section_sockets,
+		given[ALL_NAMESPACES].given ? &view_section_socket_namespaces :
+		given[LISTEN].given	    ? &view_section_listeners :
+		rates			    ? &view_section_socket_rates :
+					      &view_section_sockets,
 		&view_section_unix,
 		&view_section_packet,
 		&view_section_netlink,
@@ -79,13 +81,24 @@ static const char *refused(const struct arguments *args)
 	return NULL;
 }
 
+static void summary_head(void *state, struct page *p)
+{
+	reading total = socket_summary_total(state);
+
+	if (reading_ok(total))
+		page_put(p, "%s sockets in this network namespace", number_text((double)total).text);
+	else
+		page_put(p, "sockets of this network namespace");
+	page_newline(p);
+}
+
 static int run_summary(const struct arguments *args)
 {
 	if (args->noperands) {
 		say("sockets: --summary counts all of them; leave out '%s', or leave out --summary and filter", args->operand[0]);
 		return EXIT_USAGE;
 	}
-	return view_run(args, &(struct view_job){ .name = "sockets", .view = &view_socket_summary });
+	return view_run(args, &(struct view_job){ .name = "sockets", .view = &view_socket_summary, .head = summary_head });
 }
 
 static int run(const struct arguments *args)

@@ -88,6 +88,8 @@ static struct cell get_receive_queue(const void *row)
 
 static struct cell get_send_queue(const void *row)
 {
+	if (SOCKET->state == STATE_LISTEN && !SOCKET->has_backlog)
+		return cell_reading(READING_ABSENT);
 	return SOCKET->has_queues ? cell_reading(SOCKET->send_queue) : none();
 }
 
@@ -102,7 +104,7 @@ static struct cell get_queue_full(const void *row)
 {
 	const struct socket_row *s = SOCKET;
 
-	if (s->state == STATE_LISTEN && s->has_queues)
+	if (s->state == STATE_LISTEN && s->has_backlog)
 		return cell_real(100.0 * s->receive_queue / ((double)s->send_queue + 1));
 	if (s->nmemory == 0)
 		return none();
@@ -402,7 +404,7 @@ static const struct column socket_columns[] = {
 	COLUMN(2520, shutdown, "SHUTDOWN", TEXT, LABEL, get_shutdown, 7, "INET_DIAG_SHUTDOWN", "directions that are closed"),
 	COLUMN(2521, pid, "PID", COUNT, LABEL, get_pid, 2, HOLDERS, "process that holds it, of several the lowest"),
 	COLUMN(2522, fd, "FD", COUNT, LABEL, get_fd, 7, HOLDERS, "descriptor of that process"),
-	COLUMN(2523, command, "COMMAND", TEXT, LABEL, get_command, 1, HOLDERS, "name of that process"),
+	COLUMN_ELASTIC(2523, command, "COMMAND", TEXT, LABEL, get_command, 1, HOLDERS, "name of that process"),
 	COLUMN(2524, holders, "HOLDERS", COUNT, GAUGE, get_holders, 7, HOLDERS, "descriptors that refer to it, of all processes"),
 	COLUMN(2525, uid, "UID", COUNT, LABEL, get_uid, 7, DIAG, "user that made it"),
 	COLUMN(2526, user, "USER", TEXT, LABEL, get_user, 7, DIAG, "name of that user"),
@@ -410,9 +412,9 @@ static const struct column socket_columns[] = {
 	COLUMN(2528, cookie, "COOKIE", COUNT, LABEL, get_cookie, 7, DIAG, "names it for its lifetime"),
 	COLUMN(2529, cgroup_id, "CGROUP", COUNT, LABEL, get_cgroup, 7, "INET_DIAG_CGROUP_ID", "inode of its cgroup (v2)"),
 	COLUMN(2530, interface_index, "IFINDEX", COUNT, LABEL, get_interface, 7, DIAG, "device that it is bound to"),
-	COLUMN(2531, network_namespace, "NETNS", COUNT, LABEL, get_namespace, 5, "/proc/PID/ns/net",
+	COLUMN(2531, network_namespace, "NETNS", COUNT, LABEL, get_namespace, 3, "/proc/PID/ns/net",
 	       "inode of its namespace; with --all-namespaces"),
-	COLUMN(2532, network_namespace_pid, "NETNS-PID", COUNT, LABEL, get_namespace_pid, 5, "/proc/PID/ns/net",
+	COLUMN(2532, network_namespace_pid, "NETNS-PID", COUNT, LABEL, get_namespace_pid, 4, "/proc/PID/ns/net",
 	       "lowest process in a namespace that is not ours"),
 	COLUMN(2533, receive_memory_bytes, "RMEM", BYTES, GAUGE, get_receive_memory_bytes, 7, MEMINFO, "memory of what waits to be read"),
 	COLUMN(2534, receive_buffer_bytes, "RCVBUF", BYTES, GAUGE, get_receive_buffer_bytes, 7, MEMINFO, "receive buffer at most, as the kernel counts it"),
@@ -440,6 +442,13 @@ const struct entity entity_socket_rates = {
 	.shown = "protocol,state,receive_queue,send_queue,queue_full_pct,local,remote,retransmits_per_s,acked_bytes_per_s,"
 		 "received_bytes_per_s,retransmits,drops_per_s,rtt_ns,congestion_window,idle_ns,pid,command",
 };
+const struct entity entity_socket_namespaces = {
+	.name = "socket",
+	.help = "a TCP, UDP or raw socket",
+	COLUMNS(socket_columns),
+	.shown = "network_namespace,network_namespace_pid,protocol,state,receive_queue,send_queue,queue_full_pct,local,"
+		 "remote,retransmits,rtt_ns,pid,command",
+};
 const struct entity entity_listener = {
 	.name = "socket",
 	.help = "a socket that waits for connections",
@@ -462,10 +471,10 @@ static const struct column unix_columns[] = {
 	COLUMN(2558, peer_inode, "PEER", COUNT, LABEL, get_peer_inode, 6, "UNIX_DIAG_PEER", "number of the peer"),
 	COLUMN(2559, pid, "PID", COUNT, LABEL, get_pid, 2, HOLDERS, "process that holds it, of several the lowest"),
 	COLUMN(2560, fd, "FD", COUNT, LABEL, get_fd, 7, HOLDERS, "descriptor of that process"),
-	COLUMN(2561, command, "COMMAND", TEXT, LABEL, get_command, 1, HOLDERS, "name of that process"),
+	COLUMN_ELASTIC(2561, command, "COMMAND", TEXT, LABEL, get_command, 1, HOLDERS, "name of that process"),
 	COLUMN(2562, holders, "HOLDERS", COUNT, GAUGE, get_holders, 7, HOLDERS, "descriptors that refer to it, of all processes"),
 	COLUMN(2563, peer_pid, "PEER-PID", COUNT, LABEL, get_peer_pid, 5, HOLDERS, "process that holds the other end"),
-	COLUMN(2564, peer_command, "PEER-COMMAND", TEXT, LABEL, get_peer_command, 3, HOLDERS, "name of that process"),
+	COLUMN_ELASTIC(2564, peer_command, "PEER-COMMAND", TEXT, LABEL, get_peer_command, 3, HOLDERS, "name of that process"),
 	COLUMN(2565, uid, "UID", COUNT, LABEL, get_uid, 7, "UNIX_DIAG_UID", "user that made it (5.3)"),
 	COLUMN(2566, user, "USER", TEXT, LABEL, get_user, 7, "UNIX_DIAG_UID", "name of that user (5.3)"),
 	COLUMN(2567, cookie, "COOKIE", COUNT, LABEL, get_cookie, 7, DIAG, "names it for its lifetime"),
@@ -491,7 +500,7 @@ static const struct column packet_columns[] = {
 	COLUMN(2582, device, "DEVICE", TEXT, LABEL, get_local, 0, "/proc/net/packet", "device it is bound to; none: all of them"),
 	COLUMN(2583, receive_memory_bytes, "RMEM", BYTES, GAUGE, get_receive_queue, 2, "/proc/net/packet", "memory of what waits to be read"),
 	COLUMN(2584, pid, "PID", COUNT, LABEL, get_pid, 1, HOLDERS, "process that holds it, of several the lowest"),
-	COLUMN(2585, command, "COMMAND", TEXT, LABEL, get_command, 1, HOLDERS, "name of that process"),
+	COLUMN_ELASTIC(2585, command, "COMMAND", TEXT, LABEL, get_command, 1, HOLDERS, "name of that process"),
 	COLUMN(2586, uid, "UID", COUNT, LABEL, get_uid, 4, "/proc/net/packet", "user that made it"),
 	COLUMN(2587, inode, "INODE", COUNT, LABEL, get_inode, 5, "/proc/net/packet", "number of the socket"),
 };

@@ -42,7 +42,7 @@ struct sockets_state {
 	struct view_span span;
 };
 
-extern const struct entity entity_socket, entity_listener, entity_socket_rates, entity_unix_socket, entity_packet_socket,
+extern const struct entity entity_socket, entity_listener, entity_socket_rates, entity_socket_namespaces, entity_unix_socket, entity_packet_socket,
 	entity_netlink_socket;
 
 /* Growth of a figure since the look before. */

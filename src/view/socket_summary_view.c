@@ -49,10 +49,13 @@ static struct cell get_ipv6(const void *row) { return if_any(PROTOCOL->count->ip
 static struct cell get_time_wait(const void *row) { return is_tcp(PROTOCOL) ? cell_reading(PROTOCOL->time_wait) : if_any(READING_ABSENT); }
 static struct cell get_orphans(const void *row) { return is_tcp(PROTOCOL) ? cell_reading(PROTOCOL->orphans) : if_any(READING_ABSENT); }
 static struct cell get_memory(const void *row) { return if_any(PROTOCOL->memory_bytes); }
-static struct cell get_pressure(const void *row) { return cell_text(PROTOCOL->count->pressed ? "yes" : "no"); }
+static struct cell get_pressure(const void *row)
+{
+	return reading_ok(PROTOCOL->count->memory_pages) ? cell_text(PROTOCOL->count->pressed ? "yes" : "no") : if_any(READING_ABSENT);
+}
 
 static const struct column protocol_columns[] = {
-	COLUMN(2600, protocol, "PROTOCOL", TEXT, LABEL, get_protocol, 0, "/proc/net/protocols", "protocol; frag: packets under reassembly"),
+	COLUMN(2600, protocol, "PROTOCOL", TEXT, LABEL, get_protocol, 0, "/proc/net/protocols", "protocol; all: every socket of the network namespace; frag: packets under reassembly"),
 	COLUMN(2601, sockets, "SOCKETS", COUNT, GAUGE, get_sockets, 0, "/proc/net/protocols sockets", "sockets in use, without those in TIME-WAIT"),
 	COLUMN(2602, ipv4, "IPV4", COUNT, GAUGE, get_ipv4, 1, "/proc/net/protocols sockets", "of them: IPv4"),
 	COLUMN(2603, ipv6, "IPV6", COUNT, GAUGE, get_ipv6, 1, "/proc/net/protocols sockets", "of them: IPv6"),
@@ -91,6 +94,18 @@ const struct entity entity_tcp_state = {
 
 /* ---- collecting ---- */
 
+#define TIMER_TIME_WAIT 3
+
+/* The kernel counts what is left of an orphan in FIN-WAIT-2 as TIME-WAIT; sock_diag tells them apart. */
+static reading without_fin_wait_2(const struct summary_state *s, reading time_wait)
+{
+	if (reading_ok(time_wait))
+		vec_each(row, &s->table.rows)
+			if (row->state == STATE_FIN_WAIT_2 && row->timer == TIMER_TIME_WAIT && time_wait > 0)
+				time_wait--;
+	return time_wait;
+}
+
 static void count_states(struct summary_state *s, reading *count)
 {
 	bool told = s->table.presence[PROTOCOL_TCP] == PRESENT;
@@ -103,7 +118,7 @@ static void count_states(struct summary_state *s, reading *count)
 			if (row->state < STATE_COUNT)
 				count[row->state]++;
 	count[STATE_SYN_RECEIVED] = reading_sum(count[STATE_SYN_RECEIVED], count[STATE_NEW_SYN_RECEIVED]);
-	count[STATE_TIME_WAIT] = s->counters.tcp_time_wait;
+	count[STATE_TIME_WAIT] = without_fin_wait_2(s, s->counters.tcp_time_wait);
 	reading both = s->counters.tcp_established, closing = count[STATE_CLOSE_WAIT];
 	if (reading_ok(both) && reading_ok(closing)) /* the two are not read at one moment */
 		count[STATE_ESTABLISHED] = both > closing ? both - closing : 0;
@@ -173,6 +188,13 @@ static int summary_open(struct host *h, const struct view_wanted *wanted, const 
 	return 0;
 }
 
+reading socket_summary_total(const void *state)
+{
+	const struct summary_state *s = state;
+
+	return s->counts.n && strcmp(s->counts.v[0].protocol, "all") == 0 ? s->counts.v[0].sockets : READING_ABSENT;
+}
+
 static void summary_close(void *state)
 {
 	struct summary_state *s = state;
@@ -191,7 +213,7 @@ static int protocol_rows(void *state, row_vec *ret)
 	int r = 0;
 
 	vec_each(row, &s->protocols)
-		if (r == 0 && (row - s->protocols.v < 4 || row->count->sockets != 0))
+		if (r == 0 && (row - s->protocols.v < 5 || row->count->sockets != 0))
 			r = row_push(ret, row);
 	return r;
 }

@@ -224,7 +224,7 @@ static int check_presence(const struct sockets_state *state, struct note *note)
 		if (!(state->query.protocols >> p & 1) || presence == PRESENT)
 			continue;
 		if (state->table.rows.n == 0 && p <= PROTOCOL_RAW)
-			return note_set(note, -ENOENT, "sockets cannot be listed: sock_diag (%s) is %s%s", socket_protocol_name(p),
+			return note_set(note, -ENOENT, "there is nothing to list: sock_diag (%s) is %s%s", socket_protocol_name(p),
 					presence_name(presence),
 					host_is_live(state->host) ? "; see 'osprey sources'" : " in this capture");
 	}
@@ -369,6 +369,7 @@ static int netlink_rows(void *state, row_vec *ret)
 const struct view_section view_section_sockets = { .name = "sockets", .title = "sockets", .entity = &entity_socket, .rows = inet_rows };
 const struct view_section view_section_listeners = { .name = "sockets", .title = "listeners", .entity = &entity_listener, .rows = inet_rows };
 const struct view_section view_section_socket_rates = { .name = "sockets", .title = "sockets", .entity = &entity_socket_rates, .rows = inet_rows };
+const struct view_section view_section_socket_namespaces = { .name = "sockets", .title = "sockets", .entity = &entity_socket_namespaces, .rows = inet_rows };
 const struct view_section view_section_unix = { .name = "unix", .title = "UNIX sockets", .entity = &entity_unix_socket, .rows = unix_rows };
 const struct view_section view_section_packet = { .name = "packet", .title = "packet sockets", .entity = &entity_packet_socket, .rows = packet_rows };
 const struct view_section view_section_netlink = { .name = "netlink", .title = "netlink sockets", .entity = &entity_netlink_socket, .rows = netlink_rows };

@@ -21,6 +21,7 @@ extern const struct view view_socket;
 extern const struct view_section view_section_sockets;   /* tcp, udp, raw */
 extern const struct view_section view_section_listeners; /* the same rows, other columns */
 extern const struct view_section view_section_socket_rates; /* the same rows, rates among the columns */
+extern const struct view_section view_section_socket_namespaces; /* the same rows, where they are among the columns */
 extern const struct view_section view_section_unix;
 extern const struct view_section view_section_packet;
 extern const struct view_section view_section_netlink;
@@ -31,5 +32,7 @@ bool socket_row_matches(const void *row, const struct socket_view_options *optio
 
 /* How many sockets of each protocol and TCP state there are; what ss -s tells. */
 extern const struct view view_socket_summary;
+/* Of its state: every socket of the network namespace. */
+reading socket_summary_total(const void *state);
 
 #endif

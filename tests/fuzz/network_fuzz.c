@@ -1,5 +1,6 @@
 /* Parsers of src/source/network and the framing of netlink; the first byte selects. */
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "source/network/conntrack.h"
 #include "source/network/interface.h"
@@ -68,6 +69,10 @@ static void socket_table(struct span text, enum socket_protocol protocol)
 		(void)!socket_table_parse_netlink(text, &t);
 	else
 		(void)!socket_table_parse(text, protocol, &all, &t);
+	if (protocol == PROTOCOL_UNIX)
+		(void)!socket_table_parse_unix(text, &all, &t);
+	else if (protocol < PROTOCOL_UNIX)
+		(void)!socket_table_parse_inet(text, protocol, text.n & 1 ? AF_INET : AF_INET6, &all, &t);
 	vec_each(s, &t.rows) {
 		for (enum socket_tcp_field f = 0; f < SOCKET_TCP_COUNT; f++)
 			sum += socket_tcp_figure(&t, s, f);
@@ -140,6 +145,7 @@ static void counts(struct span text)
 
 	(void)!socket_counts_parse(text, &found);
 	(void)!socket_counts_parse_frag(text, text, &found);
+	(void)!socket_counts_parse_used(text, &found);
 	vec_each(c, &found)
 		if (!memchr(c->protocol, '\0', sizeof c->protocol))
 			abort();

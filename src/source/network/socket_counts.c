@@ -90,21 +90,34 @@ int socket_counts_parse(struct span text, socket_count_vec *ret)
 	return ret->n ? 0 : -EBADMSG;
 }
 
-/* The numbers of the line that starts with `name`: "FRAG: inuse 0 memory 0". */
-static bool frag_line(struct span text, const char *name, uint64_t *ret_in_use)
+/* The number called `what` in the line that starts with `name`: "FRAG: inuse 0 memory 0". */
+static bool number_of(struct span text, const char *name, const char *what, uint64_t *ret)
 {
 	struct span line, word;
 
 	while (span_line(&text, &line))
 		if (span_word(&line, &word) && span_is(word, name))
-			return span_word(&line, &word) && span_is(word, "inuse") && span_next_u64(&line, ret_in_use);
+			return span_word(&line, &word) && span_is(word, what) && span_next_u64(&line, ret);
 	return false;
+}
+
+int socket_counts_parse_used(struct span sockstat, socket_count_vec *ret)
+{
+	uint64_t used;
+
+	if (!number_of(sockstat, "sockets:", "used", &used))
+		return 0;
+	struct socket_count *c = count_of(ret, "all");
+	if (!c)
+		return -ENOMEM;
+	c->sockets = used;
+	return 0;
 }
 
 int socket_counts_parse_frag(struct span sockstat, struct span sockstat6, socket_count_vec *ret)
 {
 	uint64_t v4, v6;
-	bool has4 = frag_line(sockstat, "FRAG:", &v4), has6 = frag_line(sockstat6, "FRAG6:", &v6);
+	bool has4 = number_of(sockstat, "FRAG:", "inuse", &v4), has6 = number_of(sockstat6, "FRAG6:", "inuse", &v6);
 
 	if (!has4 && !has6)
 		return 0;
@@ -133,7 +146,7 @@ static int read_file(struct host *h, int pid, const char *name, struct buf *ret)
 /* Those that one asks for first stand first. */
 static void put_first(socket_count_vec *counts)
 {
-	static const char *const order[] = { "tcp", "udp", "raw", "unix" };
+	static const char *const order[] = { "all", "tcp", "udp", "raw", "unix" };
 	size_t at = 0;
 
 	for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
@@ -159,10 +172,13 @@ int socket_counts_read(struct host *h, int pid, struct buf *scratch, socket_coun
 	*ret_presence = presence_from_errno(r);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
-	put_first(ret);
 	if (read_file(h, pid, "sockstat", scratch) < 0)
 		buf_clear(scratch);
 	if (read_file(h, pid, "sockstat6", &sockstat6) < 0)
 		buf_clear(&sockstat6);
-	return socket_counts_parse_frag(buf_span(scratch), buf_span(&sockstat6), ret);
+	r = socket_counts_parse_used(buf_span(scratch), ret);
+	if (r == 0)
+		r = socket_counts_parse_frag(buf_span(scratch), buf_span(&sockstat6), ret);
+	put_first(ret);
+	return r;
 }

@@ -1,5 +1,5 @@
 /* How many sockets of each kind there are, without listing them: /proc/net/protocols (sockets and
- * memory of each protocol) and the FRAG lines of /proc/net/sockstat{,6}. Of the namespace of `pid`, as
+ * memory of each protocol) the sum and the FRAG lines of /proc/net/sockstat{,6}. Of the namespace of `pid`, as
  * far as the kernel counts by namespace: TCP's and UDP's memory is the host's.
  * Privilege: none. Cost: three small files, ~60 us, whatever the number of sockets. */
 #ifndef OSPREY_SOURCE_NETWORK_SOCKET_COUNTS_H
@@ -21,11 +21,14 @@ struct socket_count {
 };
 typedef VEC(struct socket_count) socket_count_vec;
 
-/* In an order of our own: tcp, udp, raw, unix, then others as the kernel lists them. */
+/* In an order of our own: all (the sum that the kernel keeps), tcp, udp, raw, unix, then others as the
+ * kernel lists them. */
 int socket_counts_read(struct host *h, int pid, struct buf *scratch, socket_count_vec *ret,
 		       enum presence *ret_presence) __attribute__((warn_unused_result));
 /* /proc/net/protocols. -EBADMSG: not a single good line; -ENOMEM. */
 int socket_counts_parse(struct span text, socket_count_vec *ret) __attribute__((warn_unused_result));
+/* "sockets: used 16", added as protocol "all". */
+int socket_counts_parse_used(struct span sockstat, socket_count_vec *ret) __attribute__((warn_unused_result));
 /* Fragments under reassembly ("FRAG: inuse 3 memory 12"), added as protocol "frag". */
 int socket_counts_parse_frag(struct span sockstat, struct span sockstat6, socket_count_vec *ret)
 	__attribute__((warn_unused_result));

@@ -151,21 +151,57 @@ static int read_diag(struct dump *d, const struct socket_query *query, struct bu
 	return r < 0 ? r : socket_table_parse(buf_span(scratch), d->protocol, query, d->table);
 }
 
+static int read_net(struct dump *d, const char *name, const char *suffix, struct buf *scratch)
+{
+	char path[64], who[16] = "self";
+
+	if (d->pid)
+		snprintf(who, sizeof who, "%d", d->pid);
+	snprintf(path, sizeof path, "/proc/%s/net/%s%s", who, name, suffix);
+	return host_read(d->host, path, scratch);
+}
+
 static int read_file(struct dump *d, const struct socket_query *query, struct buf *scratch)
 {
 	bool packet = d->protocol == PROTOCOL_PACKET;
-	char path[64], who[16] = "self";
 
 	if (!(query->states >> STATE_CLOSED & 1))
 		return 0; /* the one state they have */
-	if (d->pid)
-		snprintf(who, sizeof who, "%d", d->pid);
-	snprintf(path, sizeof path, "/proc/%s/net/%s", who, packet ? "packet" : "netlink");
-	int r = host_read(d->host, path, scratch);
+	int r = read_net(d, packet ? "packet" : "netlink", "", scratch);
 	if (r < 0)
 		return r;
 	return packet ? socket_table_parse_packet(buf_span(scratch), d->table) :
 			socket_table_parse_netlink(buf_span(scratch), d->table);
+}
+
+/* A kernel without the module of sock_diag, or a sandbox that does not let it through. */
+static int read_in_its_place(struct dump *d, const struct socket_query *query, struct buf *scratch)
+{
+	const char *name = socket_protocol_name(d->protocol);
+	int r = read_net(d, name, "", scratch);
+
+	if (r < 0)
+		return r;
+	if (d->protocol == PROTOCOL_UNIX)
+		return socket_table_parse_unix(buf_span(scratch), query, d->table);
+	r = socket_table_parse_inet(buf_span(scratch), d->protocol, AF_INET, query, d->table);
+	if (r == 0 && read_net(d, name, "6", scratch) == 0)
+		r = socket_table_parse_inet(buf_span(scratch), d->protocol, AF_INET6, query, d->table);
+	return r;
+}
+
+static int read_protocol(struct dump *d, const struct socket_query *query, struct buf *scratch)
+{
+	int r;
+
+	if (d->protocol >= PROTOCOL_PACKET)
+		return read_file(d, query, scratch);
+	size_t before = d->table->rows.n;
+	r = read_diag(d, query, scratch);
+	if (r >= 0 || r == -ENOMEM || r == -ESTALE || r == -ESRCH)
+		return r;
+	d->table->rows.n = before;
+	return read_in_its_place(d, query, scratch) == 0 ? 0 : r;
 }
 
 void socket_table_deinit(struct socket_table *t)
@@ -197,7 +233,7 @@ int socket_table_read(struct host *h, const struct socket_query *query, uint64_t
 		if (!(query->protocols >> p & 1))
 			continue;
 		d.protocol = p;
-		r = p >= PROTOCOL_PACKET ? read_file(&d, query, scratch) : read_diag(&d, query, scratch);
+		r = read_protocol(&d, query, scratch);
 		ret->presence[p] = presence_from_errno(r);
 		if (r == -ESTALE || r == -ESRCH)
 			break; /* the process, and perhaps the namespace with it, is gone */

@@ -7,7 +7,9 @@
  *
  * Since: 3.3; single attributes are younger and are then absent (uid of UNIX 5.3, cgroup 5.9,
  * tcp_info has grown with most releases). The kernel loads inet_diag, tcp_diag, udp_diag,
- * raw_diag and unix_diag when it is asked; a protocol without its module: ABSENT.
+ * raw_diag and unix_diag when it is asked. A protocol without its module is read from /proc/net/{tcp,
+ * udp,raw}{,6} and unix in its place: without tcp_info, buffers, backlogs and peers, and all states are
+ * read to keep those asked for.
  * Privilege: none in our own namespace; CAP_SYS_ADMIN to enter another.
  * Cost: ~0.2 ms a protocol and address family, ~1 us a socket, ~2 us with `details`. A row takes
  * 160 bytes, and its tcp_info up to 280 beside it, so 200 000 connections take 90 MB, 200 000
@@ -137,6 +139,7 @@ struct socket_row {
 	uint8_t nmemory;    /* figures told in memory[] */
 	uint8_t shutdown;   /* 1: reading is over, 2: writing */
 	bool ipv6_only, has_uid, has_queues;
+	bool has_backlog; /* send_queue of a listener is known */
 	uint16_t local_port, remote_port; /* of RAW: the IP protocol number as local_port */
 	uint32_t local[4], remote[4];	  /* network order; IPv4 uses the first */
 	uint32_t interface; /* index that it is bound to; 0: any */
@@ -212,6 +215,13 @@ void socket_address_text(const struct socket_row *s, bool remote, char ret[SOCKE
  * for them. -EBADMSG: cut or damaged (what stood before is kept); -ENOMEM. */
 int socket_table_parse(struct span netlink, enum socket_protocol protocol, const struct socket_query *query,
 		       struct socket_table *ret) __attribute__((warn_unused_result));
+/* /proc/net/{tcp,udp,raw}{,6} (of one `family`) and /proc/net/unix, for what sock_diag does not tell. Lines
+ * that are damaged are left out. */
+int socket_table_parse_inet(struct span text, enum socket_protocol protocol, uint8_t family,
+			    const struct socket_query *query, struct socket_table *ret)
+	__attribute__((warn_unused_result));
+int socket_table_parse_unix(struct span text, const struct socket_query *query, struct socket_table *ret)
+	__attribute__((warn_unused_result));
 /* /proc/net/packet and /proc/net/netlink. Lines that are damaged are left out. */
 int socket_table_parse_packet(struct span text, struct socket_table *ret) __attribute__((warn_unused_result));
 int socket_table_parse_netlink(struct span text, struct socket_table *ret) __attribute__((warn_unused_result));

@@ -112,7 +112,7 @@ static int take_unix_attribute(struct socket_table *t, uint16_t type, struct spa
 	case UNIX_DIAG_RQLEN:
 		if (value.n < 2 * sizeof(uint32_t))
 			break;
-		s->has_queues = take_u32(value, &s->receive_queue);
+		s->has_queues = s->has_backlog = take_u32(value, &s->receive_queue);
 		memcpy(&s->send_queue, value.p + sizeof(uint32_t), sizeof s->send_queue);
 		break;
 	case UNIX_DIAG_MEMINFO:
@@ -174,6 +174,7 @@ static int inet_head(const struct netlink_message *message, enum socket_protocol
 		.receive_queue = m.idiag_rqueue,
 		.send_queue = m.idiag_wqueue,
 		.has_queues = true,
+		.has_backlog = true,
 	};
 	memcpy(ret->local, m.id.idiag_src, sizeof ret->local);
 	memcpy(ret->remote, m.id.idiag_dst, sizeof ret->remote);
@@ -264,83 +265,6 @@ int socket_table_parse(struct span netlink, enum socket_protocol protocol, const
 			return -ENOMEM;
 	}
 	return netlink.n == 0 ? 0 : -EBADMSG;
-}
-
-/* ---- /proc/net ---- */
-
-/* The next `n` words of a line as numbers, in the bases given: 10, 16, or 0 for a word that is none. */
-static bool take_words(struct span *line, const uint8_t *bases, size_t n, uint64_t *ret)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct span word;
-
-		if (!span_word(line, &word))
-			return false;
-		ret[i] = 0;
-		if (bases[i] && !(bases[i] == 16 ? span_hex(word, &ret[i]) : span_u64(word, &ret[i])))
-			return false;
-	}
-	return true;
-}
-
-/* "sk RefCnt Type Proto Iface R Rmem User Inode" */
-int socket_table_parse_packet(struct span text, struct socket_table *ret)
-{
-	enum { TYPE = 2, ETHERTYPE, INTERFACE, RUNNING, MEMORY, USER, INODE, WORDS };
-	static const uint8_t bases[WORDS] = { 0, 10, 10, 16, 10, 10, 10, 10, 10 };
-	struct span line;
-	uint64_t v[WORDS];
-
-	while (span_line(&text, &line)) {
-		if (!take_words(&line, bases, WORDS, v))
-			continue; /* the header */
-		struct socket_row s = {
-			.protocol = PROTOCOL_PACKET,
-			.family = AF_PACKET,
-			.type = (uint8_t)v[TYPE],
-			.state = STATE_CLOSED,
-			.number = (uint32_t)v[ETHERTYPE],
-			.interface = (uint32_t)v[INTERFACE],
-			.receive_queue = (uint32_t)v[MEMORY],
-			.has_queues = true,
-			.uid = (uint32_t)v[USER],
-			.has_uid = true,
-			.inode = (uint32_t)v[INODE],
-		};
-		if (!push(ret, &s))
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-/* "sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode"; Dump was a pointer before 3.7. Sockets
- * of the kernel itself have address 0: nobody on this side holds them. */
-int socket_table_parse_netlink(struct span text, struct socket_table *ret)
-{
-	enum { FAMILY = 1, ADDRESS, GROUPS, RECEIVE, SEND, DUMP, LOCKS, DROPS, INODE, WORDS };
-	static const uint8_t bases[WORDS] = { 0, 10, 10, 16, 10, 10, 0, 10, 10, 10 };
-	struct span line;
-	uint64_t v[WORDS];
-
-	while (span_line(&text, &line)) {
-		if (!take_words(&line, bases, WORDS, v))
-			continue;
-		struct socket_row s = {
-			.protocol = PROTOCOL_NETLINK,
-			.family = AF_NETLINK,
-			.state = STATE_CLOSED,
-			.number = (uint32_t)v[FAMILY],
-			.port_id = (uint32_t)v[ADDRESS],
-			.receive_queue = (uint32_t)v[RECEIVE],
-			.send_queue = (uint32_t)v[SEND],
-			.has_queues = true,
-			.inode = (uint32_t)v[INODE],
-			.memory = { [SOCKET_MEMORY_drops] = (uint32_t)v[DROPS] },
-		};
-		if (!push(ret, &s))
-			return -ENOMEM;
-	}
-	return 0;
 }
 
 /* ---- figures ---- */

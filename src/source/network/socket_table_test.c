@@ -236,6 +236,46 @@ static void test_files(void)
 	socket_table_deinit(&t);
 }
 
+/* Where sock_diag has no module. */
+static void test_proc(void)
+{
+	struct socket_query listeners = { .states = STATES_LISTEN };
+	struct socket_table t = { 0 };
+	char text[SOCKET_ADDRESS_SIZE];
+	static const char tcp[] =
+		"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+		"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000003 00:00000000 00000000    33        0 77 1 0 100 0 0 10 0\n"
+		"   1: 0100007F:1F90 0200000A:9C40 01 00000009:00000005 01:00000064 00000002  1000        0 78 1 0\n"
+		"   2: 0100007F:1F9 zz\n   3: 0100007F\n";
+
+	CHECK(socket_table_parse_inet(span_from(tcp), PROTOCOL_TCP, AF_INET, &all, &t) == 0);
+	CHECK_U64(t.rows.n, 2);
+	CHECK(socket_is_listener(&t.rows.v[0]) && t.rows.v[0].receive_queue == 3 && !t.rows.v[0].has_backlog);
+	CHECK_U64(t.rows.v[0].local_port, 8080);
+	socket_address_text(&t.rows.v[1], true, text);
+	CHECK_STR(text, "10.0.0.2");
+	CHECK(t.rows.v[1].send_queue == 9 && t.rows.v[1].uid == 1000 && t.rows.v[1].inode == 78);
+	CHECK(t.rows.v[1].timer == 1 && t.rows.v[1].timer_ms == 1000 && t.rows.v[1].timer_tries == 2);
+	CHECK_U64(socket_tcp_figure(&t, &t.rows.v[1], SOCKET_TCP_retransmits), READING_ABSENT);
+	socket_table_clear(&t);
+	CHECK(socket_table_parse_inet(span_from(tcp), PROTOCOL_TCP, AF_INET, &listeners, &t) == 0 && t.rows.n == 1);
+	socket_table_clear(&t);
+	CHECK(socket_table_parse_inet(span_from(tcp), PROTOCOL_TCP, AF_INET6, &all, &t) == 0 && t.rows.n == 0);
+	CHECK(socket_table_parse_inet(SPAN("  4: 00000000000000000000000001000000:0035 00000000000000000000000000000000:0000 07 "
+					   "00000000:00000000 00:00000000 00000000 0 0 9 2 0 0\n"),
+				      PROTOCOL_UDP, AF_INET6, &all, &t) == 0);
+	socket_address_text(&t.rows.v[0], false, text);
+	CHECK_STR(text, "[::1]");
+	socket_table_clear(&t);
+	CHECK(socket_table_parse_unix(SPAN("Num       RefCount Protocol Flags    Type St Inode Path\n"
+					   "0000000000000000: 00000002 00000000 00010000 0001 01 626 /run/a b\n"
+					   "0000000000000000: 00000003 00000000 00000000 0001 03 627\n"), &all, &t) == 0);
+	CHECK_U64(t.rows.n, 2);
+	CHECK(socket_is_listener(&t.rows.v[0]) && span_is(socket_name(&t, &t.rows.v[0]), "/run/a b"));
+	CHECK(t.rows.v[1].state == STATE_ESTABLISHED && t.rows.v[1].inode == 627 && t.rows.v[1].name_n == 0);
+	socket_table_deinit(&t);
+}
+
 static void test_holders(void)
 {
 	socket_holder_vec holders = { 0 };
@@ -349,6 +389,7 @@ int main(void)
 	test_damaged();
 	test_unix();
 	test_files();
+	test_proc();
 	test_holders();
 	test_live();
 	return check_exit();
