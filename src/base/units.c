@@ -54,7 +54,7 @@ struct units_text duration_text(double s)
 		return number_text(s);
 	if (fabs(s) < 1e-3)
 		return with_unit(s * 1e6, "us");
-	if (fabs(s) < 1)
+	if (fabs(s) < 0.9995) /* what would be written as 1000 ms is 1 s */
 		return with_unit(s * 1e3, "ms");
 	if (fabs(s) < 120)
 		return with_unit(s, "s");

@@ -31,6 +31,8 @@ static void head(void *state, struct page *p)
 
 		page_wrap(p, 0, "on %zu CPUs. CPU %u takes most of them: %.0f%%.", o.cpus, c->cpu,
 			  100 * (double)(c->hard + c->soft) / (c->all_hard + c->all_soft));
+		if (o.cpus > IRQ_MANY_CPUS)
+			page_wrap(p, 0, "--table cpus lists them all.");
 	}
 	page_newline(p);
 }
@@ -48,7 +50,7 @@ const struct command command_irq = {
 	.summary = "show interrupts and soft interrupts by line and CPU",
 	.description = "What mpstat -I and /proc/interrupts show, as rates. The tables, for --table: lines (each line, the CPU "
 		       "that takes most of it, how even it is spread, where it may go), cpus (each CPU with what fires most on "
-		       "it), counts (a row for each line on each CPU: for programs). Lines that did not fire are left "
+		       "it; on request where there are more than 32), counts (a row for each line on each CPU: for programs). Lines that did not fire are left "
 		       "out.\n\n" VIEW_INTERVAL_HELP,
 	.operands = VIEW_INTERVAL_OPERANDS,
 	.max_operands = 2,

@@ -15,15 +15,22 @@ static struct units_text amount(reading bytes)
 static void put_available(struct page *p, const struct memory_row *r)
 {
 	const struct meminfo *m = &r->memory;
-	double available_pct = 100 * reading_value(m->available_bytes) / reading_value(m->total_bytes);
+	const double available_pct = 100 * reading_value(m->available_bytes) / reading_value(m->total_bytes);
 
+	if (isnan(available_pct)) {
+		page_wrap(p, 0, "%s of %s is free. How much can still be had is not measurable: %s.",
+			  amount(m->free_bytes).text, amount(m->total_bytes).text, reading_reason(m->available_bytes));
+		page_newline(p);
+		return;
+	}
 	page_tone(p, available_pct < 5 ? TONE_RED : available_pct < 10 ? TONE_YELLOW : TONE_STRONG);
 	page_wrap(p, 0, "%s of %s can still be had (%.0f%%)", amount(m->available_bytes).text,
 		  amount(m->total_bytes).text, available_pct);
 	page_tone(p, TONE_PLAIN);
-	page_wrap(p, 0, "without swapping. %s is used. The cache (%s) is not: it is given back when programs want it, "
-		  "but for the %s of shared memory in it.",
-		  amount(memory_used_bytes(r)).text, amount(memory_cache_bytes(r)).text, amount(m->shmem_bytes).text);
+	page_wrap(p, 0, "without swapping. %s is used.", amount(memory_used_bytes(r)).text);
+	if (reading_ok(memory_cache_bytes(r)) && reading_ok(m->shmem_bytes))
+		page_wrap(p, 0, "The cache (%s) is not: it is given back when programs want it, but for the %s of shared "
+			  "memory in it.", amount(memory_cache_bytes(r)).text, amount(m->shmem_bytes).text);
 	page_newline(p);
 }
 
@@ -34,7 +41,7 @@ static void put_stalls(struct page *p, const struct memory_row *r)
 
 	if (m->swap_total_bytes == 0)
 		page_wrap(p, 0, "There is no swap.");
-	else
+	else if (reading_ok(m->swap_total_bytes))
 		page_wrap(p, 0, "Swap: %s of %s used.", amount(memory_swap_used_bytes(r)).text, amount(m->swap_total_bytes).text);
 	if (reading_ok(r->stalls.some_ns))
 		page_wrap(p, 0, "Some task waited for memory %.2f%% of the time, all of them at once %.2f%%.",
@@ -63,6 +70,8 @@ static void put_promises(struct page *p, const struct memory_row *r)
 	static const char *const modes[] = { "not enforced: mode 0", "not enforced: mode 1", "enforced: mode 2" };
 	const struct meminfo *m = &r->memory;
 
+	if (!reading_ok(m->committed_bytes))
+		return;
 	page_wrap(p, 0, "Promised to processes: %s (limit %s, %s).", amount(m->committed_bytes).text,
 		  amount(m->commit_limit_bytes).text, reading_ok(r->overcommit_mode) ? modes[r->overcommit_mode] : "mode unknown");
 	if (r->thp.presence == PRESENT)
@@ -77,8 +86,12 @@ static void head(void *state, struct page *p)
 
 	put_available(p, o.row);
 	put_stalls(p, o.row);
-	if (o.nearest)
+	if (o.nearest) {
 		put_nearest(p, o.nearest);
+	} else {
+		page_wrap(p, 0, "Zones and their watermarks are not measurable: %s.", o.no_zones ? o.no_zones : "none is told");
+		page_newline(p);
+	}
 	put_promises(p, o.row);
 	page_newline(p);
 }

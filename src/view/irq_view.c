@@ -504,9 +504,15 @@ static int count_rows(void *state, row_vec *ret)
 	return r;
 }
 
+/* More than a screen of them would hide the lines; the first words name the busiest. */
+static bool too_many_cpus(void *state)
+{
+	return ((struct irq_state *)state)->cpus.n > IRQ_MANY_CPUS;
+}
+
 static const struct view_section sections[] = {
 	{ .name = "lines", .title = "lines", .entity = &entity_interrupt, .rows = line_rows },
-	{ .name = "cpus", .title = "CPUs", .entity = &entity_interrupt_cpu, .rows = cpu_rows },
+	{ .name = "cpus", .title = "CPUs", .entity = &entity_interrupt_cpu, .rows = cpu_rows, .idle = too_many_cpus },
 	{ .name = "counts", .title = "lines by CPU", .entity = &entity_interrupt_count, .rows = count_rows, .on_request = true },
 };
 

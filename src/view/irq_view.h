@@ -12,6 +12,8 @@
 
 extern const struct view view_irq;
 
+#define IRQ_MANY_CPUS 32 /* beyond it their table is shown on request only */
+
 struct irq_view_options {
 	bool all; /* lines that did not fire too */
 };

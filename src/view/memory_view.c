@@ -31,7 +31,17 @@ struct memory_state {
 	VEC(struct huge_row) huge_rows;
 	swap_vec swaps;
 	zram_vec zrams;
+	enum presence zones_presence, buddies_presence, nodes_presence, huge_presence, swap_presence, zram_presence;
 };
+
+static const char *missing_reason(const struct host *h, enum presence presence)
+{
+	if (presence == DENIED)
+		return "needs root";
+	if (presence == MALFORMED)
+		return "it is not as expected";
+	return host_is_live(h) ? "this kernel has none" : "the capture does not hold it";
+}
 
 static bool wants_any(const struct view_wanted *wanted, const struct entity *e)
 {
@@ -174,6 +184,9 @@ static int make_parts(struct memory_state *s)
 		{ "kernel caches", "cache", "slab that shrinks (SReclaimable): mostly given back", m->slab_reclaimable_bytes, 0 },
 		{ "free", "free", "nobody uses it (MemFree)", m->free_bytes, 0 },
 	};
+	/* Without one of these "other" would tell nothing. */
+	bool known = reading_ok(m->anon_bytes) && reading_ok(memory_file_cache_bytes(&s->row)) && reading_ok(m->shmem_bytes) &&
+		     reading_ok(m->free_bytes);
 	uint64_t sum = 0;
 	int r = 0;
 
@@ -182,7 +195,7 @@ static int make_parts(struct memory_state *s)
 		sum += reading_or(parts[i].bytes, 0);
 		r = push_part(s, parts[i].name, parts[i].state, parts[i].bytes, parts[i].what);
 	}
-	if (r == 0 && sum <= m->total_bytes)
+	if (r == 0 && known && sum <= m->total_bytes)
 		r = push_part(s, "other", "used", m->total_bytes - sum, "counted nowhere: drivers, firmware, ballooned");
 	return r;
 }
@@ -255,15 +268,14 @@ static int make_free_rows(struct memory_state *s)
 
 static int look_at_zones(struct memory_state *s)
 {
-	enum presence presence;
 	int r = 0;
 
 	if (s->of_zones && !s->of_memory)
 		thp_read(s->host, &s->scratch, &s->row.thp); /* for its size */
 	if (s->of_zones)
-		r = zones_read(s->host, &s->scratch, &s->zones, &presence);
+		r = zones_read(s->host, &s->scratch, &s->zones, &s->zones_presence);
 	if (r == 0 && (s->of_zones || s->of_free))
-		r = buddies_read(s->host, &s->scratch, &s->buddies, &presence);
+		r = buddies_read(s->host, &s->scratch, &s->buddies, &s->buddies_presence);
 	if (r == 0 && s->of_zones)
 		r = make_zone_rows(s);
 	return r == 0 && s->of_free ? make_free_rows(s) : r;
@@ -283,8 +295,7 @@ static const struct numastat *stat_before(const struct memory_state *s, uint32_t
 
 static int look_at_nodes(struct memory_state *s)
 {
-	enum presence presence;
-	int r = node_memory_read(s->host, &s->scratch, &s->now.nodes, &presence);
+	int r = node_memory_read(s->host, &s->scratch, &s->now.nodes, &s->nodes_presence);
 
 	s->node_rows.n = 0;
 	if (r < 0)
@@ -303,8 +314,7 @@ static int look_at_nodes(struct memory_state *s)
 
 static int look_at_huge_pages(struct memory_state *s)
 {
-	enum presence presence;
-	int r = huge_pools_read(s->host, &s->scratch, &s->pools, &presence);
+	int r = huge_pools_read(s->host, &s->scratch, &s->pools, &s->huge_presence);
 
 	s->huge_rows.n = 0;
 	if (r < 0)
@@ -322,7 +332,6 @@ static int look_at_huge_pages(struct memory_state *s)
 
 static int look_at_tables(struct memory_state *s)
 {
-	enum presence presence;
 	int r = s->of_parts ? make_parts(s) : 0;
 
 	if (r == 0)
@@ -332,10 +341,34 @@ static int look_at_tables(struct memory_state *s)
 	if (r == 0 && s->of_huge)
 		r = look_at_huge_pages(s);
 	if (r == 0 && s->of_swap)
-		r = swaps_read(s->host, &s->scratch, &s->swaps, &presence);
+		r = swaps_read(s->host, &s->scratch, &s->swaps, &s->swap_presence);
 	if (r == 0 && s->of_zram)
-		r = zrams_read(s->host, &s->scratch, &s->zrams, &presence);
+		r = zrams_read(s->host, &s->scratch, &s->zrams, &s->zram_presence);
 	return r;
+}
+
+/* Which asked-for table cannot be read, when no other was asked for: an empty table would say
+ * that there is nothing. */
+static int only_table_missing(const struct memory_state *s, struct note *note)
+{
+	const struct {
+		bool asked;
+		enum presence presence;
+		const char *path;
+	} tables[] = {
+		{ s->of_zones, s->zones_presence, "/proc/zoneinfo" },
+		{ s->of_free, s->buddies_presence, "/proc/buddyinfo" },
+		{ s->of_nodes, s->nodes_presence, "/sys/devices/system/node" },
+		{ s->of_huge, s->huge_presence, "/sys/kernel/mm/hugepages" },
+		{ s->of_swap, s->swap_presence, "/proc/swaps" },
+		{ s->of_zram, s->zram_presence, "/sys/block" },
+	};
+
+	for (size_t i = 0; !s->of_memory && i < sizeof tables / sizeof tables[0]; i++)
+		if (tables[i].asked && tables[i].presence != PRESENT)
+			return note_set(note, -ENOENT, "%s cannot be read: %s", tables[i].path,
+					missing_reason(s->host, tables[i].presence));
+	return 0;
 }
 
 static int memory_look(void *state, struct note *note)
@@ -351,7 +384,7 @@ static int memory_look(void *state, struct note *note)
 	if (r < 0)
 		return r;
 	r = look_at_tables(s);
-	return r < 0 ? note_set(note, r, "out of memory") : 0;
+	return r < 0 ? note_set(note, r, "out of memory") : only_table_missing(s, note);
 }
 
 /* ---- sections ---- */
@@ -390,6 +423,10 @@ static bool no_huge_pages(void *state)
 			return false;
 	return true;
 }
+static bool no_zones(void *state)
+{
+	return ((struct memory_state *)state)->zone_rows.n == 0;
+}
 static bool no_swap(void *state)
 {
 	return ((struct memory_state *)state)->swaps.n == 0;
@@ -411,7 +448,8 @@ static bool no_zram(void *state)
 	  .idle = no_zram, .on_request = (on_request_) },                                                               \
 	{ .name = "huge", .title = "huge pages", .entity = &entity_huge_pool, .rows = huge_rows, .idle = no_huge_pages, \
 	  .on_request = (on_request_) },                                                                                \
-	{ .name = "zones", .title = "zones", .entity = &entity_zone, .rows = zone_rows, .on_request = (on_request_) },  \
+	{ .name = "zones", .title = "zones", .entity = &entity_zone, .rows = zone_rows, .idle = no_zones,               \
+	  .on_request = (on_request_) },                                                                                \
 	{ .name = "nodes", .title = "NUMA nodes", .entity = &entity_numa_node, .rows = node_rows, .idle = one_node,     \
 	  .on_request = (on_request_) }
 #define SECTION_FREE \
@@ -436,6 +474,9 @@ struct memory_overview memory_overview(void *state)
 {
 	struct memory_state *s = state;
 	struct memory_overview o = { .row = &s->row };
+
+	if (s->zones_presence != PRESENT)
+		o.no_zones = missing_reason(s->host, s->zones_presence);
 
 	vec_each(z, &s->zone_rows)
 		if (!isnan(zone_free_of_min(z)) &&

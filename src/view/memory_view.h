@@ -76,6 +76,7 @@ struct huge_row {
 struct memory_overview {
 	const struct memory_row *row;
 	const struct zone_row *nearest; /* the zone whose free pages are nearest to its min; NULL: none known */
+	const char *no_zones;		/* why there are none; NULL: there are */
 };
 struct memory_overview memory_overview(void *state);
 double zone_free_of_min(const struct zone_row *r);
