@@ -1,9 +1,11 @@
 #include <errno.h>
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "cmd/config.h"
 #include "cmd/interrupt.h"
 #include "cmd/output.h"
 #include "cmd/view.h"
@@ -108,10 +110,11 @@ static bool worse_than_note(const struct log_book *b)
 
 static struct page page_for(const struct arguments *args, struct buf *text)
 {
-	bool all = args->option[ALL].given;
-	bool plain = args->option[VIEW_NO_COLOR].given;
+	bool plain = args->option[VIEW_NO_COLOR].given || config_get()->no_color;
+	struct page p = { .out = text, .style = args->option[ALL].given ? output_table_style(plain) : output_style(plain) };
 
-	return (struct page){ .out = text, .style = all ? output_table_style(plain) : output_style(plain) };
+	p.style.palette = config_get()->palette;
+	return p;
 }
 
 static int put_text(const struct arguments *args, const struct log_page *of, struct buf *text)
@@ -139,7 +142,8 @@ static int print(const struct arguments *args, const struct log_page *of)
 	} else {
 		error = put_text(args, of, &text);
 	}
-	int code = output_write(buf_span(&text), error);
+	bool paged = error == 0 && args->option[VIEW_PAGER].given && isatty(STDOUT_FILENO);
+	int code = paged ? output_page(buf_span(&text)) : output_write(buf_span(&text), error);
 	if (code != EXIT_FINE)
 		return code;
 	return worse_than_note(of->book) ? EXIT_FINDINGS : EXIT_FINE;
@@ -347,6 +351,7 @@ static int run(const struct arguments *args)
 	}
 	code = as_tables(args->option) ? run_tables(&request) : run_text(&request);
 	free(request.binaries);
+	config_free();
 	return code;
 }
 

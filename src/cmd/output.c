@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -142,4 +143,20 @@ void say(const char *format, ...)
 		r = buf_append(&safe, "\n", 1);
 	if (r == 0)
 		(void)!write_all(STDERR_FILENO, buf_span(&safe));
+}
+
+/* As sh runs it, so that $PAGER may have options. */
+int output_page(struct span text)
+{
+	const char *pager = getenv("PAGER");
+	FILE *f;
+
+	setenv("LESS", "FRSX", 0);
+	f = popen(pager && *pager ? pager : "less", "w");
+	if (!f || fwrite(text.p, 1, text.n, f) != text.n) {
+		if (f)
+			pclose(f);
+		return output_write(text, 0);
+	}
+	return WEXITSTATUS(pclose(f)) == 127 ? output_write(text, 0) : EXIT_FINE;
 }

@@ -25,6 +25,9 @@ struct page_style output_talk_style(bool no_color);
 /* Writes all of it to `fd`. 0 or -errno. */
 int output_write_fd(int fd, struct span text) __attribute__((warn_unused_result));
 
+/* Through $PAGER (default: less); where there is none, as output_write. */
+int output_page(struct span text);
+
 /* Same for stderr, for progress lines: false when nobody watches. */
 bool output_watched(struct page_style *ret);
 

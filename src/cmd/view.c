@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -380,22 +379,6 @@ static int in_place(struct run *r)
 	return output_write(buf_span(&screen), error);
 }
 
-/* As sh runs it, so that $PAGER may have options. */
-static int through_pager(struct run *r)
-{
-	const char *pager = getenv("PAGER");
-	FILE *f;
-
-	setenv("LESS", "FRSX", 0);
-	f = popen(pager && *pager ? pager : "less", "w");
-	if (!f || fwrite(r->text.data, 1, r->text.n, f) != r->text.n) {
-		if (f)
-			pclose(f);
-		return output_write(buf_span(&r->text), 0);
-	}
-	return WEXITSTATUS(pclose(f)) == 127 ? output_write(buf_span(&r->text), 0) : EXIT_FINE;
-}
-
 static int print(struct run *r)
 {
 	bool terminal = isatty(STDOUT_FILENO);
@@ -418,7 +401,7 @@ static int print(struct run *r)
 	if (error == 0 && r->option[VIEW_WATCH].given && terminal)
 		return in_place(r);
 	if (error == 0 && r->option[VIEW_PAGER].given && terminal)
-		return through_pager(r);
+		return output_page(buf_span(&r->text));
 	return output_write(buf_span(&r->text), error);
 }
 
