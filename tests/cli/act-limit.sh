@@ -28,7 +28,7 @@ fi
 hard=$(prlimit -p "$pid" --nofile -o HARD --noheadings --raw) soft=$(prlimit -p "$pid" --nofile -o SOFT --noheadings --raw)
 run limit --limit nofile=64: "$pid"
 is "soft" "$code" 0; is_limit "soft" nofile 64 "$hard"
-has "soft" "$output" "limit nofile of $pid (sleep): $soft:$hard -> 64:$hard; undo: osprey limit --undo $(id)"
+has "soft" "$output" "limit nofile of $pid (sleep): $soft:$hard -> 64:$hard; undo: osprey limit --undo $(change_id)"
 run limit --limit nofile=64: "$pid"; has "again" "$output" "already"
 run limit --undo; is "undo" "$code" 0; is_limit "undo" nofile "$soft" "$hard"
 stack=$(prlimit -p "$pid" --stack -o HARD --noheadings --raw)
@@ -107,8 +107,8 @@ fi
 
 # ---- a cgroup that was made anew ----
 if place pids; then
-	run limit --pids-limit 25 "$pid"; change=$(id)
-	for p in $(cat "$group/cgroup.procs"); do echo "$p" >"${group%/*}/cgroup.procs"; done
+	run limit --pids-limit 25 "$pid"; change=$(change_id)
+	while read -r p; do echo "$p" >"${group%/*}/cgroup.procs"; done < <(cat "$group/cgroup.procs")
 	rmdir "$group" && mkdir "$group" && echo 25 >"$group/pids.max"
 	run limit --undo "$change"
 	has "made anew" "$output" "obsolete"; is "made anew" "$(cat "$group/pids.max")" 25

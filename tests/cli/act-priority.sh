@@ -1,6 +1,7 @@
 #!/bin/bash
 # osprey priority and osprey pin against renice, chrt, ionice and taskset: what they set is what those
 # read, and what was before comes back.
+# shellcheck disable=SC2015,SC2016  # short circuits are meant; the inner shells expand
 . "$(dirname "$0")/act-common"
 need chrt ionice taskset renice ps python3
 [ "$(nice)" = 0 ] && renice -n 1 $$ >/dev/null && renice -n 0 $$ >/dev/null 2>&1 || skip "needs nice 0 and CAP_SYS_NICE"
@@ -31,11 +32,11 @@ is "dry run" "$code" 0; has "dry run" "$output" "dry run"; is "dry run" "$(nices
 [ ! -e "$work/state" ] || fail "a dry run made a journal"
 run priority --nice 10 "$pid"
 is "nice" "$code" 0; is "nice" "$(nices)" "10x5"
-has "nice" "$output" "nice of $pid (python3): 0 (4 threads), 4 (1 thread) -> 10 (5 threads); undo: osprey priority --undo $(id)"
+has "nice" "$output" "nice of $pid (python3): 0 (4 threads), 4 (1 thread) -> 10 (5 threads); undo: osprey priority --undo $(change_id)"
 run priority --nice 10 "$pid"; has "again" "$output" "already"
 run priority "$pid"; has "shown" "$output" "10  other"
 run priority --undo; is "undo" "$code" 0; is "undo" "$(nices)" "0x4,4x1"
-run priority --nice 6 "$pid"; change=$(id)
+run priority --nice 6 "$pid"; change=$(change_id)
 renice -n 9 -p "$pid" >/dev/null
 run priority --undo "$change"
 is "a third hand" "$code" 3; has "a third hand" "$output" "is 9, not 6"
@@ -44,8 +45,8 @@ run priority --list; has "list" "$output" "changed since: 9"
 run priority --undo "$change" --force; is "forced" "$(nices)" "0x4,4x1"
 
 # ---- one above the other ----
-run priority --nice 5 "$pid"; first=$(id)
-run priority --nice 6 "$pid"; second=$(id)
+run priority --nice 5 "$pid"; first=$(change_id)
+run priority --nice 6 "$pid"; second=$(change_id)
 run priority --undo "$first"; is "order" "$code" 3; has "order" "$output" "--undo $second comes first"
 run priority --undo all; is "all" "$code" 0; is "all" "$(nices)" "0x4,4x1"
 run priority --undo all; has "nothing" "$output" "nothing to undo"
@@ -87,7 +88,7 @@ if command -v jq >/dev/null; then is "JSON" "$(jq -r '.processes[0].threads' <<<
 
 # ---- what has ended, and whose pid another has ----
 start sleep 100; short=$last
-run priority --nice 3 "$short"; change=$(id)
+run priority --nice 3 "$short"; change=$(change_id)
 kill -9 "$short"; wait "$short" 2>/dev/null
 run priority --undo "$change"; is "ended" "$code" 0; has "ended" "$output" "has ended; change $change is obsolete"
 run priority --nice 3 "$short"; is "ended" "$code" 3
