@@ -268,8 +268,6 @@ static int take_word(struct change *c, struct span key, struct span word)
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		if (!span_is(key, texts[i].key))
 			continue;
-		if (span_is(key, "path"))
-			c->kind = CHANGE_FILE;
 		return take_text(word, texts[i].text);
 	}
 	if (span_is(key, "v"))
@@ -288,7 +286,6 @@ static int take_word(struct change *c, struct span key, struct span word)
 	if (span_is(key, "pid")) {
 		r = take_number(word, INT32_MAX, &number);
 		c->pid = (int)number;
-		c->kind = CHANGE_PROCESS;
 		return r;
 	}
 	return 0;
@@ -330,6 +327,7 @@ static int parse_begin(struct span rest, uint64_t id, struct change_list *l)
 	if (r == 0 && ((l->change.n && l->change.v[l->change.n - 1].id >= id) || c.value.n == 0 ||
 		       (c.path[0] == '\0') == (c.pid < 0)))
 		r = -EBADMSG;
+	c.kind = c.pid < 0 ? CHANGE_FILE : CHANGE_PROCESS;
 	place = r == 0 ? vec_push(&l->change) : NULL;
 	if (!place) {
 		change_deinit(&c);
