@@ -42,6 +42,7 @@ BENCHES := $(BENCH_C:%.c=$(BUILD)/%)
 FUZZERS := $(FUZZ_C:%.c=$(BUILD)/%)
 AGREE := $(BUILD)/tests/agree/figures
 LAB := $(BUILD)/tests/lab/killed
+TREE := $(BUILD)/tests/cli/run_tree
 
 all: $(BUILD)/osprey
 
@@ -98,6 +99,10 @@ $(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(BUILD)/libosprey.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$(BUILD)/tests/cli/%: $(BUILD)/tests/cli/%.o
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^
+
 $(BUILD)/tools/capture.d/%: $(BUILD)/tools/capture.d/%.o $(BUILD)/libosprey.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -112,7 +117,7 @@ $(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(LIB_C) | fuzz-library
 fuzz-library:
 	$(MAKE) BUILD=$(BUILD)/fuzz CC=$(CLANG) SAN=fuzzer-no-link,address,undefined $(BUILD)/fuzz/libosprey.a
 
-tests: $(TESTS) $(AGREE) $(LAB)
+tests: $(TESTS) $(AGREE) $(LAB) $(TREE)
 benches: $(BENCHES)
 fuzzers: $(FUZZERS)
 

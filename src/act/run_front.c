@@ -13,15 +13,19 @@
 #include "act/run_group.h"
 #include "act/run_tree.h"
 #include "base/clock.h"
+#include "base/urgent.h"
 
 #define ORPHAN_PATIENCE_NS (5 * NS_PER_S)
 
 /* Signals that a fault of our own raises are not kept back. */
 static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGXCPU, SIGXFSZ };
 
+static bool has_children_of_before;
+
 void run_front_begin(struct run_inherited *inherited)
 {
 	struct sigaction child;
+	siginfo_t info;
 	sigset_t blocked;
 
 	sigfillset(&blocked);
@@ -31,7 +35,11 @@ void run_front_begin(struct run_inherited *inherited)
 	/* Ignored, it would reap for us. */
 	inherited->ignored_child = sigaction(SIGCHLD, NULL, &child) == 0 && child.sa_handler == SIG_IGN;
 	signal(SIGCHLD, SIG_DFL);
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	/* Who was our child before, of a shell that became us by exec, is not ours to kill; and what it leaves must
+	 * not become ours. */
+	has_children_of_before = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+	if (!has_children_of_before)
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
 /* ---- keepers ---- */
@@ -72,116 +80,94 @@ int run_job_start(struct run_job *job, const struct run_spec *spec, struct note 
 
 /* ---- after a keeper that was killed ---- */
 
-struct orphans {
-	const struct run_job *jobs;
-	size_t njobs;
-	uint64_t since_ticks; /* start of the oldest that may be ours */
-};
-
-/* Who was our child before we started anything, of a shell that became us by exec, is not ours to
- * kill: it is older than the keeper. */
-static bool is_ours(const struct orphans *o, const struct tree_process *p)
+static struct run_job *job_of(struct run_job *jobs, size_t njobs, pid_t pid)
 {
-	return p->state != 'Z' && p->start_ticks >= o->since_ticks;
+	for (size_t i = 0; i < njobs; i++)
+		if (jobs[i].keeper == pid)
+			return &jobs[i];
+	return NULL;
 }
 
-/* One round. How many were there. */
-static size_t kill_orphans(const struct orphans *o, struct tree *tree)
+/* Everybody who has ended. Keepers among them are remembered for run_jobs_reap. False: no child is left. */
+static bool reap_all(struct run_job *jobs, size_t njobs)
 {
-	pid_t keepers[RUN_MAX_JOBS + 1];
-	size_t n = 0, found = 0;
+	for (;;) {
+		siginfo_t info = { 0 };
+		struct run_job *job;
 
-	for (size_t i = 0; i < o->njobs && n < RUN_MAX_JOBS; i++)
-		if (o->jobs[i].keeper)
-			keepers[n++] = o->jobs[i].keeper;
-	keepers[n] = 0;
-	if (tree_read(tree, getpid(), keepers) < 0)
-		return 0;
-	vec_each(p, &tree->member)
-		if (is_ours(o, p)) {
-			found++;
-			(void)!tree_signal(p, p->direct, SIGKILL);
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0)
+			return false;
+		if (info.si_pid == 0)
+			return true;
+		job = job_of(jobs, njobs, info.si_pid);
+		if (job) {
+			job->keeper = 0;
+			job->has_ended = true;
+			job->status = info.si_status;
 		}
-	return found;
+	}
 }
 
-static void reap_orphans(const struct tree *tree)
-{
-	vec_each(p, &tree->member)
-		if (p->direct)
-			(void)!waitpid(p->pid, NULL, WNOHANG);
-}
-
-/* Its program has died with it; what that left is ours now. Until two rounds find nothing. */
-static void end_orphans(const struct orphans *o)
+/* Its program has died with it, and what that left is ours now, for we are a subreaper too. Until two
+ * rounds find nobody: every level of a tree becomes ours when the one above has died. */
+static void end_orphans(struct run_job *jobs, size_t njobs)
 {
 	uint64_t end = clock_mono_ns() + ORPHAN_PATIENCE_NS;
-	struct tree tree = { 0 };
+	struct urgent urgent;
 	unsigned quiet = 0;
 
-	while (quiet < 2 && clock_mono_ns() < end) {
-		quiet = kill_orphans(o, &tree) ? 0 : quiet + 1;
-		reap_orphans(&tree);
-		(void)!clock_sleep_until(clock_mono_ns() + NS_PER_MS);
+	urgent_begin(&urgent);
+	while (reap_all(jobs, njobs) && quiet < 2 && clock_mono_ns() < end) {
+		pid_t keepers[RUN_MAX_JOBS + 1];
+		size_t n = 0;
+
+		for (size_t i = 0; i < njobs; i++)
+			if (jobs[i].keeper)
+				keepers[n++] = jobs[i].keeper;
+		keepers[n] = 0;
+		if (tree_kill_children(keepers) > 0) {
+			quiet = 0;
+		} else {
+			quiet++;
+			(void)!clock_sleep_until(clock_mono_ns() + NS_PER_MS);
+		}
+		urgent_check(&urgent);
 	}
-	tree_deinit(&tree);
+	urgent_end(&urgent);
 }
 
-static void keeper_was_killed(struct run_job *job, struct run_job *jobs, size_t njobs, int number)
+static void keeper_was_killed(struct run_job *job, struct run_job *jobs, size_t njobs)
 {
-	struct orphans o = { .jobs = jobs, .njobs = njobs, .since_ticks = job->keeper_ticks };
 	char swept[192];
 
-	end_orphans(&o);
+	if (!has_children_of_before)
+		end_orphans(jobs, njobs);
 	(void)run_group_sweep(swept);
 	job->result->ended = true;
-	job->result->exit_code = 128 + number;
-	job->result->signal = number;
-	note_set(&job->result->warning, 0,
-		 "the process that kept it was killed by %s; the program and all below it were killed",
-		 signal_text(number).text);
-}
-
-static uint64_t start_ticks_of(pid_t pid)
-{
-	char path[32], text[1024];
-	struct tree_process p = { 0 };
-	FILE *f;
-
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	f = fopen(path, "re");
-	if (f) {
-		size_t n = fread(text, 1, sizeof text, f);
-
-		(void)!tree_stat_parse((struct span){ text, n }, &p);
-		fclose(f);
-	}
-	return p.start_ticks;
+	job->result->exit_code = 128 + job->status;
+	job->result->signal = job->status;
+	note_set(&job->result->warning, 0, "the process that kept it was killed by %s; the program %s",
+		 signal_text(job->status).text,
+		 has_children_of_before ? "died with it, what it had started may live on" :
+					  "and all below it were killed");
 }
 
 /* ---- waiting ---- */
 
 struct run_job *run_jobs_reap(struct run_job *jobs, size_t njobs)
 {
-	for (;;) {
-		siginfo_t info = { 0 };
-		struct run_job *job = NULL;
+	(void)reap_all(jobs, njobs);
+	for (size_t i = 0; i < njobs; i++) {
+		struct run_job *job = &jobs[i];
 
-		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
-			return NULL;
-		for (size_t i = 0; i < njobs && !job; i++)
-			if (jobs[i].keeper == info.si_pid)
-				job = &jobs[i];
-		if (job && !job->result->ended)
-			job->keeper_ticks = start_ticks_of(job->keeper);
-		(void)!waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
-		if (!job)
+		if (!job->has_ended)
 			continue;
-		job->keeper = 0;
 		if (!job->result->ended)
-			keeper_was_killed(job, jobs, njobs, info.si_status);
+			keeper_was_killed(job, jobs, njobs);
+		job->has_ended = false;
 		return job;
 	}
+	return NULL;
 }
 
 static bool asks_to_end(int number)

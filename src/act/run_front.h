@@ -10,7 +10,8 @@ struct run_job {
 	const struct run_spec *spec;
 	struct run_result *result; /* shared with the keeper */
 	pid_t keeper;		   /* 0: none is at work */
-	uint64_t keeper_ticks;
+	bool has_ended;		   /* reaped; `status` is its exit code or signal */
+	int status;
 };
 
 int run_job_init(struct run_job *job, struct note *note) __attribute__((warn_unused_result));

@@ -21,9 +21,13 @@
 #define FOREVER UINT64_MAX
 /* A process that waits in the kernel for a dead disk does not die: then it is told and left. */
 #define KILL_PATIENCE_NS (10 * NS_PER_S)
+#define KILL_TRIES 20
 #define KILL_PAUSE_NS (NS_PER_MS)
+#define GROUP_KILL_NS (50 * NS_PER_MS)
 #define CPU_LOOK_LEAST_NS (20 * NS_PER_MS)
 #define CPU_LOOK_MOST_NS NS_PER_S
+/* A look takes at most a 200th of the time. */
+#define CPU_LOOK_SHARE 200
 
 enum phase {
 	RUNNING,  /* the program, or what it left and is waited for */
@@ -139,28 +143,6 @@ static void signal_tree(struct keeper *k, int number)
 	}
 }
 
-/* Children alone, at once: one that forks and exits, and forks and exits, is always one of them, and
- * has another number by the time a whole tree is read. */
-static void kill_children(struct keeper *k)
-{
-	char text[4096];
-	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
-	struct span rest = { text, n > 0 ? (size_t)n : 0 };
-	uint64_t pid;
-
-	if (fd >= 0)
-		close(fd);
-	while (span_next_u64(&rest, &pid)) {
-		/* The number at the end may be cut; what is no child of ours is not touched. */
-		siginfo_t info;
-
-		if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
-			kill((pid_t)pid, SIGKILL);
-	}
-	(void)k;
-}
-
 /* A process group is signalled as one: no fork slips through. A session that is not ours can only
  * have been made by a descendant, and has no other members. */
 static void kill_own_sessions(struct keeper *k)
@@ -179,7 +161,9 @@ static void kill_round(struct keeper *k)
 {
 	if (k->group.n)
 		run_group_kill(&k->group);
-	kill_children(k);
+	/* Again and again, since a tree takes longer to be read than to change. */
+	for (int i = 0; i < KILL_TRIES && k->has_children && tree_kill_children(NULL) >= 0; i++)
+		reap(k);
 	signal_tree(k, SIGKILL);
 	kill_own_sessions(k);
 }
@@ -212,6 +196,11 @@ static void time_out(struct keeper *k, enum run_timeout which)
 
 /* ---- CPU time ---- */
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static uint64_t waited_ns(void)
 {
 	struct rusage u;
@@ -233,7 +222,7 @@ static uint64_t cpu_used_ns(struct keeper *k)
 	return tree_clock_advance(&k->clock, &k->tree, waited / tick_ns) * tick_ns;
 }
 
-/* The next look is when all CPUs together could have used the rest. */
+/* The next look is at the latest when all CPUs together could have used the rest. */
 static void watch_cpu(struct keeper *k, uint64_t now)
 {
 	uint64_t used = cpu_used_ns(k), limit = k->spec->cpu_timeout_ns, pause;
@@ -245,21 +234,14 @@ static void watch_cpu(struct keeper *k, uint64_t now)
 		time_out(k, RUN_CPU_TIMEOUT);
 		return;
 	}
-	pause = (limit - used) / (uint64_t)(cpus > 0 ? cpus : 1);
+	/* Earlier when that is cheap: what is born and dies unwaited between two looks is never seen. */
+	pause = earlier((limit - used) / (uint64_t)(cpus > 0 ? cpus : 1), (clock_mono_ns() - now) * CPU_LOOK_SHARE);
 	if (pause < CPU_LOOK_LEAST_NS)
 		pause = CPU_LOOK_LEAST_NS;
-	/* What is born and dies unwaited between two looks is never seen. */
-	if (pause > CPU_LOOK_MOST_NS)
-		pause = CPU_LOOK_MOST_NS;
-	k->cpu_look_ns = now + pause;
+	k->cpu_look_ns = now + earlier(pause, CPU_LOOK_MOST_NS);
 }
 
 /* ---- the loop ---- */
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 static uint64_t next_ns(const struct keeper *k)
 {
@@ -307,8 +289,26 @@ static void take_signal(struct keeper *k, int number, const siginfo_t *info)
 	}
 }
 
+/* Whoever kills a whole group by KILL kills the program and the front, one shortly after the other. */
+static bool front_dies_too(struct keeper *k)
+{
+	const struct timespec shortly = { .tv_nsec = (long)GROUP_KILL_NS };
+	sigset_t alone;
+	siginfo_t info;
+
+	sigemptyset(&alone);
+	sigaddset(&alone, RUN_SIGNAL_ALONE);
+	if (getppid() == k->front && k->result->signal == SIGKILL)
+		(void)!sigtimedwait(&alone, &info, &shortly);
+	return getppid() != k->front;
+}
+
 static void program_left_others(struct keeper *k)
 {
+	if (front_dies_too(k)) {
+		take_signal(k, RUN_SIGNAL_ALONE, NULL);
+		return;
+	}
 	if (k->spec->leftover == RUN_WAIT || k->phase != RUNNING)
 		return;
 	if (k->spec->leftover == RUN_LEAVE) {

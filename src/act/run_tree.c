@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 void tree_deinit(struct tree *t)
@@ -337,6 +338,29 @@ int tree_signal(const struct tree_process *p, bool own, int number)
 	if (fd >= 0)
 		close(fd);
 	return r;
+}
+
+int tree_kill_children(const pid_t *keep)
+{
+	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC), n = 0;
+	char text[4096];
+	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text);
+	struct span rest = { text, length > 0 ? (size_t)length : 0 };
+	uint64_t pid;
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	while (span_next_u64(&rest, &pid)) {
+		siginfo_t info = { 0 };
+
+		/* What is no child of ours, as the number at the end that may be cut, is not touched. */
+		if (excluded(keep, (pid_t)pid) ||
+		    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0)
+			continue;
+		n += kill((pid_t)pid, SIGKILL) == 0;
+	}
+	return n;
 }
 
 /* ---- CPU time ---- */

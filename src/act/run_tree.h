@@ -43,6 +43,12 @@ int tree_read(struct tree *t, pid_t root, const pid_t *not_below) __attribute__(
  * caller has not waited for, whose number cannot be another's. */
 int tree_signal(const struct tree_process *p, bool own, int signal) __attribute__((warn_unused_result));
 
+/* SIGKILL to the children of the calling process but `keep` (ended by 0; nullable), at once and without a
+ * look at them: one that forks and exits, and forks and exits, has another number by the time a tree
+ * is read. Their children become the caller's when it is a subreaper. How many there were that have not ended;
+ * -ENOENT: the kernel has no file of children. */
+int tree_kill_children(const pid_t *keep) __attribute__((warn_unused_result));
+
 /* /proc/PID/io: of the process and of those it waited for. Pure; what is not there is absent. */
 struct tree_io {
 	reading read_bytes, written_bytes; /* storage */
