@@ -97,7 +97,7 @@ struct page_style output_table_style(bool no_color)
 	const char *columns = getenv("COLUMNS");
 
 	if (!isatty(STDOUT_FILENO) && !(columns && *columns))
-		style.width = UINT16_MAX;
+		style.width = 1u << 24;
 	return style;
 }
 

@@ -115,11 +115,20 @@ static void drop_absent(struct layout *l)
 		l->dropped[k] = lack_of(l->t, l->t->columns.v[k]).wholly_absent;
 }
 
-#define ELASTIC_MIN 12 /* columns that an elastic one keeps while others are dropped */
+#define ELASTIC_MIN 12
+
+/* What an elastic column keeps while others are dropped: the last, which says most, two fifths of the page. */
+static unsigned elastic_least(const struct layout *l, size_t k)
+{
+	unsigned share = l->page->style.width / 5 * 2;
+	unsigned least = k == l->prefixed && !l->t->keep_columns && share > ELASTIC_MIN ? share : ELASTIC_MIN;
+
+	return l->width[k] < least ? l->width[k] : least;
+}
 
 static unsigned least_width(const struct layout *l, size_t k)
 {
-	return l->t->columns.v[k]->elastic && l->width[k] > ELASTIC_MIN ? ELASTIC_MIN : l->width[k];
+	return l->t->columns.v[k]->elastic ? elastic_least(l, k) : l->width[k];
 }
 
 static unsigned least_total(const struct layout *l)

@@ -209,6 +209,12 @@ static void finish_row(struct process_table *t, struct process_row *row)
 	/* Starts are told in steps of 10 ms by /proc. */
 	if (age < 0.01)
 		age = 0.01;
+	/* The moment of the look is taken before the tasks are: a young one has run on since. Its threads
+	 * cannot have used more time than there was. */
+	reading cpu = reading_sum(row->total.user_ns, row->total.system_ns);
+	double least = reading_value(cpu) / 1e9 / (double)reading_or(row->threads, 1);
+	if (t->look == 1 && least > age)
+		age = least;
 	row->seconds = t->look == 1 ? age : (double)(t->now.mono_ns - t->before.mono_ns) / 1e9;
 }
 
@@ -285,6 +291,8 @@ int process_table_new(struct host *h, const struct process_table_options *option
 		r = proc ? task_reader_new_of_kind(h, TASK_READER_PROC, &t->reader, note) :
 			   task_reader_new(h, &t->reader, NULL);
 	}
+	if (r == 0 && options->needs)
+		task_reader_needs(t->reader, options->needs);
 	if (r == 0)
 		r = user_names_new(h, &t->users);
 	if (r < 0) {

@@ -74,6 +74,7 @@ struct process_table_options {
 	/* BPF takes 16 ms to load and then 1 us a task, /proc nothing and ~50 us: a single look at few
 	 * tasks is cheaper by /proc. */
 	bool one_look;
+	unsigned needs; /* enum task_need; 0: all */
 };
 
 int process_table_new(struct host *h, const struct process_table_options *options, struct process_table **ret,

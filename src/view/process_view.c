@@ -57,6 +57,16 @@ static void keep_forefathers(process_row_vec *rows, const struct map *by_pid, st
 	}
 }
 
+/* Threads of a process that fits are what was sought too. */
+static void keep_threads(process_row_vec *rows, const struct map *by_pid)
+{
+	vec_each(row, rows) {
+		uint32_t leader = row->tid == row->pid ? MAP_NONE : map_get(by_pid, (uint64_t)row->pid);
+
+		row->kept = row->kept || (leader != MAP_NONE && rows->v[leader].kept);
+	}
+}
+
 static int mark_kept(struct process_state *s)
 {
 	process_row_vec *rows = process_table_rows(s->table);
@@ -65,16 +75,39 @@ static int mark_kept(struct process_state *s)
 
 	vec_each(row, rows)
 		row->kept = fits_all(s, row);
-	if (!s->options.tree || s->options.nwords == 0)
+	if (s->options.nwords == 0 || !(s->options.tree || s->options.threads))
 		return 0;
 	for (size_t i = 0; r == 0 && i < rows->n; i++)
 		if (rows->v[i].tid == rows->v[i].pid)
 			r = map_set(&by_pid, (uint64_t)rows->v[i].pid, (uint32_t)i);
-	for (size_t i = 0; r == 0 && i < rows->n; i++)
+	if (r == 0 && s->options.threads)
+		keep_threads(rows, &by_pid);
+	for (size_t i = 0; r == 0 && s->options.tree && i < rows->n; i++)
 		if (rows->v[i].kept)
 			keep_forefathers(rows, &by_pid, &rows->v[i]);
 	map_deinit(&by_pid);
 	return r;
+}
+
+/* What the columns that are wanted need of the reader; unit and cgroup are search words' too. */
+static unsigned needs_of(const struct view_wanted *wanted, const struct process_view_options *options)
+{
+	static const struct {
+		const char *column;
+		unsigned need;
+	} needs[] = {
+		{ "read_bytes", TASK_NEED_IO }, { "write_bytes", TASK_NEED_IO }, { "read_bytes_per_s", TASK_NEED_IO },
+		{ "write_bytes_per_s", TASK_NEED_IO }, { "voluntary_switches", TASK_NEED_SWITCHES },
+		{ "involuntary_switches", TASK_NEED_SWITCHES }, { "voluntary_switches_per_s", TASK_NEED_SWITCHES },
+		{ "involuntary_switches_per_s", TASK_NEED_SWITCHES }, { "fds", TASK_NEED_FDS }, { "fd_limit", TASK_NEED_FDS },
+		{ "fd_pct", TASK_NEED_FDS }, { "unit", TASK_NEED_CGROUPS }, { "cgroup", TASK_NEED_CGROUPS },
+	};
+	unsigned all = (options->threads ? TASK_NEED_THREADS : 0) | (options->nwords ? TASK_NEED_CGROUPS : 0);
+
+	for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++)
+		if (view_wants_named(wanted, needs[i].column))
+			all |= needs[i].need;
+	return all | 1u << 31; /* 0 would be all */
 }
 
 static int process_open(struct host *h, const struct view_wanted *wanted, const void *options, void **ret_state,
@@ -89,6 +122,7 @@ static int process_open(struct host *h, const struct view_wanted *wanted, const 
 		s->commands = view_wants_named(wanted, "command") || s->options.nwords > 0;
 		struct process_table_options table = {
 			.threads = s->options.threads, .no_bpf = s->options.no_bpf, .one_look = !s->options.over_time,
+			.needs = needs_of(wanted, options),
 		};
 		r = process_table_new(h, &table, &s->table, note);
 	}

@@ -58,6 +58,12 @@ void task_reader_free(struct task_reader *r)
 	free(r);
 }
 
+void task_reader_needs(struct task_reader *r, unsigned needs)
+{
+	if (r->proc)
+		task_proc_needs(r->proc, needs);
+}
+
 enum task_reader_kind task_reader_kind(const struct task_reader *r)
 {
 	return r->iter ? TASK_READER_BPF : TASK_READER_PROC;

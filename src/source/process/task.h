@@ -30,6 +30,21 @@ int task_reader_new(struct host *h, struct task_reader **ret, struct note *note)
 int task_reader_new_of_kind(struct host *h, enum task_reader_kind kind, struct task_reader **ret,
 			    struct note *note) __attribute__((warn_unused_result));
 void task_reader_free(struct task_reader *r);
+
+/* What a reader is to tell besides pid, state, memory and CPU time of processes; all of it unless said. */
+enum task_need {
+	TASK_NEED_THREADS = 1,	 /* a record for each thread; without: of processes of one thread alone it is whole */
+	TASK_NEED_IO = 2,
+	TASK_NEED_SWITCHES = 4,	 /* of kernel threads */
+	TASK_NEED_FDS = 8,	 /* count and limit */
+	TASK_NEED_WAITS = 16,	 /* system calls of blocked tasks, TASK_IN_IOWAIT */
+	TASK_NEED_CGROUPS = 32,
+	TASK_NEED_NET_NS = 64,
+};
+/* What is not needed may be READING_ABSENT (or 0), where leaving it out saves work: from /proc on a live
+ * host. Without THREADS what dead threads did is in the record's own members, and CPU time comes in steps
+ * of 10 ms. To be said before the first table is taken. */
+void task_reader_needs(struct task_reader *r, unsigned needs);
 enum task_reader_kind task_reader_kind(const struct task_reader *r);
 
 /* Calls `each` for every task, all threads of a process after another or not (the

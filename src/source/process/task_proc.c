@@ -38,11 +38,23 @@ struct task_proc {
 	VEC(struct cgroup_inode) inodes; /* of this look */
 	struct map inode_by_path;
 	uint32_t look;
+	unsigned needs; /* enum task_need */
 	uint64_t page_bytes;
 	bool fd_count_fast;
 	bool schedstat_kept; /* the kernel keeps run-queue delays */
 	reading delay_kept;  /* 1, 0, or absent: the sysctl does not exist */
 };
+
+static bool needed(const struct task_proc *p, enum task_need need)
+{
+	return p->needs & need;
+}
+
+void task_proc_needs(struct task_proc *p, unsigned needs)
+{
+	/* A capture is whole: who replays it may want more. */
+	p->needs = host_is_textual(p->h) ? ~0u : needs;
+}
 
 static bool fd_count_is_fast(struct host *h)
 {
@@ -76,6 +88,7 @@ int task_proc_new(struct host *h, struct task_proc **ret)
 
 	if (!p)
 		return -ENOMEM;
+	p->needs = ~0u;
 	p->h = h;
 	p->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	p->fd_count_fast = fd_count_is_fast(h);
@@ -206,6 +219,10 @@ static int read_pulse(struct task_proc *p, struct proc_dir *d, struct task *ret,
 
 static int read_status(struct task_proc *p, struct proc_dir *d, struct task *ret, bool *doubt)
 {
+	if (ret->flags & TASK_IS_KERNEL_THREAD && !needed(p, TASK_NEED_SWITCHES)) {
+		ret->uid = 0;
+		return 0;
+	}
 	int r = proc_dir_read(d, "status", &p->text);
 
 	if (r < 0) {
@@ -224,14 +241,14 @@ static int read_status(struct task_proc *p, struct proc_dir *d, struct task *ret
 
 static int read_io(struct task_proc *p, struct proc_dir *d, struct task *ret, bool *doubt)
 {
-	int r = proc_dir_read(d, "io", &p->text);
+	int r = needed(p, TASK_NEED_IO) ? proc_dir_read(d, "io", &p->text) : -ENOENT;
 
 	if (r == 0) {
 		task_io_parse(buf_span(&p->text), ret);
 		return 0;
 	}
 	ret->read_bytes = ret->write_bytes = reading_from_errno(r);
-	return vanished(r, doubt);
+	return needed(p, TASK_NEED_IO) ? vanished(r, doubt) : 0;
 }
 
 /* Where the kernel waits for disks: callers of io_schedule, as wchan names them. */
@@ -260,6 +277,8 @@ static int read_wait(struct task_proc *p, struct proc_dir *d, bool several, stru
 {
 	bool kernel_thread = ret->flags & TASK_IS_KERNEL_THREAD;
 
+	if (!needed(p, TASK_NEED_WAITS))
+		return 0;
 	if (!kernel_thread && (ret->state == 'D' || (ret->state == 'S' && several))) {
 		int r = proc_dir_read(d, "syscall", &p->text);
 		if (r == 0)
@@ -361,13 +380,14 @@ static uint64_t namespace_parse(struct span text)
 /* What a process keeps for long, and others may change. */
 static int read_surroundings(struct task_proc *p, struct proc_dir *d, struct task *ret, bool *doubt)
 {
-	int r = read_cgroups(p, d, ret, doubt);
+	int r = needed(p, TASK_NEED_CGROUPS) ? read_cgroups(p, d, ret, doubt) : 0;
 
 	if (r != 0 || ret->flags & TASK_IS_KERNEL_THREAD)
 		return r;
-	r = proc_dir_readlink(d, "ns/net", &p->text);
-	if (r == 0)
+	if (needed(p, TASK_NEED_NET_NS) && proc_dir_readlink(d, "ns/net", &p->text) == 0)
 		ret->net_ns = namespace_parse(buf_span(&p->text));
+	if (!needed(p, TASK_NEED_FDS))
+		return 0;
 	r = proc_dir_read(d, "limits", &p->text);
 	if (r == 0) {
 		task_limits_parse(buf_span(&p->text), ret);
@@ -388,7 +408,7 @@ static int read_fd_count(struct task_proc *p, struct proc_dir *d, struct task *r
 {
 	uint64_t v;
 
-	if (ret->flags & TASK_IS_KERNEL_THREAD || ret->state == 'Z')
+	if (ret->flags & TASK_IS_KERNEL_THREAD || ret->state == 'Z' || !needed(p, TASK_NEED_FDS))
 		return 0;
 	int r = proc_dir_fd_count(d, ret->pid, p->fd_count_fast, &p->text);
 	if (r == 0) {
@@ -688,9 +708,10 @@ static int read_process_at(struct task_proc *p, struct proc_dir *d, int pid)
 		r = read_leader(p, d, old, reread, &t);
 	if (r == 0)
 		r = push_thread(p, &t, print);
-	if (r == 0 && !idle)
+	bool parts = !idle && (t.threads > 1 || needed(p, TASK_NEED_THREADS));
+	if (r == 0 && parts)
 		r = t.threads > 1 ? read_threads(p, d, old) : read_own(p, old);
-	if (r == 0 && !idle)
+	if (r == 0 && parts)
 		grow(old, &p->threads.v[0]);
 	if (r == 0) /* the leader first: it alone is read again now and then */
 		r = remember(p, &p->threads.v[0], print, reread);

@@ -22,6 +22,8 @@ struct task_proc;
 
 int task_proc_new(struct host *h, struct task_proc **ret) __attribute__((warn_unused_result));
 void task_proc_free(struct task_proc *p);
+/* enum task_need. */
+void task_proc_needs(struct task_proc *p, unsigned needs);
 int task_proc_each(struct task_proc *p, int (*each)(const struct task *t, void *arg), void *arg)
 	__attribute__((warn_unused_result));
 
