@@ -37,6 +37,9 @@ struct process_table {
 	struct buf scratch;
 	process_row_vec rows;
 	struct map by_id; /* tid or pid -> place in rows */
+	size_t next; /* tasks come in the same order at each look, so mostly this row is next */
+	size_t seen; /* rows of which a task was seen at this look */
+	VEC(uint32_t) moved; /* places of rows that have done something since the look before */
 	uint64_t look;
 	struct host_time now, before;
 	struct texts texts;	 /* as long as the table */
@@ -112,6 +115,13 @@ static reading member(const struct task *t, size_t offset)
 	return *(const uint64_t *)((const char *)t + offset);
 }
 
+static void take_memory(struct process_row *row, const struct task *t)
+{
+	row->rss_bytes = reading_sum(t->anon_bytes, reading_sum(t->file_bytes, t->shmem_bytes));
+	row->shmem_bytes = reading_sum(t->file_bytes, t->shmem_bytes);
+	row->swap_bytes = t->swap_bytes;
+}
+
 static void describe(struct process_row *row, const struct task *t)
 {
 	if (memcmp(row->comm, t->comm, sizeof row->comm) != 0)
@@ -128,13 +138,22 @@ static void describe(struct process_row *row, const struct task *t)
 	memcpy(row->comm, t->comm, sizeof row->comm);
 	row->threads = t->threads;
 	row->virtual_bytes = t->virtual_bytes;
-	row->rss_bytes = reading_sum(t->anon_bytes, reading_sum(t->file_bytes, t->shmem_bytes));
-	row->shmem_bytes = reading_sum(t->file_bytes, t->shmem_bytes);
-	row->swap_bytes = t->swap_bytes;
+	take_memory(row, t);
 	row->fd_count = t->fd_count;
 	row->fd_limit = t->fd_limit;
 	memcpy(row->cgroup, t->cgroup, sizeof row->cgroup);
 	row->net_ns = t->net_ns;
+}
+
+static uint32_t place_of(struct process_table *t, int32_t id)
+{
+	uint32_t at = (uint32_t)t->next;
+
+	if (at >= t->rows.n || t->rows.v[at].tid != id)
+		at = map_get(&t->by_id, (uint64_t)id);
+	if (at != MAP_NONE)
+		t->next = (size_t)at + 1;
+	return at;
 }
 
 /* The row of a task's process, or of the task itself; made when there is none. A number that was used
@@ -142,7 +161,7 @@ static void describe(struct process_row *row, const struct task *t)
 static struct process_row *row_of(struct process_table *t, const struct task *task)
 {
 	int32_t id = t->options.threads ? task->tid : task->pid;
-	uint32_t at = map_get(&t->by_id, (uint64_t)id);
+	uint32_t at = place_of(t, id);
 	struct process_row *row = at == MAP_NONE ? NULL : &t->rows.v[at];
 	bool identifies = t->options.threads || (task->flags & TASK_IS_LEADER);
 
@@ -154,31 +173,73 @@ static struct process_row *row_of(struct process_table *t, const struct task *ta
 			return NULL;
 	}
 	free((void *)row->command.p);
+	uint64_t look = row->look;
 	*row = (struct process_row){
-		.table = t, .pid = task->pid, .tid = id, .branch = "", .pss_bytes = READING_ABSENT, .kept = true,
+		.table = t, .look = look, .pid = task->pid, .tid = id, .branch = "", .pss_bytes = READING_ABSENT, .kept = true,
 		.uid = UINT32_MAX, .state = '?', .threads = READING_ABSENT,
 	};
 	return row;
 }
 
-static void begin_row(struct process_row *row, uint64_t look)
+static int begin_row(struct process_table *t, struct process_row *row)
 {
+	int r = vec_reserve(&t->moved, 1);
+
+	if (r < 0)
+		return r;
+	t->moved.v[t->moved.n++] = (uint32_t)(row - t->rows.v);
+	t->seen++;
 	row->growth = row->total; /* the totals of the look before, until finish_row */
 	for (size_t i = 0; i < NSUMS; i++)
 		*counter_at(&row->total, sums[i].counter) = 0;
-	row->look = look;
+	row->look = t->look;
+	row->still = false;
+	return 0;
+}
+
+static void no_growth(struct process_row *row)
+{
+	for (size_t i = 0; i < NSUMS; i++) {
+		reading total = *counter_at(&row->total, sums[i].counter);
+
+		*counter_at(&row->growth, sums[i].counter) = reading_ok(total) ? 0 : total;
+	}
+}
+
+/* A task that slept all the time and is a row of its own. False: it is not. Of ten thousand nearly
+ * all are such, so this touches no more than it must. */
+static bool take_still(struct process_table *t, const struct task *task)
+{
+	uint32_t at = place_of(t, task->tid);
+
+	if (at == MAP_NONE)
+		return false;
+	struct process_row *row = &t->rows.v[at];
+	if (row->look != t->look - 1 || t->look < 3 || (row->threads != 1 && !t->options.threads))
+		return false;
+	row->look = t->look;
+	t->seen++;
+	if (!row->still) {
+		no_growth(row);
+		row->still = true;
+		row->seconds = t->span.seconds;
+	}
+	if (!(row->flags & TASK_IS_KERNEL_THREAD))
+		take_memory(row, task);
+	return true;
 }
 
 static int take_task(const struct task *task, void *arg)
 {
 	struct process_table *t = arg;
+
+	if (task_reader_rests(t->reader) && take_still(t, task))
+		return 0;
 	struct process_row *row = row_of(t, task);
 	bool leader = task->flags & TASK_IS_LEADER;
 
-	if (!row)
+	if (!row || (row->look != t->look && begin_row(t, row) < 0))
 		return -ENOMEM;
-	if (row->look != t->look)
-		begin_row(row, t->look);
 	if (leader || t->options.threads) {
 		describe(row, task);
 		row->start_ns = task->start_ns;
@@ -225,6 +286,12 @@ static void forget_command(struct process_row *row)
 	row->command_known = false;
 }
 
+/* Without its leader's record a process is over, or not yet there. */
+static bool is_gone(const struct process_table *t, const struct process_row *row)
+{
+	return row->look != t->look || (row->start_ns == 0 && row->state == '?');
+}
+
 /* Takes out who is no longer there. */
 static int sweep(struct process_table *t)
 {
@@ -233,12 +300,10 @@ static int sweep(struct process_table *t)
 	for (size_t i = 0; i < t->rows.n; i++) {
 		struct process_row *row = &t->rows.v[i];
 
-		/* Without its leader's record a process is over, or not yet there. */
-		if (row->look != t->look || (row->start_ns == 0 && row->state == '?')) {
+		if (is_gone(t, row)) {
 			forget_command(row);
 			continue;
 		}
-		finish_row(t, row);
 		if (kept != i)
 			t->rows.v[kept] = *row;
 		kept++;
@@ -253,21 +318,40 @@ static int sweep(struct process_table *t)
 	return 0;
 }
 
+static int finish_rows(struct process_table *t)
+{
+	bool gone = t->seen != t->rows.n;
+
+	vec_each(at, &t->moved) {
+		finish_row(t, &t->rows.v[*at]);
+		gone |= is_gone(t, &t->rows.v[*at]);
+	}
+	return gone ? sweep(t) : 0;
+}
+
+static void forget_branches(struct process_table *t)
+{
+	if (!t->of_look.first)
+		return;
+	vec_each(row, &t->rows)
+		row->branch = "";
+	texts_free(&t->of_look);
+}
+
 int process_table_look(struct process_table *t)
 {
 	t->before = t->now;
 	t->now = host_time(t->host);
 	view_span_next(t->now, &(struct host_time){ .mono_ns = t->before.mono_ns }, &t->span);
 	t->look++;
-	texts_free(&t->of_look);
+	t->next = t->seen = t->moved.n = 0;
+	forget_branches(t);
 	memset(t->ttys, 0, sizeof t->ttys);
-	vec_each(row, &t->rows)
-		row->branch = "";
 	if (t->look % LOOKS_BETWEEN_COMMANDS == 0)
 		vec_each(row, &t->rows)
 			row->command_known = false;
 	int r = task_reader_each(t->reader, take_task, t);
-	return r < 0 ? r : sweep(t);
+	return r < 0 ? r : finish_rows(t);
 }
 
 static bool few_tasks(struct process_table *t)
@@ -314,11 +398,17 @@ void process_table_free(struct process_table *t)
 	vec_each(row, &t->rows)
 		forget_command(row);
 	vec_free(&t->rows);
+	vec_free(&t->moved);
 	vec_free(&t->cgroups);
 	map_deinit(&t->by_id);
 	map_deinit(&t->cgroup_by_ids);
 	buf_deinit(&t->scratch);
 	free(t);
+}
+
+void process_table_reread(struct process_table *t)
+{
+	task_reader_reread(t->reader);
 }
 
 process_row_vec *process_table_rows(struct process_table *t)
@@ -394,23 +484,37 @@ static int read_commands(struct process_table *t, struct process_row **rows, siz
 	return r;
 }
 
+static int commands_of(struct process_table *t, struct process_row **rows, size_t n)
+{
+	size_t wanted = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (rows[i]->command_known)
+			continue;
+		if (has_own_arguments(rows[i]))
+			rows[wanted++] = rows[i];
+		else
+			r = keep_command(rows[i], thread_name(rows[i]));
+	}
+	return r < 0 ? r : read_commands(t, rows, wanted);
+}
+
+int process_rows_commands(struct process_row **rows, size_t n)
+{
+	return n ? commands_of(rows[0]->table, rows, n) : 0;
+}
+
 int process_table_commands(struct process_table *t)
 {
-	struct process_row **wanted = malloc((t->rows.n ? t->rows.n : 1) * sizeof *wanted);
-	size_t n = 0;
-	int r = wanted ? 0 : -ENOMEM;
+	struct process_row **rows = malloc((t->rows.n ? t->rows.n : 1) * sizeof *rows);
+	int r = rows ? 0 : -ENOMEM;
 
-	vec_each(row, &t->rows) {
-		if (r < 0 || row->command_known)
-			continue;
-		if (has_own_arguments(row))
-			wanted[n++] = row;
-		else
-			r = keep_command(row, thread_name(row));
-	}
+	for (size_t i = 0; r == 0 && i < t->rows.n; i++)
+		rows[i] = &t->rows.v[i];
 	if (r == 0)
-		r = read_commands(t, wanted, n);
-	free(wanted);
+		r = commands_of(t, rows, t->rows.n);
+	free(rows);
 	return r;
 }
 

@@ -41,6 +41,7 @@ struct process_row {
 	int32_t pid, ppid, tid; /* tid == pid but in a table of threads */
 	uint32_t uid;
 	char state;
+	bool still; /* it slept since the look before: growth is 0, and nothing but its memory can have changed */
 	uint8_t flags; /* enum task_flags */
 	uint8_t policy;
 	int8_t nice;
@@ -82,6 +83,8 @@ int process_table_new(struct host *h, const struct process_table_options *option
 void process_table_free(struct process_table *t);
 /* Takes the table now. Rows move: pointers of the look before are no longer good. 0 or -errno. */
 int process_table_look(struct process_table *t) __attribute__((warn_unused_result));
+/* The next look takes nothing for granted: after who looks has changed a process himself. */
+void process_table_reread(struct process_table *t);
 /* Unordered. */
 process_row_vec *process_table_rows(struct process_table *t);
 /* What growth is over: the time since the look before, at the first look each process's own life. */
@@ -94,7 +97,9 @@ enum task_reader_kind process_table_kind(const struct process_table *t);
 
 /* Of all rows that have none yet, in a few threads that a hanging process cannot hold up. */
 int process_table_commands(struct process_table *t) __attribute__((warn_unused_result));
-/* Of one row; for screens, which show some. Never hangs. */
+/* Of some rows of one table, for screens; reorders the array. */
+int process_rows_commands(struct process_row **rows, size_t n) __attribute__((warn_unused_result));
+/* Of one row. Never hangs. */
 struct span process_row_command(struct process_row *row);
 /* "postgres"; the number where /etc/passwd does not know it. Lives as long as the table. */
 const char *process_row_user(struct process_row *row);

@@ -73,3 +73,14 @@ int task_reader_each(struct task_reader *r, int (*each)(const struct task *t, vo
 {
 	return r->iter ? task_iter_each(r->iter, each, arg) : task_proc_each(r->proc, each, arg);
 }
+
+bool task_reader_rests(const struct task_reader *r)
+{
+	return r->iter && task_iter_rests(r->iter);
+}
+
+void task_reader_reread(struct task_reader *r)
+{
+	if (r->iter)
+		task_iter_reread(r->iter);
+}

@@ -54,6 +54,13 @@ enum task_reader_kind task_reader_kind(const struct task_reader *r);
 int task_reader_each(struct task_reader *r, int (*each)(const struct task *t, void *arg), void *arg)
 	__attribute__((warn_unused_result));
 
+/* Within `each`: whether the task handed out is as it was at the last look of this reader, but for
+ * its resident and swapped bytes. False when that is not known (always, from /proc). */
+bool task_reader_rests(const struct task_reader *r);
+/* The next look takes nothing from the last one: for who has just changed a task (its nice value,
+ * its CPUs) and wants to see it. */
+void task_reader_reread(struct task_reader *r);
+
 /* Single parsers of the /proc reader; pure. They fill their part of *ret. */
 int task_stat_parse(struct span text, struct task *ret) __attribute__((warn_unused_result));
 void task_status_parse(struct span text, struct task *ret);

@@ -35,6 +35,7 @@ struct task_iter {
 	struct map known_by_tid;
 	size_t next; /* of known: tasks come by tid at each look, so mostly this one is next */
 	size_t seen; /* of known, at this look */
+	bool rests;  /* the task handed out last */
 	size_t n;    /* bytes in chunk */
 	char chunk[CHUNK_BYTES] __attribute__((aligned(8)));
 };
@@ -169,7 +170,8 @@ static int take_one(struct task_iter *i, const char *p, size_t n, struct known *
 
 	if (n < sizeof *rest)
 		return 0;
-	if (rest->minus_tid < 0) {
+	i->rests = rest->minus_tid < 0;
+	if (i->rests) {
 		r = take_rest(i, rest, ret);
 		return r < 0 ? r : (int)sizeof *rest;
 	}
@@ -259,4 +261,15 @@ int task_iter_each(struct task_iter *i, int (*each)(const struct task *t, void *
 	if (r < 0)
 		i->look++; /* half a look is none: write all tasks whole at the next */
 	return r;
+}
+
+bool task_iter_rests(const struct task_iter *i)
+{
+	return i->rests;
+}
+
+/* BPF writes a rest only at the look that follows the last one. */
+void task_iter_reread(struct task_iter *i)
+{
+	i->look++;
 }
