@@ -18,7 +18,7 @@ CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -I. -I$(BUILD)/gen \
 CFLAGS += -std=gnu17 $(OPT) -g $(WARN) -ffunction-sections -fdata-sections -fno-omit-frame-pointer \
           $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined)
 LDFLAGS += -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN),-static)
-LDLIBS = -lbpf -lelf -lz -lzstd -lcmark -lm -pthread
+LDLIBS = -lbpf -lelf -lz -lzstd -lcmark -lncursesw -ltinfo -lm -pthread
 
 VERSION = 0.1.0
 
