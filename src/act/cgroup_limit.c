@@ -27,7 +27,8 @@ static bool io_attribute(const char *attribute, struct span *ret_device, struct 
 {
 	struct span rest = span_from(attribute), io;
 
-	return span_word(&rest, &io) && span_is(io, "io") && span_word(&rest, ret_device) && span_word(&rest, ret_word);
+	return span_word(&rest, &io) && span_is(io, "io") && span_word(&rest, ret_device) &&
+	       span_word(&rest, ret_word);
 }
 
 static bool is_v2_io(const char *path)
@@ -81,7 +82,8 @@ static int io_write(const char *path, const char *attribute, const char *text, s
 	if (is_v2_io(path))
 		snprintf(line, sizeof line, "%.*s %.*s=%s", (int)device.n, device.p, (int)word.n, word.p, text);
 	else
-		snprintf(line, sizeof line, "%.*s %s", (int)device.n, device.p, strcmp(text, "max") == 0 ? "0" : text);
+		snprintf(line, sizeof line, "%.*s %s", (int)device.n, device.p,
+			 strcmp(text, "max") == 0 ? "0" : text);
 	r = file_write(path, line);
 	return r < 0 ? note_set(note, r, "%s: \"%s\": %s", path, line, strerror(-r)) : 0;
 }
@@ -121,7 +123,8 @@ static int number_read(const char *path, struct buf *ret, struct note *note)
 	if (r < 0)
 		return r;
 	none = span_is(buf_span(&text), "-1") || (span_u64(buf_span(&text), &value) && value >= UNLIMITED_V1);
-	return is_v1_number(path) && none ? buf_append(ret, "max", 3) : buf_append(ret, text.data ? text.data : "", text.n);
+	return is_v1_number(path) && none ? buf_append(ret, "max", 3)
+					  : buf_append(ret, text.data ? text.data : "", text.n);
 }
 
 static int number_write(const char *path, const char *text, struct note *note)
@@ -131,7 +134,8 @@ static int number_write(const char *path, const char *text, struct note *note)
 	return r < 0 ? note_set(note, r, "%s: \"%s\": %s", path, text, strerror(-r)) : 0;
 }
 
-static int number_access_read(const struct change *c, const struct change_value *v, struct buf *ret, struct note *note)
+static int number_access_read(const struct change *c, const struct change_value *v, struct buf *ret,
+			      struct note *note)
 {
 	cleanup(buf_deinit) struct buf whole = { 0 };
 	int r = change_file_access.read(c, v, &whole, note); /* for its look at who the file is */
@@ -139,7 +143,8 @@ static int number_access_read(const struct change *c, const struct change_value 
 	return r < 0 ? r : number_read(c->path, ret, note);
 }
 
-static int number_access_write(const struct change *c, const struct change_value *v, const char *text, struct note *note)
+static int number_access_write(const struct change *c, const struct change_value *v, const char *text,
+			       struct note *note)
 {
 	(void)v;
 	return number_write(c->path, text, note);
@@ -177,12 +182,18 @@ static int find_dir(struct plan *p, enum cgroup_controller controller, char *ret
 	if (r == -ESRCH)
 		return note_set(p->note, r, "it has ended");
 	if (r < 0)
-		return note_set(p->note, r, "no cgroup hierarchy here has the controller %s", controller_name(controller));
+		return note_set(p->note, r, "no cgroup hierarchy here has the controller %s",
+				controller_name(controller));
+	snprintf(probe, sizeof probe, "%s/cgroup.procs", ret_dir);
+	if (access(probe, F_OK) < 0)
+		return note_set(p->note, -ENOENT, "its cgroup %s is not to be seen from here", ret_dir);
 	/* In v1 the root has the files, but takes no value. */
 	snprintf(probe, sizeof probe, "%s/../cgroup.procs", ret_dir);
 	if (access(probe, F_OK) < 0)
-		return note_set(p->note, -EPERM, "it runs in the root cgroup of %s, which has no limits; osprey run starts "
-			"programs in a cgroup of their own", ret_dir);
+		return note_set(p->note, -EPERM,
+				"it runs in the root cgroup of %s, which has no limits; osprey run starts "
+				"programs in a cgroup of their own",
+				ret_dir);
 	return 0;
 }
 
@@ -225,7 +236,9 @@ static void number_put(struct cgroup_write *w, uint64_t value)
 
 static uint64_t scaled_quota(uint64_t quota_us, uint64_t period_us)
 {
-	return quota_us == SIZE_UNLIMITED ? quota_us : (uint64_t)((double)quota_us * (double)period_us / RUN_CPU_PERIOD_US);
+	return quota_us == SIZE_UNLIMITED
+		       ? quota_us
+		       : (uint64_t)((double)quota_us * (double)period_us / RUN_CPU_PERIOD_US);
 }
 
 static int plan_cpu(struct plan *p, const struct run_group_wish *wish)
@@ -239,11 +252,13 @@ static int plan_cpu(struct plan *p, const struct run_group_wish *wish)
 	if (r < 0 || !wish->cpu_quota_us)
 		return r;
 	w = add(p, dir, v2 ? "cpu.max" : "cpu.cfs_quota_us", "cpu");
-	r = check_file(p, w, "the controller cpu is not switched on there (cgroup.subtree_control of its parent)");
+	r = check_file(p, w,
+		       "the controller cpu is not switched on there (cgroup.subtree_control of its parent)");
 	if (r < 0)
 		return r;
 	if (!v2) {
-		quota_us = scaled_quota(wish->cpu_quota_us, file_number(dir, "cpu.cfs_period_us", RUN_CPU_PERIOD_US));
+		quota_us = scaled_quota(wish->cpu_quota_us,
+					file_number(dir, "cpu.cfs_period_us", RUN_CPU_PERIOD_US));
 		number_put(w, quota_us);
 		return 0;
 	}
@@ -295,7 +310,8 @@ static int plan_memory(struct plan *p, const struct run_group_wish *wish)
 	in_use = file_number(dir, v2 ? "memory.current" : "memory.usage_in_bytes", 0);
 	if (wish->memory_high_bytes) {
 		if (!v2)
-			return note_set(p->note, -ENOENT, "memory.high is of cgroup v2; this host has memory in v1");
+			return note_set(p->note, -ENOENT,
+					"memory.high is of cgroup v2; this host has memory in v1");
 		w = add(p, dir, "memory.high", "memory-high");
 		number_put(w, wish->memory_high_bytes);
 		r = check_file(p, w, "the controller memory is not switched on there");
@@ -393,16 +409,20 @@ static int apply(const struct cgroup_write *w, struct note *note)
 		return io_write(w->path, w->attribute, w->text, note);
 	r = number_write(w->path, w->text, NULL);
 	if (r == -EBUSY && strcmp(w->attribute, "memory") == 0)
-		return note_set(note, r, "%s: the cgroup uses more than %s, and that much cannot be reclaimed", w->path, w->text);
+		return note_set(note, r,
+				"%s: the cgroup uses more than %s, and that much cannot be reclaimed",
+				w->path, w->text);
 	if (r == -EINVAL && strstr(w->path, "limit_in_bytes"))
-		return note_set(note, r, "%s: \"%s\": %s: on v1 the limit of memory is not above that of memory and swap",
-				w->path, w->text, strerror(-r));
+		return note_set(
+			note, r,
+			"%s: \"%s\": %s: on v1 the limit of memory is not above that of memory and swap",
+			w->path, w->text, strerror(-r));
 	return r < 0 ? note_set(note, r, "%s: \"%s\": %s%s", w->path, w->text, strerror(-r),
 				r == -EACCES || r == -EPERM ? "; needs root, or to own the cgroup" : "") : 0;
 }
 
-int cgroup_limit_set(struct change_journal *j, const char *command, const struct cgroup_write *w, uint64_t *ret_id,
-		     struct buf *ret_after, struct note *note)
+int cgroup_limit_set(struct change_journal *j, const char *command, const struct cgroup_write *w,
+		     uint64_t *ret_id, struct buf *ret_after, struct note *note)
 {
 	cleanup(buf_deinit) struct buf before = { 0 };
 	struct change_value value = { .after = (char *)w->text };

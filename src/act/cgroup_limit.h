@@ -35,8 +35,9 @@ int cgroup_limit_plan(struct host *h, int pid, const struct run_group_wish *wish
 int cgroup_limit_read(const struct cgroup_write *w, struct buf *ret, struct note *note)
 	__attribute__((warn_unused_result));
 /* Makes it, in the journal first. -EALREADY: it was so. *ret_after: as read back. */
-int cgroup_limit_set(struct change_journal *j, const char *command, const struct cgroup_write *w, uint64_t *ret_id,
-		     struct buf *ret_after, struct note *note) __attribute__((warn_unused_result));
+int cgroup_limit_set(struct change_journal *j, const char *command, const struct cgroup_write *w,
+		     uint64_t *ret_id, struct buf *ret_after, struct note *note)
+	__attribute__((warn_unused_result));
 /* For change_undo, of what this file has set. */
 const struct change_access *cgroup_limit_access(const struct change *c);
 

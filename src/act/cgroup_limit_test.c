@@ -61,7 +61,8 @@ static void check_read(const char *file, const char *attribute, const char *text
 
 static void test_values_as_they_stand(void)
 {
-	static const char io[] = "8:16 rbps=2097152 wbps=max riops=max wiops=120\n8:1 rbps=7 wbps=8 riops=9 wiops=10\n";
+	static const char io[] =
+		"8:16 rbps=2097152 wbps=max riops=max wiops=120\n8:1 rbps=7 wbps=8 riops=9 wiops=10\n";
 
 	check_read("io.max", "io 8:16 rbps", io, "2097152");
 	check_read("io.max", "io 8:16 wbps", io, "max");
@@ -93,7 +94,8 @@ static void check_set(const char *file, const char *attribute, const char *befor
 	put(file, before);
 	CHECK(change_journal_open(CHANGE_WRITE, &j, NULL) == 0);
 	CHECK(cgroup_limit_set(j, "limit", &w, &id, &after, NULL) == 0);
-	CHECK(strncmp(get(file), wanted, strlen(wanted)) == 0); /* a plain file keeps the end of what was longer */
+	CHECK(strncmp(get(file), wanted, strlen(wanted)) ==
+	      0); /* a plain file keeps the end of what was longer */
 	put(file, now);
 	change_journal_close(j);
 	CHECK(change_journal_open(CHANGE_WRITE, &j, NULL) == 0);
@@ -108,21 +110,31 @@ static void check_set(const char *file, const char *attribute, const char *befor
 
 static void test_values_as_they_are_set(void)
 {
-	check_set("io.max", "io 8:0 rbps", "8:0 rbps=7 wbps=9 riops=max wiops=max\n", "1048576", "8:0 rbps=1048576",
-		  "8:0 rbps=1048576 wbps=9 riops=max wiops=max\n", "8:0 rbps=7");
-	check_set("io.max", "io 8:0 wiops", "", "50", "8:0 wiops=50", "8:0 rbps=max wbps=max riops=max wiops=50\n",
-		  "8:0 wiops=max");
-	check_set("blkio.throttle.read_bps_device", "io 8:0 rbps", "", "1048576", "8:0 1048576", "8:0 1048576\n", "8:0 0");
-	check_set("memory.limit_in_bytes", "memory", "9223372036854771712\n", "104857600", "104857600", "104857600\n", "-1");
-	check_set("cpu.max", "cpu", "max 100000\n", "50000 100000", "50000 100000", "50000 100000\n", "max 100000");
+	check_set("io.max", "io 8:0 rbps", "8:0 rbps=7 wbps=9 riops=max wiops=max\n", "1048576",
+		  "8:0 rbps=1048576", "8:0 rbps=1048576 wbps=9 riops=max wiops=max\n", "8:0 rbps=7");
+	check_set("io.max", "io 8:0 wiops", "", "50", "8:0 wiops=50",
+		  "8:0 rbps=max wbps=max riops=max wiops=50\n", "8:0 wiops=max");
+	check_set("blkio.throttle.read_bps_device", "io 8:0 rbps", "", "1048576", "8:0 1048576",
+		  "8:0 1048576\n", "8:0 0");
+	check_set("memory.limit_in_bytes", "memory", "9223372036854771712\n", "104857600", "104857600",
+		  "104857600\n", "-1");
+	check_set("cpu.max", "cpu", "max 100000\n", "50000 100000", "50000 100000", "50000 100000\n",
+		  "max 100000");
 	check_set("cpu.cfs_quota_us", "cpu", "-1\n", "50000", "50000", "50000\n", "-1");
 	check_set("pids.max", "pids", "max\n", "20", "20", "20\n", "max");
 }
 
 int main(void)
 {
-	static const char *const files[] = { "io.max", "blkio.throttle.read_bps_device", "memory.limit_in_bytes", "memory.max",
-		"cpu.cfs_quota_us", "cpu.max", "pids.max", "changes/journal", "changes/lock" };
+	static const char *const files[] = { "io.max",
+					     "blkio.throttle.read_bps_device",
+					     "memory.limit_in_bytes",
+					     "memory.max",
+					     "cpu.cfs_quota_us",
+					     "cpu.max",
+					     "pids.max",
+					     "changes/journal",
+					     "changes/lock" };
 	char path[128];
 
 	if (!mkdtemp(dir))

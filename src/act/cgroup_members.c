@@ -56,7 +56,8 @@ int cgroup_find(struct host *h, const char *name, char *ret_dir, struct note *no
 			}
 		}
 	}
-	return note_set(note, -ENOENT, "no cgroup '%s' in any mounted hierarchy; osprey cgroups lists them", name);
+	return note_set(note, -ENOENT, "no cgroup '%s' in any mounted hierarchy; osprey cgroups lists them",
+			name);
 }
 
 int cgroup_dir_of(struct host *h, int pid, enum cgroup_controller controller, char *ret_dir, bool *ret_v2,

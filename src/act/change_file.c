@@ -63,8 +63,8 @@ static int write_now(const struct change *c, const struct change_value *v, const
 const struct change_access change_file_access = { .read = read_now, .write = write_now };
 
 /* Written, but what it says now cannot be read: then as it was written. */
-static int read_back(struct change_journal *j, uint64_t id, const char *path, const char *text, struct buf *ret_after,
-		     struct note *note)
+static int read_back(struct change_journal *j, uint64_t id, const char *path, const char *text,
+		     struct buf *ret_after, struct note *note)
 {
 	cleanup(buf_deinit) struct buf now = { 0 };
 	int r = change_file_read(path, &now, NULL);
@@ -85,7 +85,8 @@ static bool same_words(const char *a, const char *b)
 }
 
 int change_file(struct change_journal *j, const char *command, const char *attribute, const char *path,
-		const char *text, uint64_t *ret_id, struct buf *ret_before, struct buf *ret_after, struct note *note)
+		const char *text, uint64_t *ret_id, struct buf *ret_before, struct buf *ret_after,
+		struct note *note)
 {
 	cleanup(buf_deinit) struct buf before = { 0 };
 	int r = change_file_read(path, &before, note);

@@ -195,7 +195,8 @@ static int compact(struct change_journal *j, const struct change_list *l)
 
 	if (r < 0)
 		return r;
-	fd = openat(j->dir_fd, "journal.new", O_RDWR | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = openat(j->dir_fd, "journal.new", O_RDWR | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		    0600);
 	if (fd < 0)
 		return -errno;
 	r = write_all(fd, &text);

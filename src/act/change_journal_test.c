@@ -240,7 +240,9 @@ static void test_unfinished_changes_can_be_undone(void)
 {
 	for (int made = 0; made < 2; made++) {
 		struct change_value v = { .before = "10", .after = "20" };
-		struct change c = { .command = "tune", .attribute = "x", .path = file, .value = { .v = &v, .n = 1 } };
+		struct change c = {
+			.command = "tune", .attribute = "x", .path = file, .value = { .v = &v, .n = 1 }
+		};
 		struct change_outcome outcome;
 		struct change_journal *j;
 		uint64_t id = 0;
@@ -273,7 +275,9 @@ static void test_writers_take_turns(void)
 		if (child[w] == 0) {
 			for (int i = 0; i < CHANGES; i++) {
 				struct change_value v = { .before = "0", .after = "1" };
-				struct change c = { .attribute = "x", .path = file, .value = { .v = &v, .n = 1 } };
+				struct change c = { .attribute = "x",
+						    .path = file,
+						    .value = { .v = &v, .n = 1 } };
 				uint64_t id;
 
 				j = open_write();
@@ -346,7 +350,12 @@ static void test_long_journals_lose_what_is_settled(void)
 	for (uint64_t id = 1; id <= 3000; id++) {
 		struct change_value v = { .before = "0", .after = "1" };
 		struct change c = {
-			.id = id, .real_ns = id, .attribute = "x", .path = file, .value = { .v = &v, .n = 1 }, .boot = boot,
+			.id = id,
+			.real_ns = id,
+			.attribute = "x",
+			.path = file,
+			.value = { .v = &v, .n = 1 },
+			.boot = boot,
 			.state = id % 1000 == 7 ? CHANGE_MADE : CHANGE_UNDONE,
 		};
 

@@ -26,7 +26,8 @@ int place_of_user(char *ret, struct note *note)
 
 	if (own && own[0]) {
 		if (!is_absolute(own))
-			return note_set(note, -EINVAL, "OSPREY_STATE_DIR is \"%s\": it must be an absolute path", own);
+			return note_set(note, -EINVAL,
+					"OSPREY_STATE_DIR is \"%s\": it must be an absolute path", own);
 		n = snprintf(ret, PLACE_MAX, "%s/changes", own);
 	} else if (geteuid() == 0)
 		n = snprintf(ret, PLACE_MAX, "/var/lib/osprey/changes");
@@ -35,8 +36,11 @@ int place_of_user(char *ret, struct note *note)
 	else if (is_absolute(home))
 		n = snprintf(ret, PLACE_MAX, "%s/.local/state/osprey/changes", home);
 	else
-		return note_set(note, -ENOENT, "there is no HOME to keep the journal of changes in; set OSPREY_STATE_DIR");
-	return n < PLACE_MAX ? 0 : note_set(note, -ENAMETOOLONG, "the place of the journal of changes: its name is too long");
+		return note_set(note, -ENOENT,
+				"there is no HOME to keep the journal of changes in; set OSPREY_STATE_DIR");
+	return n < PLACE_MAX ? 0
+			     : note_set(note, -ENAMETOOLONG,
+					"the place of the journal of changes: its name is too long");
 }
 
 /* What is there is obeyed by whoever undoes, so nobody else may write there. */
@@ -79,8 +83,10 @@ int place_make(const char *dir, int *ret_fd, struct note *note)
 		if (slash)
 			*slash = '\0';
 		if (mkdir(path, slash && geteuid() == 0 ? 0755 : 0700) < 0 && errno != EEXIST)
-			return note_set(note, -errno, "journal of changes: %s: %s; OSPREY_STATE_DIR=/run/osprey names "
-				"another place", path, strerror(errno));
+			return note_set(note, -errno,
+					"journal of changes: %s: %s; OSPREY_STATE_DIR=/run/osprey names "
+					"another place",
+					path, strerror(errno));
 		if (!slash)
 			break;
 		*slash = '/';
@@ -119,9 +125,12 @@ int place_lock(const char *dir, int dir_fd, int *ret_fd, struct note *note)
 
 		name_holder(fd, holder, sizeof holder);
 		close(fd);
-		return r != -EWOULDBLOCK ? note_set(note, r, "journal of changes: %s/lock: %s", dir, strerror(-r)) :
-			note_set(note, -EBUSY, "%s is changing this host and holds %s/lock; nothing was done, try again",
-				 holder, dir);
+		return r != -EWOULDBLOCK
+			       ? note_set(note, r, "journal of changes: %s/lock: %s", dir, strerror(-r))
+			       : note_set(note, -EBUSY,
+					  "%s is changing this host and holds %s/lock; nothing was done, try "
+					  "again",
+					  holder, dir);
 	}
 	/* For the message above alone. */
 	if (ftruncate(fd, 0) == 0)
@@ -164,7 +173,8 @@ static const char *namespace_of(const struct change *c)
 		return "pid";
 	if (strncmp(c->path, "/proc/sys/net/", 14) == 0)
 		return "net";
-	if (strcmp(c->path, "/proc/sys/kernel/hostname") == 0 || strcmp(c->path, "/proc/sys/kernel/domainname") == 0)
+	if (strcmp(c->path, "/proc/sys/kernel/hostname") == 0 ||
+	    strcmp(c->path, "/proc/sys/kernel/domainname") == 0)
 		return "uts";
 	for (size_t i = 0; i < sizeof ipc / sizeof ipc[0]; i++) {
 		if (strncmp(c->path, ipc[i], strlen(ipc[i])) == 0)

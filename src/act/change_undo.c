@@ -34,8 +34,9 @@ static int check_world(const struct change *c, struct change_outcome *ret)
 	}
 	space_of(c, space);
 	if (strcmp(space, c->space) != 0)
-		return note_set(&ret->why, -EXDEV, "it was made in another namespace (%s, here is %s): undo it there",
-				c->space, space);
+		return note_set(&ret->why, -EXDEV,
+				"it was made in another namespace (%s, here is %s): undo it there", c->space,
+				space);
 	return 0;
 }
 
@@ -119,14 +120,15 @@ int change_undo(struct change_journal *j, uint64_t id, const struct change_acces
 		return note_set(note, -ENOENT, "there is no change %llu", (unsigned long long)id);
 	if (!change_is_open(c)) {
 		*ret = (struct change_outcome){ .obsolete = c->state == CHANGE_OBSOLETE };
-		return note_set(note, -EALREADY, "change %llu is %s", (unsigned long long)id, change_state_name(c->state));
+		return note_set(note, -EALREADY, "change %llu is %s", (unsigned long long)id,
+				change_state_name(c->state));
 	}
 	r = undo_values(c, access, force, true, ret);
 	if (r < 0)
 		return note_set(note, r, "%s", ret->why.text);
 	if (ret->foreign)
-		return note_set(note, -ESTALE, "%s is %s now, not %s as change %llu left it", c->attribute, ret->now,
-				c->value.v[0].after, (unsigned long long)id);
+		return note_set(note, -ESTALE, "%s is %s now, not %s as change %llu left it", c->attribute,
+				ret->now, c->value.v[0].after, (unsigned long long)id);
 	return change_settle(j, id, ret->obsolete ? CHANGE_OBSOLETE : CHANGE_UNDONE, note);
 }
 
@@ -135,9 +137,10 @@ const struct change *change_over(const struct change_list *l, const struct chang
 	const struct change *over = NULL;
 
 	vec_each(other, &l->change) {
-		if (other->id > c->id && change_is_open(other) && other->kind == c->kind && other->pid == c->pid &&
-		    other->start_ticks == c->start_ticks && strcmp(other->path, c->path) == 0 &&
-		    strcmp(other->attribute, c->attribute) == 0 && strcmp(other->boot, c->boot) == 0)
+		if (other->id > c->id && change_is_open(other) && other->kind == c->kind &&
+		    other->pid == c->pid && other->start_ticks == c->start_ticks &&
+		    strcmp(other->path, c->path) == 0 && strcmp(other->attribute, c->attribute) == 0 &&
+		    strcmp(other->boot, c->boot) == 0)
 			over = other;
 	}
 	return over;

@@ -103,8 +103,9 @@ static int deadline_write(int tid, struct span text, bool reset, struct note *no
 	struct kernel_sched_attr attr = { .size = sizeof attr, .policy = POLICY_DEADLINE, .flags = reset };
 	struct span word;
 
-	if (!span_until(&text, ':', &word) || !span_until(&text, ':', &word) || !span_u64(word, &attr.runtime_ns) ||
-	    !span_until(&text, ':', &word) || !span_u64(word, &attr.deadline_ns) || !span_u64(text, &attr.period_ns))
+	if (!span_until(&text, ':', &word) || !span_until(&text, ':', &word) ||
+	    !span_u64(word, &attr.runtime_ns) || !span_until(&text, ':', &word) ||
+	    !span_u64(word, &attr.deadline_ns) || !span_u64(text, &attr.period_ns))
 		return note_set(note, -EINVAL, "that is no deadline");
 	return syscall(SYS_sched_setattr, tid, &attr, 0) < 0 ? fail(note, -errno, "CAP_SYS_NICE (root)") : 0;
 }
@@ -133,12 +134,14 @@ static int policy_write(const struct process_attribute *a, int pid, int tid, con
 	if (sched_setscheduler(tid, schedule.policy | (reset ? SCHED_RESET_ON_FORK : 0), &param) == 0)
 		return 0;
 	if (errno == EPERM && (schedule.policy == SCHED_FIFO || schedule.policy == SCHED_RR) && geteuid() == 0)
-		return note_set(note, -EPERM, "not permitted: needs CAP_SYS_NICE; with CONFIG_RT_GROUP_SCHED also a cgroup "
-			"that has cpu.rt_runtime_us");
+		return note_set(note, -EPERM,
+				"not permitted: needs CAP_SYS_NICE; with CONFIG_RT_GROUP_SCHED also a cgroup "
+				"that has cpu.rt_runtime_us");
 	return fail(note, -errno, "CAP_SYS_NICE (root), or RLIMIT_RTPRIO for fifo and rr");
 }
 
-const struct process_attribute attribute_policy = { "policy", "scheduling policy", true, 0, policy_read, policy_write };
+const struct process_attribute attribute_policy = { "policy", "scheduling policy", true,
+						    0,	      policy_read,	   policy_write };
 
 /* ---- I/O ---- */
 
@@ -194,8 +197,11 @@ static int cpus_write(const struct process_attribute *a, int pid, int tid, const
 	if (syscall(SYS_sched_setaffinity, tid, sizeof list.bits, list.bits) == 0)
 		return 0;
 	if (errno == EINVAL)
-		return note_set(note, -EINVAL, "none of the CPUs %s is online and in its cpuset, or it is a kernel thread that "
-			"is bound to its CPU", text);
+		return note_set(
+			note, -EINVAL,
+			"none of the CPUs %s is online and in its cpuset, or it is a kernel thread that "
+			"is bound to its CPU",
+			text);
 	return fail(note, -errno, "CAP_SYS_NICE (root), for it belongs to another user");
 }
 
@@ -243,7 +249,8 @@ static int oom_write(const struct process_attribute *a, int pid, int tid, const 
 						   "CAP_SYS_RESOURCE (root)") : 0;
 }
 
-const struct process_attribute attribute_oom_score_adj = { "oom_score_adj", "oom_score_adj", false, 0, oom_read, oom_write };
+const struct process_attribute attribute_oom_score_adj = { "oom_score_adj", "oom_score_adj", false, 0,
+							   oom_read,	    oom_write };
 
 /* "/autogroup-26 nice 0" */
 static struct span last_word(struct span text)
@@ -269,7 +276,8 @@ static int autogroup_read(const struct process_attribute *a, int pid, int tid, s
 	return r;
 }
 
-static int autogroup_write(const struct process_attribute *a, int pid, int tid, const char *text, struct note *note)
+static int autogroup_write(const struct process_attribute *a, int pid, int tid, const char *text,
+			   struct note *note)
 {
 	char path[48];
 	int r;
@@ -278,11 +286,15 @@ static int autogroup_write(const struct process_attribute *a, int pid, int tid, 
 	snprintf(path, sizeof path, "/proc/%d/autogroup", pid);
 	r = file_write(path, text);
 	if (r == -EAGAIN)
-		return note_set(note, r, "autogroups change ten times a second at most without CAP_SYS_ADMIN; try again");
+		return note_set(
+			note, r,
+			"autogroups change ten times a second at most without CAP_SYS_ADMIN; try again");
 	return r < 0 ? fail(note, r == -ENOENT ? -ESRCH : r, "CAP_SYS_NICE (root), or RLIMIT_NICE") : 0;
 }
 
-const struct process_attribute attribute_autogroup = { "autogroup", "nice of the autogroup", false, 0, autogroup_read, autogroup_write };
+const struct process_attribute attribute_autogroup = {
+	"autogroup", "nice of the autogroup", false, 0, autogroup_read, autogroup_write
+};
 
 /* ---- limits ---- */
 
@@ -329,15 +341,18 @@ static int limit_write(const struct process_attribute *a, int pid, int tid, cons
 	struct rlimit limit;
 
 	(void)tid;
-	if (!span_until(&rest, ':', &soft) || !value_parse(soft, &limit.rlim_cur) || !value_parse(rest, &limit.rlim_max))
+	if (!span_until(&rest, ':', &soft) || !value_parse(soft, &limit.rlim_cur) ||
+	    !value_parse(rest, &limit.rlim_max))
 		return note_set(note, -EINVAL, "'%s' is no limit", text);
 	if (prlimit(pid, (enum __rlimit_resource)a->argument, &limit, NULL) == 0)
 		return 0;
 	if (errno == EINVAL)
 		return note_set(note, -EINVAL, "the soft limit of %s is above the hard one", text);
 	if (errno == EPERM && a->argument == RLIMIT_NOFILE)
-		return fail(note, -errno, "CAP_SYS_RESOURCE (root); and nofile cannot go above /proc/sys/fs/nr_open");
-	return fail(note, -errno, "CAP_SYS_RESOURCE (root): to raise a hard limit, or for another user's process");
+		return fail(note, -errno,
+			    "CAP_SYS_RESOURCE (root); and nofile cannot go above /proc/sys/fs/nr_open");
+	return fail(note, -errno,
+		    "CAP_SYS_RESOURCE (root): to raise a hard limit, or for another user's process");
 }
 
 const struct process_attribute *attribute_of_rlimit(const struct rlimit_kind *kind)
@@ -350,7 +365,11 @@ const struct process_attribute *attribute_of_rlimit(const struct rlimit_kind *ki
 		snprintf(names[i], sizeof names[i], "limit.%s", kind->name);
 		snprintf(what[i], sizeof what[i], "limit %s", kind->name);
 		attributes[i] = (struct process_attribute){
-			.name = names[i], .what = what[i], .argument = kind->resource, .read = limit_read, .write = limit_write,
+			.name = names[i],
+			.what = what[i],
+			.argument = kind->resource,
+			.read = limit_read,
+			.write = limit_write,
 		};
 	}
 	return &attributes[i];
@@ -385,9 +404,12 @@ const char *attribute_one_way(const struct process_attribute *a, const char *bef
 	int from, to;
 
 	if (a->read == limit_read)
-		return hard_is_lowered(before, after) && !has_capability(CAPABILITY_SYS_RESOURCE) ? "CAP_SYS_RESOURCE" : NULL;
-	if ((a != &attribute_nice && a != &attribute_autogroup) || nice_parse(span_from(before), &from, NULL) < 0 ||
-	    nice_parse(span_from(after), &to, NULL) < 0 || to <= from || has_capability(CAPABILITY_SYS_NICE))
+		return hard_is_lowered(before, after) && !has_capability(CAPABILITY_SYS_RESOURCE)
+			       ? "CAP_SYS_RESOURCE"
+			       : NULL;
+	if ((a != &attribute_nice && a != &attribute_autogroup) ||
+	    nice_parse(span_from(before), &from, NULL) < 0 || nice_parse(span_from(after), &to, NULL) < 0 ||
+	    to <= from || has_capability(CAPABILITY_SYS_NICE))
 		return NULL;
 	(void)!getrlimit(RLIMIT_NICE, &floor);
 	return floor.rlim_cur != RLIM_INFINITY && (rlim_t)(20 - from) > floor.rlim_cur ? "CAP_SYS_NICE" : NULL;

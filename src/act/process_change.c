@@ -108,8 +108,12 @@ static int write_down(struct work *w, size_t from)
 	if (w->ret->id)
 		return change_more(w->j, w->ret->id, w->value.v + from, w->value.n - from, w->note);
 	struct change c = {
-		.command = (char *)w->command, .kind = CHANGE_PROCESS, .pid = w->p->pid, .start_ticks = w->p->start_ticks,
-		.comm = (char *)w->p->comm, .attribute = (char *)w->a->name,
+		.command = (char *)w->command,
+		.kind = CHANGE_PROCESS,
+		.pid = w->p->pid,
+		.start_ticks = w->p->start_ticks,
+		.comm = (char *)w->p->comm,
+		.attribute = (char *)w->a->name,
 	};
 
 	c.value.v = w->value.v;
@@ -188,7 +192,8 @@ static int summarize(const struct work *w, struct buf *ret)
 	if (n == 1)
 		return buf_append(ret, text[0], strlen(text[0]));
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = buf_printf(ret, "%s%s (%zu thread%s)", i ? ", " : "", text[i], count[i], count[i] == 1 ? "" : "s");
+		r = buf_printf(ret, "%s%s (%zu thread%s)", i ? ", " : "", text[i], count[i],
+			       count[i] == 1 ? "" : "s");
 	return r == 0 && others ? buf_printf(ret, ", others (%zu)", others) : r;
 }
 
@@ -223,14 +228,17 @@ static int finish(struct work *w)
 			r = note_set(w->note, w->ret->error, "%s", w->ret->why.text);
 		return r < 0 ? r : -ESRCH;
 	}
-	return change_commit(w->j, w->ret->id, strcmp(w->ret->after.data, w->text) ? w->ret->after.data : NULL, w->note);
+	return change_commit(w->j, w->ret->id,
+			     strcmp(w->ret->after.data, w->text) ? w->ret->after.data : NULL, w->note);
 }
 
 int process_change(struct host *h, struct change_journal *j, const char *command, const struct process *p,
 		   const struct process_attribute *a, const char *text, struct process_changed *ret,
 		   struct note *note)
 {
-	struct work w = { .h = h, .j = j, .command = command, .p = p, .a = a, .text = text, .ret = ret, .note = note };
+	struct work w = {
+		.h = h, .j = j, .command = command, .p = p, .a = a, .text = text, .ret = ret, .note = note
+	};
 	int r = 1;
 
 	*ret = (struct process_changed){ 0 };
@@ -289,7 +297,8 @@ static int check_same(const struct change *c, const struct change_value *v, stru
 	if (r == -ESRCH)
 		return note_set(note, r, "%d (%s) has ended", c->pid, c->comm);
 	if (r == 0 && start != c->start_ticks)
-		return note_set(note, -ESRCH, "%d (%s) has ended, and its pid is another process's now", c->pid, c->comm);
+		return note_set(note, -ESRCH, "%d (%s) has ended, and its pid is another process's now",
+				c->pid, c->comm);
 	if (r == 0 && v->tid) {
 		r = start_of(c->pid, v->tid, &start);
 		if (r == -ESRCH || (r == 0 && start != v->start_ticks))
@@ -346,7 +355,8 @@ int process_change_adopt(struct host *h, struct change_journal *j, const struct 
 	uint64_t start;
 	int r = 0;
 
-	if (!a || !a->per_thread || !change_is_open(c) || start_of(c->pid, 0, &start) < 0 || start != c->start_ticks)
+	if (!a || !a->per_thread || !change_is_open(c) || start_of(c->pid, 0, &start) < 0 ||
+	    start != c->start_ticks)
 		return 0;
 	if (process_threads(h, c->pid, &tids) == 0) {
 		vec_each(tid, &tids) {

@@ -213,8 +213,13 @@ static void test_pid_of_another(void)
 
 	CHECK(process_read(h, pid, 0, &p) == 0);
 	struct change_value v = { .before = "5", .after = "0" };
-	struct change c = { .command = "priority", .kind = CHANGE_PROCESS, .pid = pid, .start_ticks = p.start_ticks - 1,
-			    .comm = p.comm, .attribute = "nice", .value = { .v = &v, .n = 1 } };
+	struct change c = { .command = "priority",
+			    .kind = CHANGE_PROCESS,
+			    .pid = pid,
+			    .start_ticks = p.start_ticks - 1,
+			    .comm = p.comm,
+			    .attribute = "nice",
+			    .value = { .v = &v, .n = 1 } };
 
 	CHECK(change_begin(j, &c, &id, NULL) == 0 && change_commit(j, id, NULL, NULL) == 0);
 	CHECK(undo(j, id, true, &o) == 0);
@@ -325,7 +330,8 @@ int main(void)
 		check_skip("no directory under /tmp");
 	setenv("OSPREY_STATE_DIR", state, 1);
 	errno = 0;
-	if (getpriority(PRIO_PROCESS, 0) != 0 || setpriority(PRIO_PROCESS, 0, 1) < 0 || setpriority(PRIO_PROCESS, 0, 0) < 0) {
+	if (getpriority(PRIO_PROCESS, 0) != 0 || setpriority(PRIO_PROCESS, 0, 1) < 0 ||
+	    setpriority(PRIO_PROCESS, 0, 0) < 0) {
 		clear();
 		check_skip("needs nice 0 and CAP_SYS_NICE to lower it again");
 	}

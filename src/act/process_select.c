@@ -218,7 +218,8 @@ static bool has_name(struct selecting *s, const struct process *p, const char *n
 {
 	if (strlen(name) <= COMM_MAX)
 		return strcmp(p->comm, name) == 0;
-	if (strncmp(p->comm, name, COMM_MAX) != 0 || task_command_line(s->h, p->pid, s->line, COMMAND_LINE_MAX) < 0)
+	if (strncmp(p->comm, name, COMM_MAX) != 0 ||
+	    task_command_line(s->h, p->pid, s->line, COMMAND_LINE_MAX) < 0)
 		return false;
 	s->line[strcspn(s->line, " ")] = '\0';
 	return strcmp(base_name(s->line), name) == 0;
@@ -262,17 +263,20 @@ static int no_hit(struct selecting *s, const char *operand, struct note *note)
 	struct closest c = { 0 };
 
 	if (s->ret->kin.n)
-		return note_set(note, -ESRCH, "'%s' is only this osprey's own ancestor %d (%s), which is left alone; "
-			"name its pid to mean it", operand, s->ret->kin.v[0].pid, s->ret->kin.v[0].comm);
+		return note_set(note, -ESRCH,
+				"'%s' is only this osprey's own ancestor %d (%s), which is left alone; "
+				"name its pid to mean it",
+				operand, s->ret->kin.v[0].pid, s->ret->kin.v[0].comm);
 	if (s->wish->match)
-		return note_set(note, -ESRCH, "no command line%s has '%s' in it", s->has_user ? " of that user" : "",
-				operand);
+		return note_set(note, -ESRCH, "no command line%s has '%s' in it",
+				s->has_user ? " of that user" : "", operand);
 	vec_each(p, &s->all) {
 		if (!p->is_kernel_thread)
 			closest_offer(&c, operand, p->comm);
 	}
 	return note_set(note, -ESRCH, "no process%s is named '%s'%s%s; --match looks in command lines",
-			s->has_user ? " of that user" : "", operand, c.word ? ", closest: " : "", c.word ? c.word : "");
+			s->has_user ? " of that user" : "", operand, c.word ? ", closest: " : "",
+			c.word ? c.word : "");
 }
 
 static int take_pid(struct selecting *s, int pid, struct note *note)
@@ -308,7 +312,8 @@ static int take_name(struct selecting *s, const char *operand, struct note *note
 		r = regcomp(&expression, operand, REG_EXTENDED | REG_NOSUB);
 		if (r) {
 			regerror(r, &expression, why, sizeof why);
-			return note_set(note, -EINVAL, "'%s' is no extended regular expression: %s", operand, why);
+			return note_set(note, -EINVAL, "'%s' is no extended regular expression: %s", operand,
+					why);
 		}
 		hits = take_hits(s, NULL, &expression);
 		regfree(&expression);
@@ -350,11 +355,15 @@ static int check_protected(const struct selecting *s, struct note *note)
 		if (s->wish->force)
 			break;
 		if (p->pid == 1)
-			return note_set(note, -EPERM, "1 (%s) is the first process, all others depend on it; --force means it "
-				"all the same", p->comm);
+			return note_set(
+				note, -EPERM,
+				"1 (%s) is the first process, all others depend on it; --force means it "
+				"all the same",
+				p->comm);
 		if (p->is_kernel_thread)
-			return note_set(note, -EPERM, "%d (%s) is a thread of the kernel; --force means it all the same", p->pid,
-					p->comm);
+			return note_set(note, -EPERM,
+					"%d (%s) is a thread of the kernel; --force means it all the same",
+					p->pid, p->comm);
 	}
 	return 0;
 }

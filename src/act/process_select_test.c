@@ -41,9 +41,12 @@ static void end(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-static int choose(const char *word, bool match, bool all, bool force, struct process_selection *ret, struct note *note)
+static int choose(const char *word, bool match, bool all, bool force, struct process_selection *ret,
+		  struct note *note)
 {
-	struct process_wish wish = { .operand = &word, .noperands = 1, .match = match, .all = all, .force = force };
+	struct process_wish wish = {
+		.operand = &word, .noperands = 1, .match = match, .all = all, .force = force
+	};
 
 	return process_select(h, &wish, ret, note);
 }

@@ -325,7 +325,8 @@ static int act(struct run *run, struct note *note)
 		let_go_on(run);
 		return r;
 	}
-	if (run->plan->number == SIGKILL && run->plan->kill_all && run->plan->kill_all(run->plan->grow_arg) == 0) {
+	if (run->plan->number == SIGKILL && run->plan->kill_all &&
+	    run->plan->kill_all(run->plan->grow_arg) == 0) {
 		run->ret->at_once = true;
 		vec_each(result, &run->ret->result)
 			result->sent = true;

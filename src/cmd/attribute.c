@@ -10,8 +10,11 @@
 void telling_begin(struct telling *t, const char *command, const struct arguments *args)
 {
 	*t = (struct telling){
-		.command = command, .json = args->option[PROCESS_JSON].given, .dry_run = args->option[PROCESS_DRY_RUN].given,
-		.page = { .style = output_style(args->option[PROCESS_NO_COLOR].given) }, .code = EXIT_FINE,
+		.command = command,
+		.json = args->option[PROCESS_JSON].given,
+		.dry_run = args->option[PROCESS_DRY_RUN].given,
+		.page = { .style = output_style(args->option[PROCESS_NO_COLOR].given) },
+		.code = EXIT_FINE,
 	};
 	t->page.out = t->j.out = &t->text;
 	if (!t->json)
@@ -59,7 +62,8 @@ static void add_text(struct telling *t, const struct told *told)
 		page_put(p, "%s: %s", told->subject, told->why);
 		page_tone(p, TONE_PLAIN);
 	} else {
-		page_put(p, "%s: %s -> %s%s", told->subject, told->before, told->after, told->more ? told->more : "");
+		page_put(p, "%s: %s -> %s%s", told->subject, told->before, told->after,
+			 told->more ? told->more : "");
 		if (t->dry_run)
 			page_put(p, "; not done: dry run");
 		else
@@ -116,12 +120,14 @@ static void more_text(const struct process_changed *c, const struct process_attr
 	if (a->per_thread && c->threads > 1)
 		n += (size_t)snprintf(ret + n, size - n, " (%zu threads)", c->threads);
 	if (strcmp(c->after.data, wanted) != 0)
-		n += (size_t)snprintf(ret + n, size - n, " (not %.200s: its cpuset or the kernel allows no more)", wanted);
+		n += (size_t)snprintf(ret + n, size - n,
+				      " (not %.200s: its cpuset or the kernel allows no more)", wanted);
 	if (attribute_one_way(a, c->before.data, c->after.data))
 		n += (size_t)snprintf(ret + n, size - n, "; setting it back will need %s, which you lack",
 				      attribute_one_way(a, c->before.data, c->after.data));
 	if (c->failed)
-		snprintf(ret + n, size - n, "; %zu of %zu threads refused: %s", c->failed, c->threads, c->why.text);
+		snprintf(ret + n, size - n, "; %zu of %zu threads refused: %s", c->failed, c->threads,
+			 c->why.text);
 }
 
 static void change_one(struct telling *t, struct host *h, struct change_journal *j, const struct process *p,
@@ -132,9 +138,17 @@ static void change_one(struct telling *t, struct host *h, struct change_journal 
 	char subject[96], more[600];
 	int r = process_change(h, j, t->command, p, w->attribute, w->text, &changed, &note);
 	struct told told = {
-		.subject = subject, .process = p, .attribute = w->attribute->name, .before = changed.before.data,
-		.after = changed.after.data ? changed.after.data : w->text, .id = changed.id, .error = r, .more = more,
-		.why = note.text[0] ? note.text : r == -ESRCH ? "it has ended" : strerror(-r),
+		.subject = subject,
+		.process = p,
+		.attribute = w->attribute->name,
+		.before = changed.before.data,
+		.after = changed.after.data ? changed.after.data : w->text,
+		.id = changed.id,
+		.error = r,
+		.more = more,
+		.why = note.text[0]  ? note.text
+		       : r == -ESRCH ? "it has ended"
+				     : strerror(-r),
 	};
 
 	snprintf(subject, sizeof subject, "%s of %d (%s)", w->attribute->what, p->pid, p->comm);

@@ -10,8 +10,8 @@
 #include "cmd/processes.h"
 
 /* What can be said of a change in a few words. */
-static void standing(const struct change_command *cc, const struct change_list *l, const struct change *c, char *ret,
-		     size_t size)
+static void standing(const struct change_command *cc, const struct change_list *l, const struct change *c,
+		     char *ret, size_t size)
 {
 	const struct change_access *access = cc->access(c);
 	const struct change *over = change_over(l, c);
@@ -163,7 +163,9 @@ static int list_text(const struct change_command *cc, const struct change_list *
 		page_newline(&p);
 	}
 	if (l->ntorn) {
-		page_put(&p, "%zu records could not be read: their writer died, and their changes were not made.", l->ntorn);
+		page_put(&p,
+			 "%zu records could not be read: their writer died, and their changes were not made.",
+			 l->ntorn);
 		page_newline(&p);
 	}
 	return output_write(buf_span(&text), p.error);
@@ -216,26 +218,27 @@ static void tell(struct undoing *u, const struct change *c, const char *state, c
 	page_newline(&u->page);
 }
 
-static void tell_undone(struct undoing *u, const struct change *c, const struct change_outcome *o, const char *subject)
+static void tell_undone(struct undoing *u, const struct change *c, const struct change_outcome *o,
+			const char *subject)
 {
 	char text[1024], before[64], gone[64] = "";
 	const char *verb = u->w->dry_run ? "would be set back" : "undone";
 
 	value_text(c, false, before, sizeof before);
 	if (o->obsolete) {
-		snprintf(text, sizeof text, "%s: %s; change %llu is obsolete", subject, o->why.text[0] ? o->why.text : "it is gone",
-			 (unsigned long long)c->id);
+		snprintf(text, sizeof text, "%s: %s; change %llu is obsolete", subject,
+			 o->why.text[0] ? o->why.text : "it is gone", (unsigned long long)c->id);
 		tell(u, c, "obsolete", text);
 		return;
 	}
 	if (o->gone)
 		snprintf(gone, sizeof gone, "; %zu of %zu threads have ended", o->gone, c->value.n);
 	if (o->restored)
-		snprintf(text, sizeof text, "%s: %s -> %s%s; change %llu %s", subject, c->value.v[0].after, before, gone,
-			 (unsigned long long)c->id, verb);
+		snprintf(text, sizeof text, "%s: %s -> %s%s; change %llu %s", subject, c->value.v[0].after,
+			 before, gone, (unsigned long long)c->id, verb);
 	else
-		snprintf(text, sizeof text, "%s is %s already%s; change %llu %s", subject, before, gone, (unsigned long long)c->id,
-			 verb);
+		snprintf(text, sizeof text, "%s is %s already%s; change %llu %s", subject, before, gone,
+			 (unsigned long long)c->id, verb);
 	tell(u, c, u->w->dry_run ? "dry run" : "undone", text);
 }
 
@@ -245,13 +248,16 @@ static void tell_over(struct undoing *u, const struct change *c, const char *sub
 	const struct change *over = change_over(&u->l, c);
 	char text[1024];
 
-	snprintf(text, sizeof text, "%s: change %llu was made over change %llu: osprey %s --undo %llu comes first", subject,
-		 (unsigned long long)over->id, (unsigned long long)c->id, over->command, (unsigned long long)over->id);
+	snprintf(text, sizeof text,
+		 "%s: change %llu was made over change %llu: osprey %s --undo %llu comes first", subject,
+		 (unsigned long long)over->id, (unsigned long long)c->id, over->command,
+		 (unsigned long long)over->id);
 	tell(u, c, "under another change", text);
 	u->code = EXIT_UNABLE;
 }
 
-static void tell_foreign(struct undoing *u, const struct change *c, const struct change_outcome *o, const char *subject)
+static void tell_foreign(struct undoing *u, const struct change *c, const struct change_outcome *o,
+			 const char *subject)
 {
 	char text[1024], before[64], rest[96] = "";
 
@@ -259,19 +265,22 @@ static void tell_foreign(struct undoing *u, const struct change *c, const struct
 	if (o->restored)
 		snprintf(rest, sizeof rest, "; its other values (%zu) %s set back", o->restored,
 			 u->w->dry_run ? "would be" : "were");
-	snprintf(text, sizeof text, "%s is %s, not %s as change %llu left it: it was changed since, and is left; --force sets it "
-		 "back to %s all the same%s", subject, o->now, c->value.v[0].after, (unsigned long long)c->id, before, rest);
+	snprintf(
+		text, sizeof text,
+		"%s is %s, not %s as change %llu left it: it was changed since, and is left; --force sets it "
+		"back to %s all the same%s",
+		subject, o->now, c->value.v[0].after, (unsigned long long)c->id, before, rest);
 	tell(u, c, "changed since", text);
 	u->code = EXIT_UNABLE;
 }
 
-static void tell_failed(struct undoing *u, const struct change *c, const struct change_outcome *o, const char *subject,
-			const char *why)
+static void tell_failed(struct undoing *u, const struct change *c, const struct change_outcome *o,
+			const char *subject, const char *why)
 {
 	char text[1024];
 
-	snprintf(text, sizeof text, "%s: change %llu could not be undone%s: %s", subject, (unsigned long long)c->id,
-		 o->restored ? " wholly" : "", why);
+	snprintf(text, sizeof text, "%s: change %llu could not be undone%s: %s", subject,
+		 (unsigned long long)c->id, o->restored ? " wholly" : "", why);
 	tell(u, c, "failed", text);
 	u->code = EXIT_UNABLE;
 }
@@ -304,7 +313,10 @@ static void undo_one(struct undoing *u, const struct change *c)
 	else if (r == -ESTALE && !(u->w->dry_run && u->w->force))
 		tell_foreign(u, c, &o, subject);
 	else if (r < 0 && r != -ESTALE)
-		tell_failed(u, c, &o, subject, o.why.text[0] ? o.why.text : note.text[0] ? note.text : strerror(-r));
+		tell_failed(u, c, &o, subject,
+			    o.why.text[0]  ? o.why.text
+			    : note.text[0] ? note.text
+					   : strerror(-r));
 	else
 		tell_undone(u, c, &o, subject);
 	/* So that the next one does not find it above itself. */
@@ -350,19 +362,21 @@ static void undo_word(struct undoing *u, const char *word)
 		return;
 	}
 	if (!span_u64(span_from(word), &id)) {
-		snprintf(text, sizeof text, "'%.40s' is no change: --undo takes the ID of --list, last or all", word);
+		snprintf(text, sizeof text,
+			 "'%.40s' is no change: --undo takes the ID of --list, last or all", word);
 		refuse(u, text);
 		return;
 	}
 	c = change_find(&u->l, id);
 	if (!c)
-		snprintf(text, sizeof text, "there is no change %llu; osprey %s --list shows them", (unsigned long long)id,
-			 u->cc->name);
+		snprintf(text, sizeof text, "there is no change %llu; osprey %s --list shows them",
+			 (unsigned long long)id, u->cc->name);
 	else if (strcmp(c->command, u->cc->name) != 0)
-		snprintf(text, sizeof text, "change %llu is not of this command: osprey %.16s --undo %llu", (unsigned long long)id,
-			 c->command, (unsigned long long)id);
+		snprintf(text, sizeof text, "change %llu is not of this command: osprey %.16s --undo %llu",
+			 (unsigned long long)id, c->command, (unsigned long long)id);
 	else if (!change_is_open(c))
-		snprintf(text, sizeof text, "change %llu is %s already", (unsigned long long)id, change_state_name(c->state));
+		snprintf(text, sizeof text, "change %llu is %s already", (unsigned long long)id,
+			 change_state_name(c->state));
 	else {
 		undo_one(u, c);
 		return;
@@ -400,8 +414,12 @@ int changes_command_undo(const struct change_command *cc, const char *const *ope
 {
 	cleanup(buf_deinit) struct buf text = { 0 };
 	struct undoing u = {
-		.cc = cc, .w = w, .h = processes_host(cc->name), .page = { .out = &text, .style = output_style(w->no_color) },
-		.json = { .out = &text }, .code = EXIT_FINE,
+		.cc = cc,
+		.w = w,
+		.h = processes_host(cc->name),
+		.page = { .out = &text, .style = output_style(w->no_color) },
+		.json = { .out = &text },
+		.code = EXIT_FINE,
 	};
 	struct note note = { "" };
 	int r;

@@ -16,16 +16,23 @@ enum { LIMIT = PROCESS_OWN, CPU, MEMORY, MEMORY_HIGH, SWAP, PIDS, IO, TREE, LIST
 
 static const struct option options[] = {
 	PROCESS_OPTIONS,
-	[LIMIT] = { "limit", 'l', OPTION_TEXT, "NAME=SOFT[:HARD]", "resource limit, as nofile=4096, nofile=4096:8192, as=2G, cpu=1m; often" },
-	[CPU] = { "cpu-limit", 0, OPTION_TEXT, "CPUS", "its cgroup: so many CPUs at most, 0.5 say; max: no limit" },
-	[MEMORY] = { "memory-limit", 'm', OPTION_TEXT, "SIZE", "its cgroup: memory at most, 512M say; max: no limit" },
-	[MEMORY_HIGH] = { "memory-high", 0, OPTION_TEXT, "SIZE", "its cgroup: slow down and reclaim above (v2)" },
+	[LIMIT] = { "limit", 'l', OPTION_TEXT, "NAME=SOFT[:HARD]",
+		    "resource limit, as nofile=4096, nofile=4096:8192, as=2G, cpu=1m; often" },
+	[CPU] = { "cpu-limit", 0, OPTION_TEXT, "CPUS",
+		  "its cgroup: so many CPUs at most, 0.5 say; max: no limit" },
+	[MEMORY] = { "memory-limit", 'm', OPTION_TEXT, "SIZE",
+		     "its cgroup: memory at most, 512M say; max: no limit" },
+	[MEMORY_HIGH] = { "memory-high", 0, OPTION_TEXT, "SIZE",
+			  "its cgroup: slow down and reclaim above (v2)" },
 	[SWAP] = { "swap-limit", 0, OPTION_TEXT, "SIZE", "its cgroup: swap at most, 0 for none" },
-	[PIDS] = { "pids-limit", 0, OPTION_TEXT, "N", "its cgroup: processes and threads at most; max: no limit" },
-	[IO] = { "io-limit", 0, OPTION_TEXT, "DEVICE:KEY=VALUE,…", "its cgroup: of a disk, as 8:0:rbps=1M,wiops=100 or /dev/sda:wbps=max; often" },
+	[PIDS] = { "pids-limit", 0, OPTION_TEXT, "N",
+		   "its cgroup: processes and threads at most; max: no limit" },
+	[IO] = { "io-limit", 0, OPTION_TEXT, "DEVICE:KEY=VALUE,…",
+		 "its cgroup: of a disk, as 8:0:rbps=1M,wiops=100 or /dev/sda:wbps=max; often" },
 	[TREE] = { "tree", 't', OPTION_FLAG, NULL, "also all descendants" },
 	[LIST] = { "list", 'L', OPTION_FLAG, NULL, "list the changes that this command made" },
-	[UNDO] = { "undo", 'U', OPTION_FLAG, NULL, "undo changes: operands are IDs, last or all (default: last)" },
+	[UNDO] = { "undo", 'U', OPTION_FLAG, NULL,
+		   "undo changes: operands are IDs, last or all (default: last)" },
 };
 
 static const struct change_access *access_of(const struct change *c)
@@ -40,12 +47,16 @@ static void subject_of(const struct change *c, char *ret, size_t size)
 	if (c->kind == CHANGE_PROCESS)
 		attribute_subject(c, ret, size);
 	else if (strncmp(c->attribute, "io ", 3) == 0)
-		snprintf(ret, size, "%s of cgroup %.*s", c->attribute, slash ? (int)(slash - c->path) : 0, c->path);
+		snprintf(ret, size, "%s of cgroup %.*s", c->attribute, slash ? (int)(slash - c->path) : 0,
+			 c->path);
 	else
-		snprintf(ret, size, "%s of cgroup %.*s", slash ? slash + 1 : c->path, slash ? (int)(slash - c->path) : 0, c->path);
+		snprintf(ret, size, "%s of cgroup %.*s", slash ? slash + 1 : c->path,
+			 slash ? (int)(slash - c->path) : 0, c->path);
 }
 
-static const struct change_command journal_of_this = { .name = "limit", .access = access_of, .subject = subject_of };
+static const struct change_command journal_of_this = { .name = "limit",
+						       .access = access_of,
+						       .subject = subject_of };
 
 struct request {
 	struct rlimit_wish rlimit[RLIMIT_KINDS];
@@ -88,7 +99,8 @@ static int take_pids(const char *text, struct request *q, struct note *note)
 		return 0;
 	}
 	if (!span_u64(span_from(text), &q->group.pids) || q->group.pids == 0 || q->group.pids > 4194304)
-		return note_set(note, -EINVAL, "--pids-limit: '%s' is no number from 1 to 4194304, and not max", text);
+		return note_set(note, -EINVAL,
+				"--pids-limit: '%s' is no number from 1 to 4194304, and not max", text);
 	return 0;
 }
 
@@ -145,16 +157,20 @@ static int understand(const struct arguments *args, struct request *ret)
 /* ---- resource limits ---- */
 
 /* What was left out stays as it is, so the text is one for each process. */
-static int rlimit_text(const struct process *p, const struct rlimit_wish *w, char *ret, size_t size, struct note *note)
+static int rlimit_text(const struct process *p, const struct rlimit_wish *w, char *ret, size_t size,
+		       struct note *note)
 {
 	cleanup(buf_deinit) struct buf text = { 0 };
 	struct rlimit now;
 	int r;
 
 	if (prlimit(p->pid, (enum __rlimit_resource)w->kind->resource, NULL, &now) < 0)
-		return errno == EPERM ? note_set(note, -EPERM, "not permitted: needs CAP_SYS_RESOURCE (root), for it belongs to "
-						 "another user") :
-					note_set(note, -errno, "%s", errno == ESRCH ? "it has ended" : strerror(errno));
+		return errno == EPERM
+			       ? note_set(note, -EPERM,
+					  "not permitted: needs CAP_SYS_RESOURCE (root), for it belongs to "
+					  "another user")
+			       : note_set(note, -errno, "%s",
+					  errno == ESRCH ? "it has ended" : strerror(errno));
 	r = rlimit_value_text(w->has_soft ? w->soft : now.rlim_cur, w->has_hard ? w->hard : now.rlim_max, &text);
 	if (r == 0)
 		snprintf(ret, size, "%s", text.data);
@@ -179,7 +195,10 @@ static void change_rlimits(struct telling *t, struct host *h, struct change_jour
 			continue;
 		}
 		snprintf(subject, sizeof subject, "%s of %d (%s)", wish.attribute->what, p->pid, p->comm);
-		telling_add(t, &(struct told){ .subject = subject, .process = p, .attribute = wish.attribute->name, .error = r,
+		telling_add(t, &(struct told){ .subject = subject,
+					       .process = p,
+					       .attribute = wish.attribute->name,
+					       .error = r,
 					       .why = note.text });
 	}
 }
@@ -189,11 +208,17 @@ static void change_rlimits(struct telling *t, struct host *h, struct change_jour
 static void refuse_below(const struct cgroup_write *w, struct note *note)
 {
 	if (strcmp(w->attribute, "memory") == 0)
-		note_set(note, 0, "the cgroup uses %s now: a lower limit swaps out or kills what is in it; --force sets it all "
-			 "the same", bytes_text((double)w->in_use).text);
+		note_set(note, 0,
+			 "the cgroup uses %s now: a lower limit swaps out or kills what is in it; --force "
+			 "sets it all "
+			 "the same",
+			 bytes_text((double)w->in_use).text);
 	else
-		note_set(note, 0, "the cgroup has %" PRIu64 " tasks now: below that none of them can fork; --force sets it all the "
-			 "same", w->in_use);
+		note_set(note, 0,
+			 "the cgroup has %" PRIu64
+			 " tasks now: below that none of them can fork; --force sets it all the "
+			 "same",
+			 w->in_use);
 }
 
 static void change_write(struct telling *t, struct change_journal *j, const struct cgroup_write *w, bool force,
@@ -209,8 +234,10 @@ static void change_write(struct telling *t, struct change_journal *j, const stru
 	snprintf(more, sizeof more, " (%zu process%s in it)", members, members == 1 ? "" : "es");
 	told.error = cgroup_limit_read(w, &before, &note);
 	if (told.error == 0 && has_self && !force)
-		told.error = note_set(&note, -EBUSY, "this osprey and its shell run in that cgroup too; --force limits it all the "
-				      "same");
+		told.error = note_set(
+			&note, -EBUSY,
+			"this osprey and its shell run in that cgroup too; --force limits it all the "
+			"same");
 	else if (told.error == 0 && w->in_use && !force) {
 		told.error = -EBUSY;
 		refuse_below(w, &note);
@@ -260,7 +287,10 @@ static void change_groups(struct telling *t, struct host *h, struct change_journ
 			char subject[96];
 
 			snprintf(subject, sizeof subject, "cgroup of %d (%s)", p->pid, p->comm);
-			telling_add(t, &(struct told){ .subject = subject, .process = p, .attribute = "cgroup", .error = r,
+			telling_add(t, &(struct told){ .subject = subject,
+						       .process = p,
+						       .attribute = "cgroup",
+						       .error = r,
 						       .why = note.text });
 			continue;
 		}
@@ -310,8 +340,10 @@ static int act(struct host *h, const struct arguments *args)
 	if (code == EXIT_FINE && args->option[TREE].given && processes_add_tree(h, &s.process) < 0)
 		say("limit: not all descendants could be found");
 	if (code == EXIT_FINE)
-		code = q.nrlimit || q.group_wanted ? change(h, &s.process, &q, args) :
-			limit_show(h, &s.process, args->option[PROCESS_JSON].given, args->option[PROCESS_NO_COLOR].given);
+		code = q.nrlimit || q.group_wanted
+			       ? change(h, &s.process, &q, args)
+			       : limit_show(h, &s.process, args->option[PROCESS_JSON].given,
+					    args->option[PROCESS_NO_COLOR].given);
 	if (code == EXIT_FINE && s.missing.n)
 		code = EXIT_UNABLE;
 	process_selection_deinit(&s);
@@ -340,11 +372,15 @@ const struct command command_limit = {
 	.name = "limit",
 	.summary = "show or change resource limits and cgroup limits of running processes, with undo",
 	.description =
-		"Without a change it shows every resource limit of the process beside what is used of it, and the limits of "
-		"its cgroups. --limit sets resource limits, as prlimit does, of the process alone; a part that is left out "
-		"stays, as in nofile=4096: (soft alone). The other options set limits of the cgroup that the process runs "
+		"Without a change it shows every resource limit of the process beside what is used of it, "
+		"and the limits of "
+		"its cgroups. --limit sets resource limits, as prlimit does, of the process alone; a part "
+		"that is left out "
+		"stays, as in nofile=4096: (soft alone). The other options set limits of the cgroup that the "
+		"process runs "
 		"in, v1 or v2: they hold for all processes in it, and the answer says how many there are.\n\n"
-		"A limit of memory or tasks below what is in use needs --force. Changes are written to a journal before; "
+		"A limit of memory or tasks below what is in use needs --force. Changes are written to a "
+		"journal before; "
 		"osprey limit --undo sets the value of before back, where it still is the one that was set.",
 	.operands = "PROCESS… | --undo [ID|last|all]…",
 	.max_operands = OPERANDS_ANY,

@@ -136,10 +136,11 @@ static const struct group_file {
 } group_files[] = {
 	{ CGROUP_CPU, "cpu.max", "cpu.cfs_quota_us", NULL, NULL, false },
 	{ CGROUP_CPU, NULL, "cpu.cfs_period_us", NULL, NULL, false },
-	{ CGROUP_MEMORY, "memory.max", "memory.limit_in_bytes", "memory.current", "memory.usage_in_bytes", true },
-	{ CGROUP_MEMORY, "memory.high", NULL, "memory.current", NULL, true },
-	{ CGROUP_MEMORY, "memory.swap.max", "memory.memsw.limit_in_bytes", "memory.swap.current", "memory.memsw.usage_in_bytes",
+	{ CGROUP_MEMORY, "memory.max", "memory.limit_in_bytes", "memory.current", "memory.usage_in_bytes",
 	  true },
+	{ CGROUP_MEMORY, "memory.high", NULL, "memory.current", NULL, true },
+	{ CGROUP_MEMORY, "memory.swap.max", "memory.memsw.limit_in_bytes", "memory.swap.current",
+	  "memory.memsw.usage_in_bytes", true },
 	{ CGROUP_PIDS, "pids.max", "pids.max", "pids.current", "pids.current", false },
 	{ CGROUP_IO, "io.max", "blkio.throttle.read_bps_device", NULL, NULL, false },
 	{ CGROUP_IO, NULL, "blkio.throttle.write_bps_device", NULL, NULL, false },
@@ -267,10 +268,14 @@ static const char *refused(int r)
 static int show_text(struct host *h, const struct process *p, struct page *page)
 {
 	cleanup(cells_deinit) struct cells limits = {
-		.ncolumns = 5, .header = { "LIMIT", "SOFT", "HARD", "USED", "OF" }, .right = { false, true, true, true },
+		.ncolumns = 5,
+		.header = { "LIMIT", "SOFT", "HARD", "USED", "OF" },
+		.right = { false, true, true, true },
 	};
 	cleanup(cells_deinit) struct cells groups = {
-		.ncolumns = 4, .header = { "CGROUP FILE", "LIMIT", "USED", "CGROUP" }, .right = { false, true, true },
+		.ncolumns = 4,
+		.header = { "CGROUP FILE", "LIMIT", "USED", "CGROUP" },
+		.right = { false, true, true },
 	};
 	struct used u;
 	int r;
@@ -319,7 +324,8 @@ static int show_json(struct host *h, const struct process *p, struct json *j)
 	for (size_t i = 0; i < RLIMIT_KINDS && r == 0; i++) {
 		struct rlimit now;
 
-		r = prlimit(p->pid, (enum __rlimit_resource)rlimit_kinds[i].resource, NULL, &now) < 0 ? -errno : 0;
+		r = prlimit(p->pid, (enum __rlimit_resource)rlimit_kinds[i].resource, NULL, &now) < 0 ? -errno
+												      : 0;
 		if (r < 0)
 			break;
 		json_object(j, NULL);

@@ -11,14 +11,19 @@ enum { CPUS = PROCESS_OWN, TREE, LIST, UNDO };
 
 static const struct option options[] = {
 	PROCESS_OPTIONS,
-	[CPUS] = { "cpus", 'c', OPTION_TEXT, "LIST", "the CPUs it may run on, as in 0-3,8 or 0-6:2; all: every one that is online" },
+	[CPUS] = { "cpus", 'c', OPTION_TEXT, "LIST",
+		   "the CPUs it may run on, as in 0-3,8 or 0-6:2; all: every one that is online" },
 	[TREE] = { "tree", 't', OPTION_FLAG, NULL, "also all descendants" },
 	[LIST] = { "list", 'l', OPTION_FLAG, NULL, "list the changes that this command made" },
-	[UNDO] = { "undo", 'U', OPTION_FLAG, NULL, "undo changes: operands are IDs, last or all (default: last)" },
+	[UNDO] = { "undo", 'U', OPTION_FLAG, NULL,
+		   "undo changes: operands are IDs, last or all (default: last)" },
 };
 
 static const struct change_command journal_of_this = {
-	.name = "pin", .access = attribute_access, .before_undo = process_change_adopt, .subject = attribute_subject,
+	.name = "pin",
+	.access = attribute_access,
+	.before_undo = process_change_adopt,
+	.subject = attribute_subject,
 };
 
 /* As the kernel would say it: "0,1" is "0-1". */
@@ -216,11 +221,14 @@ static int run(const struct arguments *args)
 const struct command command_pin = {
 	.name = "pin",
 	.summary = "show or change which CPUs running processes may use, with undo",
-	.description =
-		"Without --cpus it shows where the processes may run. A change is made to all threads of a process (taskset "
-		"needs -a for that), also to those that are born meanwhile, and is written to a journal before: osprey pin "
-		"--undo sets each thread's own CPUs back. Children that a process started since keep what they inherited.\n\n"
-		"A cpuset cgroup bounds what can be set: what came of it is shown. Processes of other users need CAP_SYS_NICE.",
+	.description = "Without --cpus it shows where the processes may run. A change is made to all threads "
+		       "of a process (taskset "
+		       "needs -a for that), also to those that are born meanwhile, and is written to a "
+		       "journal before: osprey pin "
+		       "--undo sets each thread's own CPUs back. Children that a process started since keep "
+		       "what they inherited.\n\n"
+		       "A cpuset cgroup bounds what can be set: what came of it is shown. Processes of other "
+		       "users need CAP_SYS_NICE.",
 	.operands = "PROCESS… | --undo [ID|last|all]…",
 	.max_operands = OPERANDS_ANY,
 	OPTIONS(options),

@@ -12,17 +12,24 @@ enum { NICE = PROCESS_OWN, POLICY, IO, OOM, AUTOGROUP, TREE, LIST, UNDO };
 static const struct option options[] = {
 	PROCESS_OPTIONS,
 	[NICE] = { "nice", 'N', OPTION_TEXT, "NICE", "nice value: -20 (first) to 19 (last)" },
-	[POLICY] = { "policy", 'p', OPTION_TEXT, "POLICY", "scheduling policy: other, batch, idle, fifo:N, rr:N (N 1 to 99)" },
-	[IO] = { "io", 'i', OPTION_TEXT, "CLASS", "I/O class: none, idle, best-effort:N, realtime:N (N 0 to 7)" },
-	[OOM] = { "oom", 'o', OPTION_TEXT, "ADJUST", "oom_score_adj: -1000 (never killed) to 1000 (killed first)" },
+	[POLICY] = { "policy", 'p', OPTION_TEXT, "POLICY",
+		     "scheduling policy: other, batch, idle, fifo:N, rr:N (N 1 to 99)" },
+	[IO] = { "io", 'i', OPTION_TEXT, "CLASS",
+		 "I/O class: none, idle, best-effort:N, realtime:N (N 0 to 7)" },
+	[OOM] = { "oom", 'o', OPTION_TEXT, "ADJUST",
+		  "oom_score_adj: -1000 (never killed) to 1000 (killed first)" },
 	[AUTOGROUP] = { "autogroup", 'g', OPTION_TEXT, "NICE", "nice value of the session's autogroup" },
 	[TREE] = { "tree", 't', OPTION_FLAG, NULL, "also all descendants" },
 	[LIST] = { "list", 'l', OPTION_FLAG, NULL, "list the changes that this command made" },
-	[UNDO] = { "undo", 'U', OPTION_FLAG, NULL, "undo changes: operands are IDs, last or all (default: last)" },
+	[UNDO] = { "undo", 'U', OPTION_FLAG, NULL,
+		   "undo changes: operands are IDs, last or all (default: last)" },
 };
 
 static const struct change_command journal_of_this = {
-	.name = "priority", .access = attribute_access, .before_undo = process_change_adopt, .subject = attribute_subject,
+	.name = "priority",
+	.access = attribute_access,
+	.before_undo = process_change_adopt,
+	.subject = attribute_subject,
 };
 
 static const struct process_attribute *const shown[] = {
@@ -42,7 +49,11 @@ static int canonical(size_t option, const char *text, char *ret, size_t size, st
 		r = schedule_parse(span_from(text), &s, note);
 		if (r == 0)
 			snprintf(ret, size, s.priority ? "%s:%d" : "%s",
-				 s.policy == 1 ? "fifo" : s.policy == 2 ? "rr" : s.policy == 3 ? "batch" : s.policy == 5 ? "idle" : "other",
+				 s.policy == 1	 ? "fifo"
+				 : s.policy == 2 ? "rr"
+				 : s.policy == 3 ? "batch"
+				 : s.policy == 5 ? "idle"
+						 : "other",
 				 s.priority);
 		return r;
 	case IO:
@@ -56,8 +67,10 @@ static int canonical(size_t option, const char *text, char *ret, size_t size, st
 		int64_t adjust;
 
 		if (!span_i64(span_from(text), &adjust) || adjust < -1000 || adjust > 1000)
-			return note_set(note, -EINVAL, "'%s' is no oom_score_adj: it is -1000 (never killed) to 1000 (killed first)",
-					text);
+			return note_set(
+				note, -EINVAL,
+				"'%s' is no oom_score_adj: it is -1000 (never killed) to 1000 (killed first)",
+				text);
 		snprintf(ret, size, "%lld", (long long)adjust);
 		return 0;
 	}
@@ -83,7 +96,8 @@ static int wishes(const struct arguments *args, struct attribute_wish *wish, siz
 		if (!args->option[table[i].option].given)
 			continue;
 		wish[n].attribute = table[i].attribute;
-		if (canonical(table[i].option, args->option[table[i].option].text, wish[n].text, sizeof wish[n].text, &note) < 0) {
+		if (canonical(table[i].option, args->option[table[i].option].text, wish[n].text,
+			      sizeof wish[n].text, &note) < 0) {
 			say("priority: %s; nothing was changed", note.text);
 			return EXIT_USAGE;
 		}
@@ -93,7 +107,8 @@ static int wishes(const struct arguments *args, struct attribute_wish *wish, siz
 	return EXIT_FINE;
 }
 
-static const char *value_of(struct host *h, const struct process *p, const struct process_attribute *a, struct buf *text)
+static const char *value_of(struct host *h, const struct process *p, const struct process_attribute *a,
+			    struct buf *text)
 {
 	buf_clear(text);
 	return process_attribute_text(h, p, a, text, NULL) == 0 && text->n ? text->data : NULL;
@@ -153,7 +168,8 @@ static void hint_autogroup(const struct attribute_wish *wish, size_t n, const st
 
 	for (size_t i = 0; i < n; i++) {
 		if (wish[i].attribute == &attribute_nice && !t->json && !t->dry_run && t->code == EXIT_FINE &&
-		    file_read("/proc/sys/kernel/sched_autogroup_enabled", enabled, sizeof enabled) > 0 && enabled[0] == '1')
+		    file_read("/proc/sys/kernel/sched_autogroup_enabled", enabled, sizeof enabled) > 0 &&
+		    enabled[0] == '1')
 			say("priority: autogroups are on: nice weighs among the processes of one session alone; "
 			    "--autogroup sets what the session weighs");
 	}
@@ -207,13 +223,18 @@ static int run(const struct arguments *args)
 const struct command command_priority = {
 	.name = "priority",
 	.summary = "show or change nice, policy, I/O class and OOM score of running processes, with undo",
-	.description =
-		"Without a change it shows what is set. A change is made to all threads of a process (renice and ionice "
-		"change the first alone), also to those that are born meanwhile, and is written to a journal before: "
-		"osprey priority --undo sets each thread's own value back, where it still is the one that was set. "
-		"Children that a process started since keep what they inherited.\n\n"
-		"Raising a priority needs CAP_SYS_NICE or a resource limit that allows it; an ordinary user who lowers one "
-		"cannot take that back.",
+	.description = "Without a change it shows what is set. A change is made to all threads of a process "
+		       "(renice and ionice "
+		       "change the first alone), also to those that are born meanwhile, and is written to a "
+		       "journal before: "
+		       "osprey priority --undo sets each thread's own value back, where it still is the one "
+		       "that was set. "
+		       "Children that a process started since keep what they inherited.\n\n"
+		       "Raising a priority needs CAP_SYS_NICE or a resource limit that allows it; an "
+		       "ordinary user who lowers one "
+		       "cannot take that back.\n\n"
+		"The journal of priority, pin, limit and tune is /var/lib/osprey/changes for root, "
+		"~/.local/state/osprey/changes for others; OSPREY_STATE_DIR names another place.",
 	.operands = "PROCESS… | --undo [ID|last|all]…",
 	.max_operands = OPERANDS_ANY,
 	OPTIONS(options),

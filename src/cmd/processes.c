@@ -121,24 +121,21 @@ static const char *cell_text(const struct cells *c, size_t i)
 	return c->cell.v[i] ? c->cell.v[i] : "?";
 }
 
+/* The last cell is never cut: where it does not fit it has a line of its own. */
 static void put_cell(struct page *p, const char *text, unsigned width, bool right, bool last)
 {
 	struct span s = span_from(text);
-	unsigned columns = text_columns(s, p->style.unicode), from = p->column;
+	unsigned columns = text_columns(s, p->style.unicode), gap = p->style.width < 60 ? 1 : 2;
 
-	if (right && columns < width)
-		page_indent(p, from + width - columns);
-	if (last && p->style.width > from && columns > p->style.width - from) {
-		/* Bytes are never fewer than columns, so what is cut so far fits. */
-		s.n = s.n < p->style.width - from ? s.n : p->style.width - from;
-		while (s.n && ((unsigned char)s.p[s.n] & 0xc0) == 0x80)
-			s.n--;
-		while (s.n && text_columns(s, p->style.unicode) > p->style.width - from)
-			s.n--;
+	if (last && p->column && p->column + columns > p->style.width) {
+		page_newline(p);
+		page_indent(p, 4);
 	}
+	if (right && columns < width)
+		page_indent(p, p->column + width - columns);
 	page_put_span(p, s);
 	if (!last)
-		page_indent(p, from + width + 2);
+		page_indent(p, p->column + (right || columns >= width ? 0 : width - columns) + gap);
 }
 
 void cells_page(const struct cells *c, struct page *p)

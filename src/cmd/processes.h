@@ -54,7 +54,7 @@ struct cells {
 
 /* Appends one cell. */
 void cells_put(struct cells *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Header and rows; the last column is cut at the page's width. */
+/* Header and rows; a last cell that does not fit the page has a line of its own. */
 void cells_page(const struct cells *c, struct page *p);
 void cells_deinit(struct cells *c);
 

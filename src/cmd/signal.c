@@ -18,13 +18,18 @@ enum { SIGNAL = PROCESS_OWN, GRACE, NO_KILL, WAIT, TREE, CGROUP, NO_FREEZE };
 
 static const struct option options[] = {
 	PROCESS_OPTIONS,
-	[SIGNAL] = { "signal", 's', OPTION_TEXT, "SIGNAL", "send this one alone: a name or a number (0: only look whether it could)" },
-	[GRACE] = { "grace", 'g', OPTION_DURATION, "DURATION", "time to end after TERM, before KILL (default 5s)" },
+	[SIGNAL] = { "signal", 's', OPTION_TEXT, "SIGNAL",
+		     "send this one alone: a name or a number (0: only look whether it could)" },
+	[GRACE] = { "grace", 'g', OPTION_DURATION, "DURATION",
+		    "time to end after TERM, before KILL (default 5s)" },
 	[NO_KILL] = { "no-kill", 0, OPTION_FLAG, NULL, "after the grace say who is left, but do not KILL" },
-	[WAIT] = { "wait", 'w', OPTION_DURATION, "DURATION", "with --signal: wait so long for the processes to end" },
-	[TREE] = { "tree", 't', OPTION_FLAG, NULL, "also all descendants, stopped first so that none escapes" },
+	[WAIT] = { "wait", 'w', OPTION_DURATION, "DURATION",
+		   "with --signal: wait so long for the processes to end" },
+	[TREE] = { "tree", 't', OPTION_FLAG, NULL,
+		   "also all descendants, stopped first so that none escapes" },
 	[CGROUP] = { "cgroup", 'c', OPTION_TEXT, "PATH", "all processes of this cgroup and those below it" },
-	[NO_FREEZE] = { "no-freeze", 0, OPTION_FLAG, NULL, "with --tree, --cgroup: do not stop members before they are signalled" },
+	[NO_FREEZE] = { "no-freeze", 0, OPTION_FLAG, NULL,
+			"with --tree, --cgroup: do not stop members before they are signalled" },
 };
 
 struct wish {
@@ -59,7 +64,9 @@ static int understand(const struct arguments *args, struct wish *ret)
 {
 	const struct option_value *o = args->option;
 	struct note note = { "" };
-	struct signal_plan plan = { .number = SIGTERM, .wait = true, .then_kill = !o[NO_KILL].given, .grace_ns = 5 * NS_PER_S };
+	struct signal_plan plan = {
+		.number = SIGTERM, .wait = true, .then_kill = !o[NO_KILL].given, .grace_ns = 5 * NS_PER_S
+	};
 
 	if (o[SIGNAL].given) {
 		plan.then_kill = plan.wait = false;
@@ -68,7 +75,8 @@ static int understand(const struct arguments *args, struct wish *ret)
 		else if (signal_parse(span_from(o[SIGNAL].text), &plan.number, &note) < 0)
 			return refuse(note.text);
 		if (o[GRACE].given || o[NO_KILL].given)
-			return refuse("--grace and --no-kill belong to ending processes; with --signal it is --wait");
+			return refuse("--grace and --no-kill belong to ending processes; with --signal it is "
+				      "--wait");
 		plan.wait = o[WAIT].given || plan.number == SIGKILL;
 		plan.grace_ns = o[WAIT].given ? o[WAIT].number : 2 * NS_PER_S;
 	} else if (o[WAIT].given)
@@ -78,7 +86,8 @@ static int understand(const struct arguments *args, struct wish *ret)
 	if (o[TREE].given && o[CGROUP].given)
 		return refuse("--tree and --cgroup exclude each other: a cgroup has all descendants in it");
 	if (o[CGROUP].given && (args->noperands || o[PROCESS_USER].given))
-		return refuse("--cgroup takes all processes of the cgroup; PROCESS and --user have no meaning with it");
+		return refuse("--cgroup takes all processes of the cgroup; PROCESS and --user have no "
+			      "meaning with it");
 	plan.freeze = (o[TREE].given || o[CGROUP].given) && !o[NO_FREEZE].given;
 	plan.interrupted = &interrupted;
 	ret->args = args;
@@ -107,8 +116,10 @@ static int choose(struct host *h, struct wish *w, struct process_selection *ret)
 	bool self = cgroup_has_self(h, w->cgroup);
 
 	if (self && !args->option[PROCESS_FORCE].given) {
-		say("signal: this osprey runs in %s itself, and so does its shell; --force means all others in it; "
-		    "nothing was done", w->cgroup);
+		say("signal: this osprey runs in %s itself, and so does its shell; --force means all others "
+		    "in it; "
+		    "nothing was done",
+		    w->cgroup);
 		return EXIT_USAGE;
 	}
 	w->plan.kill_all = self ? NULL : kill_cgroup;
@@ -135,7 +146,8 @@ static const char *reason(int error)
 	}
 }
 
-static void put_rest(struct page *p, const struct signal_result *r, const struct wish *w, const struct signal_report *report)
+static void put_rest(struct page *p, const struct signal_result *r, const struct wish *w,
+		     const struct signal_report *report)
 {
 	if (!w->plan.wait)
 		return;
@@ -178,7 +190,8 @@ static void put_result(struct page *p, const struct signal_result *r, const stru
 			page_put(p, "; not ended after %s; KILL sent; ended",
 				 duration_text((double)w->plan.grace_ns / (double)NS_PER_S).text);
 		else if (r->ended && w->plan.wait)
-			page_put(p, "; ended after %s", duration_text((double)r->ended_after_ns / (double)NS_PER_S).text);
+			page_put(p, "; ended after %s",
+				 duration_text((double)r->ended_after_ns / (double)NS_PER_S).text);
 		else
 			put_rest(p, r, w, report);
 		if (w->plan.number == SIGSTOP)
@@ -269,13 +282,15 @@ static int dry_run(struct host *h, struct wish *w, struct process_selection *s)
 		if (!result)
 			continue;
 		result->process = *process;
-		page_put(&p, "%d (%s): would get %s%s", process->pid, process->comm, signal_text(w->plan.number).text,
+		page_put(&p, "%d (%s): would get %s%s", process->pid, process->comm,
+			 signal_text(w->plan.number).text,
 			 w->plan.then_kill ? ", and KILL if it has not ended after " : "");
 		if (w->plan.then_kill)
 			page_put(&p, "%s", duration_text((double)w->plan.grace_ns / (double)NS_PER_S).text);
 		page_newline(&p);
 	}
-	r = w->args->option[PROCESS_JSON].given ? tell_json(w, &report, true) : output_write(buf_span(&text), p.error);
+	r = w->args->option[PROCESS_JSON].given ? tell_json(w, &report, true)
+						: output_write(buf_span(&text), p.error);
 	signal_report_deinit(&report);
 	return r;
 }
@@ -291,7 +306,8 @@ static int act(struct host *h, struct wish *w, struct process_selection *s)
 	if (r < 0)
 		say("signal: %s", note.text[0] ? note.text : strerror(-r));
 	if (report.by_pid)
-		say("signal: this kernel has no pidfds (they came with 5.3): start times were compared right before");
+		say("signal: this kernel has no pidfds (they came with 5.3): start times were compared right "
+		    "before");
 	code = w->args->option[PROCESS_JSON].given ? tell_json(w, &report, false) : tell_text(w, &report);
 	vec_each(result, &report.result) {
 		if (went_wrong(result, w))
@@ -321,16 +337,22 @@ static int run(const struct arguments *args)
 const struct command command_signal = {
 	.name = "signal",
 	.summary = "end processes, trees and cgroups, or send them any signal; never a pid's next owner",
-	.description =
-		"Without --signal: sends TERM, waits for the processes to end, and sends KILL to those that have not "
-		"ended after the grace. With --signal: sends that one alone, as in --signal HUP, STOP, CONT, RTMIN+3.\n\n"
-		"PROCESS is a pid or the exact name of a program; with --match a regular expression for command lines. "
-		"A name that means several processes is answered with a list, and needs --all. osprey itself is never "
-		"hit; pid 1 and threads of the kernel only with --force.\n\n"
-		"A process is held by a pidfd before its start time is compared, so that a pid which was given to "
-		"another process meanwhile is not hit. With --tree and --cgroup, members are stopped as they are "
-		"found, until no new one turns up; then all get the signal and go on. A parent or shell may notice the "
-		"stop; --no-freeze does without, and a fork in the wrong moment then escapes.",
+	.description = "Without --signal: sends TERM, waits for the processes to end, and sends KILL to "
+		       "those that have not "
+		       "ended after the grace. With --signal: sends that one alone, as in --signal HUP, "
+		       "STOP, CONT, RTMIN+3.\n\n"
+		       "PROCESS is a pid or the exact name of a program; with --match a regular expression "
+		       "for command lines. "
+		       "A name that means several processes is answered with a list, and needs --all. osprey "
+		       "itself is never "
+		       "hit; pid 1 and threads of the kernel only with --force.\n\n"
+		       "A process is held by a pidfd before its start time is compared, so that a pid which "
+		       "was given to "
+		       "another process meanwhile is not hit. With --tree and --cgroup, members are stopped "
+		       "as they are "
+		       "found, until no new one turns up; then all get the signal and go on. A parent or "
+		       "shell may notice the "
+		       "stop; --no-freeze does without, and a fork in the wrong moment then escapes.",
 	.operands = "PROCESS…",
 	.max_operands = OPERANDS_ANY,
 	OPTIONS(options),
