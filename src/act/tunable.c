@@ -50,14 +50,19 @@ const struct tunable *tunable_find(const char *name)
 
 static bool choice_parse(struct span text, char *ret, size_t size)
 {
-	struct span word;
+	struct span word, all = text, rest;
 
 	while (span_word(&text, &word))
 		if (word.n > 2 && word.p[0] == '[' && word.p[word.n - 1] == ']') {
 			span_copy((struct span){ word.p + 1, word.n - 2 }, ret, size);
 			return true;
 		}
-	return false;
+	/* Where there is nothing to choose (a disk without a queue) the one word stands alone. */
+	rest = span_trim(all);
+	if (rest.n == 0 || rest.n >= size || memchr(rest.p, ' ', rest.n) || rest.p[0] == '[')
+		return false;
+	span_copy(rest, ret, size);
+	return true;
 }
 
 static bool numbers_parse(struct span text, size_t n, struct tune_value *v)

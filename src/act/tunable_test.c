@@ -67,6 +67,8 @@ static void test_values(void)
 	CHECK(tune_value_parse(SPAN("none [mq-deadline] kyber\n"), SHAPE_CHOICE, &v) == 0);
 	CHECK_STR(v.word, "mq-deadline");
 	CHECK(tune_value_offers(&v, "none") && tune_value_offers(&v, "mq-deadline") && !tune_value_offers(&v, "bfq"));
+	CHECK(tune_value_parse(SPAN("none\n"), SHAPE_CHOICE, &v) == 0);
+	CHECK_STR(v.word, "none");
 	CHECK(tune_value_parse(SPAN("cubic\n"), SHAPE_WORD, &v) == 0);
 	CHECK_STR(v.word, "cubic");
 	struct tune_value before = v;
@@ -79,6 +81,7 @@ static void test_values(void)
 	CHECK(tune_value_parse(SPAN("99999999999999999999"), SHAPE_NUMBER, &v) == -EBADMSG);
 	CHECK(tune_value_parse(SPAN("none mq-deadline"), SHAPE_CHOICE, &v) == -EBADMSG);
 	CHECK(tune_value_parse(SPAN("none []"), SHAPE_CHOICE, &v) == -EBADMSG);
+	CHECK(tune_value_parse(SPAN("[]"), SHAPE_CHOICE, &v) == -EBADMSG);
 	CHECK(tune_value_parse(SPAN("1\n2\n"), SHAPE_NUMBER, &v) == -EBADMSG);
 	CHECK(memcmp(&before, &v, sizeof v) == 0);
 }

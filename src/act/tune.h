@@ -89,6 +89,8 @@ struct tune_evidence {
 		char comm[16];
 		double value, other;
 	} fd_user, map_user, nice_user, stuck;
+	char worst_disk[32]; /* of the saturated ones the busiest */
+	double worst_disk_busy;
 	struct inotify_use inotify_instances, inotify_watches;
 	struct tune_receiver receiver;
 	bool conntrack_full_logged, neighbour_full_logged; /* in the kernel log, within the window */

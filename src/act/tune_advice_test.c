@@ -96,8 +96,10 @@ static void test_swappiness(void)
 	KEEPS(swappiness);
 	seen.refault_anon = grown(2000);
 	seen.refault_file = grown(10);
+	ELSEWHERE(swappiness); /* a cgroup at its own limit */
+	seen.scan_kswapd = grown(20000);
 	CHANGES(swappiness, "30");
-	CHECK(advice.nproof == 3);
+	CHECK(advice.nproof == 4);
 	seen.cache_bytes = 0.01 * GIB;
 	ELSEWHERE(swappiness);
 	seen.cache_bytes = 6 * GIB;
@@ -108,6 +110,8 @@ static void test_swappiness(void)
 
 	GIVEN(swappiness, "10");
 	seen.refault_file = grown(4000);
+	ELSEWHERE(swappiness);
+	seen.scan_direct = grown(20000);
 	CHANGES(swappiness, "60");
 	GIVEN(swappiness, "0");
 	DANGEROUS(swappiness, "60");
@@ -232,7 +236,9 @@ static void test_other_memory(void)
 	GIVEN(vfs_cache_pressure, "100");
 	seen.slab_reclaimable_bytes = 6 * GIB;
 	KEEPS(vfs_cache_pressure);
-	seen.memory_pressure = true;
+	seen.scan_kswapd = grown(20000);
+	KEEPS(vfs_cache_pressure);
+	seen.available_bytes = 1 * GIB;
 	CHANGES(vfs_cache_pressure, "200");
 	seen.slab_reclaimable_bytes = 1 * GIB;
 	KEEPS(vfs_cache_pressure);
@@ -246,7 +252,7 @@ static void test_other_memory(void)
 	seen.now.huge_reserved = 100;
 	seen.now.huge_page_bytes = 2 << 20;
 	KEEPS(nr_hugepages);
-	seen.memory_pressure = true;
+	seen.scan_kswapd = grown(20000);
 	CHANGES(nr_hugepages, "148");
 	seen.now.huge_reserved = 1900;
 	KEEPS(nr_hugepages);
@@ -259,7 +265,7 @@ static void test_huge_pages(void)
 	seen.now.anon_huge_bytes = (reading)(3 * GIB);
 	seen.huge_splits = grown(100);
 	KEEPS(thp_enabled);
-	seen.swap_thrash = true;
+	seen.scan_kswapd = grown(20000);
 	CHANGES(thp_enabled, "madvise");
 	set(TUNABLE_thp_enabled, "always [madvise] never");
 	KEEPS(thp_enabled);

@@ -95,6 +95,8 @@ TUNE_ADVISE(task_delayacct)
 	if (tune_number(c->value) == 0 && c->seen->disk_saturated) {
 		tune_change(ret, "1", "a disk is saturated, and without delay accounting the kernel does not tell which tasks wait for it, and "
 			    "for how long");
+		tune_proof(ret, "busy time of the disk", 100 * c->seen->worst_disk_busy, "%", "the doctor found disk_saturated",
+			   "/proc/diskstats %s", c->seen->worst_disk);
 		tune_effect(ret, "the next `osprey doctor` names who waits for the disk, among tasks that start from then on");
 	} else {
 		tune_keep(ret, tune_number(c->value) == 0 ? "no disk is saturated: nobody asks for it" : "delays are counted");

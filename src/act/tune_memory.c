@@ -17,6 +17,19 @@ static double available_share(const struct tune_case *c)
 	return c->seen->available_bytes / c->seen->total_bytes;
 }
 
+/* Whether the host itself reclaims. A cgroup at its own limit refaults and swaps too, and nothing that
+ * is set for the host mends that; its reclaim does not move these counters. */
+static bool host_is_short(const struct tune_case *c)
+{
+	return tune_rate(c, c->seen->scan_kswapd) > REFAULTS_PER_S || tune_rate(c, c->seen->scan_direct) > REFAULTS_PER_S;
+}
+
+static void proof_scans(const struct tune_case *c, struct tune_advice *ret)
+{
+	tune_proof(ret, "pgscan_kswapd", tune_rate(c, c->seen->scan_kswapd), "pages/s", "> 100/s: the host itself is short",
+		   "/proc/vmstat");
+}
+
 /* ---- swapping ---- */
 
 static void proof_refaults(const struct tune_case *c, struct tune_advice *ret)
@@ -25,6 +38,7 @@ static void proof_refaults(const struct tune_case *c, struct tune_advice *ret)
 		   "/proc/vmstat");
 	tune_proof(ret, "workingset_refault_file", tune_rate(c, c->seen->refault_file), "pages/s", "",
 		   "/proc/vmstat");
+	proof_scans(c, ret);
 	tune_proof(ret, "page cache", c->seen->cache_bytes, "bytes", "", "/proc/meminfo Active(file)+Inactive(file)");
 }
 
@@ -44,6 +58,10 @@ TUNE_ADVISE(swappiness)
 		tune_effect(ret, "idle anonymous pages can be swapped before anything is killed");
 	} else if (!(c->seen->swap_total_bytes > 0)) {
 		tune_keep(ret, "there is no swap: it has no effect");
+	} else if ((anon > REFAULTS_PER_S || (file > 10 * REFAULTS_PER_S && now < 60)) && !host_is_short(c)) {
+		tune_elsewhere(ret, "pages come back soon after they were let go, but the host itself does not reclaim: a cgroup is at its "
+			       "own memory limit. Its limit is what counts; see `osprey doctor`");
+		proof_refaults(c, ret);
 	} else if (anon > REFAULTS_PER_S && file > REFAULTS_PER_S / 4 && anon < 10 * file) {
 		tune_elsewhere(ret, "both anonymous and file pages come back soon after they were let go: memory is short, and "
 			       "no split of reclaim between them helps; see `osprey doctor`");
@@ -346,9 +364,10 @@ TUNE_ADVISE(vfs_cache_pressure)
 		tune_danger(ret, "100", "names and inodes are never reclaimed: a walk over many files fills memory until the OOM killer comes");
 		tune_proof(ret, "SReclaimable", c->seen->slab_reclaimable_bytes, "bytes", "", "/proc/meminfo");
 		tune_effect(ret, "caches shrink again when memory is wanted");
-	} else if ((c->seen->memory_pressure || c->seen->swap_thrash) && share > 0.3 && now < 200) {
+	} else if (host_is_short(c) && available_share(c) < 0.5 && share > 0.3 && now < 200) {
 		tune_change(ret, "200", "memory is short and %.0f %% of it is cached names and inodes", 100 * share);
 		tune_proof(ret, "SReclaimable", c->seen->slab_reclaimable_bytes, "bytes", "> 30 % of memory", "/proc/meminfo");
+		proof_scans(c, ret);
 		tune_effect(ret, "reclaim takes more of them; SReclaimable should fall");
 	} else {
 		tune_keep(ret, "%s %% of memory is cached names and inodes", number_text(100 * share).text);
@@ -363,9 +382,10 @@ TUNE_ADVISE(nr_hugepages)
 
 	if (!(c->seen->huge_total > 0)) {
 		tune_keep(ret, "none are set aside");
-	} else if ((c->seen->memory_pressure || c->seen->swap_thrash || c->seen->oom_kill) && bytes > 0.1 * c->seen->total_bytes) {
+	} else if (host_is_short(c) && bytes > 0.1 * c->seen->total_bytes) {
 		tune_change(ret, tune_whole(c->seen->huge_total - spare, value), "memory is short while %s of huge pages are set aside and "
 			    "unused", bytes_text(bytes).text);
+		proof_scans(c, ret);
 		tune_proof(ret, "HugePages_Free", c->seen->huge_free, "pages", "", "/proc/meminfo");
 		tune_proof(ret, "HugePages_Rsvd", reading_value(c->seen->now.huge_reserved), "pages", "", "/proc/meminfo");
 		tune_effect(ret, "that memory is everybody's again");
@@ -379,9 +399,10 @@ TUNE_ADVISE(thp_enabled)
 	double huge = reading_value(c->seen->now.anon_huge_bytes), splits = tune_rate(c, c->seen->huge_splits);
 	bool always = strcmp(c->value->word, "always") == 0;
 
-	if (always && (c->seen->memory_pressure || c->seen->swap_thrash) && huge > 0.5 * c->seen->anon_bytes && splits > 10) {
+	if (always && host_is_short(c) && huge > 0.5 * c->seen->anon_bytes && splits > 10) {
 		tune_change(ret, "madvise", "memory is short, most anonymous memory is huge pages, and %.0f of them a second are split to "
 			    "be reclaimed: programs hold more than they touch", splits);
+		proof_scans(c, ret);
 		tune_proof(ret, "AnonHugePages", huge, "bytes", "> half of AnonPages", "/proc/meminfo");
 		tune_proof(ret, "thp_split_page", splits, "/s", "> 10/s", "/proc/vmstat");
 		tune_effect(ret, "new memory comes in small pages unless a program asks; what is mapped stays as it is");

@@ -55,6 +55,18 @@ static void take_findings(const struct diagnosis *d, struct tune_result *ret)
 	}
 }
 
+static void take_worst_disk(struct tune_result *ret)
+{
+	struct tune_evidence *e = &ret->seen;
+
+	e->worst_disk_busy = NAN;
+	vec_each(d, &ret->disks)
+		if (d->saturated && !(d->busy <= e->worst_disk_busy)) {
+			e->worst_disk_busy = d->busy;
+			snprintf(e->worst_disk, sizeof e->worst_disk, "%s", d->name);
+		}
+}
+
 /* ---- values ---- */
 
 static void read_values(struct host *h, struct tune_place *p, struct buf *scratch)
@@ -183,6 +195,7 @@ int tune_watch(struct host *h, const struct tune_options *options, struct tune_r
 		ret->live = host_is_live(h);
 		ret->seen.page_bytes = (double)sysconf(_SC_PAGESIZE);
 		take_findings(&report.diagnosis, ret);
+		take_worst_disk(ret);
 		tune_snapshot_read(h, &scratch, &after);
 		tune_growth(&before, &after, &ret->seen);
 		read_users(h, &scratch, &ret->seen);
