@@ -83,6 +83,10 @@ static int show(struct host *h, const struct arguments *args, int pid, unsigned 
 		asked.interval_ns = args->option[INTERVAL].number;
 		interrupt_catch();
 	}
+	/* A capture made with --interval ends with the whole of it. */
+	while (!host_is_live(h) && !args->option[INTERVAL].given && !host_at_end(h))
+		if (host_tick(h, 0) < 0)
+			break;
 	int r = process_detail_read(h, pid, &asked, &d, &note);
 	if (r < 0 && !(r == -EINTR && interrupted))
 		say("pid: %s", note.text[0] ? note.text : strerror(-r));

@@ -189,8 +189,8 @@ struct process_detail {
 
 struct process_detail_options {
 	unsigned sections;
-	uint64_t interval_ns; /* 0: no rates */
-	bool (*interrupted)(void); /* nullable; asked while waiting */
+	/* 0: no rates. Counts from the host's time: host_tick before, when that is not of now. */
+	uint64_t interval_ns;
 };
 
 /* Reads the process (or the process of the thread) `pid`. *ret is zeroed or of an earlier reading.
