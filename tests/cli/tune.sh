@@ -68,6 +68,18 @@ is $cookies 0
 tune 0 "no change" --changes
 tune 0 "nothing to take back" --rollback all
 
+# At a terminal it asks; anything but y is no.
+if command -v script >/dev/null; then
+	ask="'$osprey' tune --window 200ms --apply net.ipv4.tcp_fin_timeout"
+	echo 3 >$timeout
+	(sleep 2; echo n) | timeout 20 script -qec "$ask" /dev/null >"$work/out" 2>&1
+	grep -qF "[y/N]" "$work/out" || { echo "FAIL it did not ask:"; cat "$work/out"; failed=1; }
+	is $timeout 3
+	(sleep 2; echo y) | timeout 20 script -qec "$ask" /dev/null >"$work/out" 2>&1
+	is $timeout 60
+	tune 0 "3 again" --rollback all
+fi
+
 # kill -9 somewhere between begin and commit: whatever was set is in the journal, and taken back.
 for delay in 0 0.0005 0.001 0.002 0.004; do
 	echo 3 >$timeout
