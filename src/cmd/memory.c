@@ -42,7 +42,8 @@ static void put_stalls(struct page *p, const struct memory_row *r)
 	if (m->swap_total_bytes == 0)
 		page_wrap(p, 0, "There is no swap.");
 	else if (reading_ok(m->swap_total_bytes))
-		page_wrap(p, 0, "Swap: %s of %s used.", amount(memory_swap_used_bytes(r)).text, amount(m->swap_total_bytes).text);
+		page_wrap(p, 0, "Swap: %s of %s used.", amount(memory_swap_used_bytes(r)).text,
+			  amount(m->swap_total_bytes).text);
 	if (reading_ok(r->stalls.some_ns))
 		page_wrap(p, 0, "Some task waited for memory %.2f%% of the time, all of them at once %.2f%%.",
 			  reading_value(r->stalls.some_ns) / ns_per_pct, reading_value(r->stalls.full_ns) / ns_per_pct);

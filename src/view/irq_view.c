@@ -96,18 +96,25 @@ static struct cell get_effective(const void *row) { return text_or_absent(ROW->a
 static struct cell get_by_cpu(const void *row) { return text_or_absent(ROW->by_cpu); }
 
 static const struct column line_columns[] = {
-	COLUMN(2220, line, "LINE", TEXT, LABEL, get_line, 0, INTERRUPTS, "number or name of the interrupt line"),
+	COLUMN(2220, line, "LINE", TEXT, LABEL, get_line, 0, INTERRUPTS,
+	       "number or name of the interrupt line"),
 	COLUMN(2221, kind, "KIND", TEXT, LABEL, get_kind, 2, INTERRUPTS, "hard or soft"),
-	COLUMN_ELASTIC(2222, device, "DEVICE", TEXT, LABEL, get_device, 1, "/proc/interrupts", "what fires it, as its driver calls it"),
+	COLUMN_ELASTIC(2222, device, "DEVICE", TEXT, LABEL, get_device, 1, "/proc/interrupts",
+	               "what fires it, as its driver calls it"),
 	COLUMN(2223, per_s, "TOTAL/s", PER_S, RATE, get_per_s, 0, INTERRUPTS, "interrupts on all CPUs"),
-	COLUMN(2224, busiest_cpu, "CPU", COUNT, LABEL, get_busiest, 1, INTERRUPTS, "the CPU that took most of them"),
-	COLUMN(2225, busiest_per_s, "ITS/s", PER_S, RATE, get_busiest_per_s, 5, INTERRUPTS, "interrupts on that CPU"),
-	COLUMN(2226, busiest_pct, "ITS%", PCT, RATE, get_busiest_pct, 2, INTERRUPTS, "that CPU's share of the line"),
+	COLUMN(2224, busiest_cpu, "CPU", COUNT, LABEL, get_busiest, 1, INTERRUPTS,
+	       "the CPU that took most of them"),
+	COLUMN(2225, busiest_per_s, "ITS/s", PER_S, RATE, get_busiest_per_s, 5, INTERRUPTS,
+	       "interrupts on that CPU"),
+	COLUMN(2226, busiest_pct, "ITS%", PCT, RATE, get_busiest_pct, 2, INTERRUPTS,
+	       "that CPU's share of the line"),
 	COLUMN(2227, imbalance, "IMBALANCE", COUNT, RATE, get_imbalance, 6, INTERRUPTS,
 	       "that CPU's share as a multiple of an even one: 1 is even, the number of CPUs is all on one"),
 	COLUMN(2228, cpus_hit, "CPUS", COUNT, GAUGE, get_cpus_hit, 7, INTERRUPTS, "CPUs that took any"),
-	COLUMN(2229, allowed_cpus, "ALLOWED", TEXT, LABEL, get_allowed, 4, "/proc/irq/*/smp_affinity_list", "CPUs the line may go to"),
-	COLUMN(2230, effective_cpus, "EFFECTIVE", TEXT, LABEL, get_effective, 4, "/proc/irq/*/effective_affinity_list",
+	COLUMN(2229, allowed_cpus, "ALLOWED", TEXT, LABEL, get_allowed, 4, "/proc/irq/*/smp_affinity_list",
+	       "CPUs the line may go to"),
+	COLUMN(2230, effective_cpus, "EFFECTIVE", TEXT, LABEL, get_effective, 4,
+	       "/proc/irq/*/effective_affinity_list",
 	       "CPUs the line really goes to"),
 	COLUMN_ELASTIC(2231, by_cpu, "BY-CPU/s", TEXT, LABEL, get_by_cpu, 3, INTERRUPTS,
 		       "rate on each CPU, as CPU:rate; with more than 8 CPUs those of the 8 busiest, most first"),
@@ -144,11 +151,16 @@ static struct cell get_top_soft(const void *row) { return top(CPU->top_soft); }
 static const struct column cpu_columns[] = {
 	COLUMN(2030, cpu, "CPU", COUNT, LABEL, get_cpu, 0, INTERRUPTS, "number of the CPU"),
 	COLUMN(2031, hard_per_s, "HARD/s", PER_S, RATE, get_hard, 0, "/proc/interrupts", "interrupts it took"),
-	COLUMN(2032, hard_pct, "HARD%", PCT, RATE, get_hard_pct, 2, "/proc/interrupts", "its share of all interrupts"),
-	COLUMN(2033, soft_per_s, "SOFT/s", PER_S, RATE, get_soft, 0, "/proc/softirqs", "soft interrupts it ran"),
-	COLUMN(2034, soft_pct, "SOFT%", PCT, RATE, get_soft_pct, 2, "/proc/softirqs", "its share of all soft interrupts"),
-	COLUMN(2035, top_hard, "MOST-HARD", TEXT, LABEL, get_top_hard, 1, "/proc/interrupts", "the line that fired most on it"),
-	COLUMN(2036, top_soft, "MOST-SOFT", TEXT, LABEL, get_top_soft, 3, "/proc/softirqs", "the kind that ran most on it"),
+	COLUMN(2032, hard_pct, "HARD%", PCT, RATE, get_hard_pct, 2, "/proc/interrupts",
+	       "its share of all interrupts"),
+	COLUMN(2033, soft_per_s, "SOFT/s", PER_S, RATE, get_soft, 0, "/proc/softirqs",
+	       "soft interrupts it ran"),
+	COLUMN(2034, soft_pct, "SOFT%", PCT, RATE, get_soft_pct, 2, "/proc/softirqs",
+	       "its share of all soft interrupts"),
+	COLUMN(2035, top_hard, "MOST-HARD", TEXT, LABEL, get_top_hard, 1, "/proc/interrupts",
+	       "the line that fired most on it"),
+	COLUMN(2036, top_soft, "MOST-SOFT", TEXT, LABEL, get_top_soft, 3, "/proc/softirqs",
+	       "the kind that ran most on it"),
 };
 
 const struct entity entity_interrupt_cpu = {
@@ -172,11 +184,14 @@ static struct cell get_count_count(const void *row)
 }
 
 static const struct column count_columns[] = {
-	COLUMN(2040, line, "LINE", TEXT, LABEL, get_count_line, 0, INTERRUPTS, "number or name of the interrupt line"),
+	COLUMN(2040, line, "LINE", TEXT, LABEL, get_count_line, 0, INTERRUPTS,
+	       "number or name of the interrupt line"),
 	COLUMN(2041, kind, "KIND", TEXT, LABEL, get_count_kind, 1, INTERRUPTS, "hard or soft"),
-	COLUMN_ELASTIC(2042, device, "DEVICE", TEXT, LABEL, get_count_device, 2, "/proc/interrupts", "what fires it"),
+	COLUMN_ELASTIC(2042, device, "DEVICE", TEXT, LABEL, get_count_device, 2, "/proc/interrupts",
+	               "what fires it"),
 	COLUMN(2043, cpu, "CPU", COUNT, LABEL, get_count_cpu, 0, INTERRUPTS, "number of the CPU"),
-	COLUMN(2044, per_s, "RATE/s", PER_S, RATE, get_count_per_s, 0, INTERRUPTS, "interrupts of the line on this CPU"),
+	COLUMN(2044, per_s, "RATE/s", PER_S, RATE, get_count_per_s, 0, INTERRUPTS,
+	       "interrupts of the line on this CPU"),
 	COLUMN(2045, count, "COUNT", COUNT, COUNTER, get_count_count, 1, INTERRUPTS, "the same since boot"),
 };
 
@@ -513,7 +528,8 @@ static bool too_many_cpus(void *state)
 static const struct view_section sections[] = {
 	{ .name = "lines", .title = "lines", .entity = &entity_interrupt, .rows = line_rows },
 	{ .name = "cpus", .title = "CPUs", .entity = &entity_interrupt_cpu, .rows = cpu_rows, .idle = too_many_cpus },
-	{ .name = "counts", .title = "lines by CPU", .entity = &entity_interrupt_count, .rows = count_rows, .on_request = true },
+	{ .name = "counts", .title = "lines by CPU", .entity = &entity_interrupt_count, .rows = count_rows,
+	  .on_request = true },
 };
 
 static const struct view_span *irq_span(const void *state)

@@ -42,7 +42,8 @@ static void test_two_looks(void)
 	void *state = NULL;
 
 	CHECK(buf_printf(&capture, "osprey-capture 1\ntick 1000000000 10000000000 5\n") == 0);
-	CHECK(have(&capture, "/proc/interrupts", "      CPU0  CPU1\n  7: 4294967290  100  APIC  1-edge  eth0\n  8: 5 5  APIC  2-edge  gone\n") == 0);
+	CHECK(have(&capture, "/proc/interrupts", 
+		   "      CPU0  CPU1\n  7: 4294967290  100  APIC  1-edge  eth0\n  8: 5 5  APIC  2-edge  gone\n") == 0);
 	CHECK(buf_printf(&capture, "tick 3000000000 12000000000 7\n") == 0);
 	CHECK(have(&capture, "/proc/interrupts",
 		   "      CPU0  CPU1  CPU3\n  7: 4  120  60  APIC  1-edge  eth0\n  9: 0  0  8  APIC  2-edge  new\nERR: 3\n") == 0);

@@ -165,28 +165,27 @@ static int make_parts(struct memory_state *s)
 {
 	const struct meminfo *m = &s->row.memory;
 	reading tables = reading_sum(m->page_tables_bytes, reading_or(m->secondary_page_tables_bytes, 0));
-	reading vmalloc = reading_ok(m->vmalloc_bytes) && reading_ok(m->kernel_stack_bytes) ?
-				  m->vmalloc_bytes - (m->vmalloc_bytes < m->kernel_stack_bytes ? m->vmalloc_bytes : m->kernel_stack_bytes) :
-				  m->vmalloc_bytes;
+	reading vmalloc = memory_less(m->vmalloc_bytes, m->kernel_stack_bytes), file_cache = memory_file_cache_bytes(&s->row);
 	reading zsmalloc = pages_in_bytes(s->row.vmstat.zsmalloc, s->row.page_bytes);
 	const struct memory_part parts[] = {
 		{ "processes", "used", "heaps, stacks and private copies (AnonPages)", m->anon_bytes, 0 },
 		{ "shared", "used", "shared memory and tmpfs (Shmem): only swapping frees it", m->shmem_bytes, 0 },
 		{ "huge pages", "used", "pools set aside, used or not (Hugetlb)", m->hugetlb_bytes, 0 },
-		{ "kernel objects", "used", "slab that does not shrink (SUnreclaim); osprey slab", m->slab_unreclaimable_bytes, 0 },
+		{ "kernel objects", "used", "slab that does not shrink (SUnreclaim); osprey slab",
+		  m->slab_unreclaimable_bytes, 0 },
 		{ "kernel stacks", "used", "one for each task (KernelStack)", m->kernel_stack_bytes, 0 },
 		{ "page tables", "used", "of processes and guests (PageTables, SecPageTables)", tables, 0 },
 		{ "vmalloc", "used", "kernel memory mapped page by page, without stacks (VmallocUsed)", vmalloc, 0 },
 		{ "per-CPU", "used", "kernel data kept for each CPU (Percpu)", m->percpu_bytes, 0 },
 		{ "compressed", "used", "swapped pages kept in memory by zram, zswap (nr_zspages)", zsmalloc, 0 },
-		{ "file cache", "cache", "pages of files (Cached less Shmem): given back when wanted", memory_file_cache_bytes(&s->row), 0 },
+		{ "file cache", "cache", "pages of files (Cached less Shmem): given back when wanted", file_cache, 0 },
 		{ "buffers", "cache", "pages of block devices (Buffers): given back", m->buffers_bytes, 0 },
-		{ "kernel caches", "cache", "slab that shrinks (SReclaimable): mostly given back", m->slab_reclaimable_bytes, 0 },
+		{ "kernel caches", "cache", "slab that shrinks (SReclaimable): mostly given back",
+		  m->slab_reclaimable_bytes, 0 },
 		{ "free", "free", "nobody uses it (MemFree)", m->free_bytes, 0 },
 	};
 	/* Without one of these "other" would tell nothing. */
-	bool known = reading_ok(m->anon_bytes) && reading_ok(memory_file_cache_bytes(&s->row)) && reading_ok(m->shmem_bytes) &&
-		     reading_ok(m->free_bytes);
+	bool known = reading_ok(m->anon_bytes) && reading_ok(file_cache) && reading_ok(m->free_bytes);
 	uint64_t sum = 0;
 	int r = 0;
 
@@ -436,8 +435,9 @@ static bool no_zram(void *state)
 	return ((struct memory_state *)state)->zrams.n == 0;
 }
 
-#define SECTION_VM(on_request_) \
-	{ .name = "vm", .title = "paging and reclaim", .entity = &entity_vm, .single = true, .rows = host_rows, .on_request = (on_request_) }
+#define SECTION_VM(on_request_)                                                                                 \
+	{ .name = "vm", .title = "paging and reclaim", .entity = &entity_vm, .single = true, .rows = host_rows, \
+	  .on_request = (on_request_) }
 #define SECTION_TABLES(on_request_)                                                                                     \
 	{ .name = "memory", .entity = &entity_memory, .single = true, .rows = host_rows, .on_request = (on_request_) }, \
 	{ .name = "parts", .title = "what it is made of", .entity = &entity_memory_part, .rows = part_rows,             \

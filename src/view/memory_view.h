@@ -32,8 +32,9 @@ struct memory_row {
 	double seconds;
 };
 
+reading memory_less(reading a, reading b); /* a - b, 0 when b is more */
 reading memory_used_bytes(const struct memory_row *r);	  /* total - available, as free says it */
-reading memory_cache_bytes(const struct memory_row *r);	  /* buffers + cached + reclaimable slab, as free's buff/cache */
+reading memory_cache_bytes(const struct memory_row *r);	  /* buffers, cached, reclaimable slab: free's buff/cache */
 reading memory_file_cache_bytes(const struct memory_row *r); /* pages of files: cached without shared memory */
 reading memory_swap_used_bytes(const struct memory_row *r);
 

@@ -46,7 +46,8 @@ static int first_look(struct buf *b)
 	int r = buf_printf(b, "osprey-capture 1\ntick 1000000000 100000000000 5\nhave 6 page_bytes\n65536\n\n");
 
 	r = r < 0 ? r : have(b, "/proc/meminfo", meminfo);
-	r = r < 0 ? r : have(b, "/proc/vmstat", "nr_zspages 16\npgpgin 5000\npswpin 100\nallocstall_normal 3\npgfault 1000\noom_kill 2\n");
+	r = r < 0 ? r : have(b, "/proc/vmstat", 
+				"nr_zspages 16\npgpgin 5000\npswpin 100\nallocstall_normal 3\npgfault 1000\noom_kill 2\n");
 	r = r < 0 ? r : have(b, "/proc/pressure/memory", "some avg10=0.00 total=1000000\nfull avg10=0.00 total=500000\n");
 	r = r < 0 ? r : have(b, "/proc/zoneinfo",
 			     "Node 0, zone  Normal\n  pages free 500\n  min 100\n  low 200\n  high 300\n  managed 9000\n"
@@ -60,7 +61,8 @@ static int second_look(struct buf *b)
 	int r = buf_printf(b, "tick 5000000000 104000000000 9\n");
 
 	r = r < 0 ? r : have(b, "/proc/meminfo", meminfo);
-	r = r < 0 ? r : have(b, "/proc/vmstat", "nr_zspages 16\npgpgin 5400\npswpin 180\nallocstall_normal 11\npgfault 900\noom_kill 3\n");
+	r = r < 0 ? r : have(b, "/proc/vmstat", 
+				"nr_zspages 16\npgpgin 5400\npswpin 180\nallocstall_normal 11\npgfault 900\noom_kill 3\n");
 	return r < 0 ? r : have(b, "/proc/pressure/memory", "some avg10=0.00 total=2000000\nfull avg10=0.00 total=500000\n");
 }
 

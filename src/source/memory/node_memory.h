@@ -5,7 +5,7 @@
  * and other_node tell where the task ran that took it.
  * Since: 2.6; hosts without NUMA have one node or, without CONFIG_NUMA, no directory: absent.
  * Privilege: none. Units: kB in the kernel, bytes here; numastat in pages since boot.
- * Cost: four files a node, ~60 us. Source: Documentation/admin-guide/numastat.rst. */
+ * Cost: four files a node, ~50 us. Source: Documentation/admin-guide/numastat.rst. */
 #ifndef OSPREY_SOURCE_MEMORY_NODE_MEMORY_H
 #define OSPREY_SOURCE_MEMORY_NODE_MEMORY_H
 

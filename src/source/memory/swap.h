@@ -24,7 +24,7 @@ int swaps_parse(struct span text, swap_vec *ret) __attribute__((warn_unused_resu
 int swaps_read(struct host *h, struct buf *scratch, swap_vec *ret, enum presence *ret_presence)
 	__attribute__((warn_unused_result));
 
-/* In the order of mm_stat's columns; huge_pages since 5.4, huge_pages_since 5.13. */
+/* In the order of mm_stat's columns; huge_pages came later. */
 #define ZRAM_FIELDS(FIELD)                                                                            \
 	FIELD(2080, stored_bytes, "orig_data_size", BYTES, GAUGE, "data stored, before compression")  \
 	FIELD(2081, compressed_bytes, "compr_data_size", BYTES, GAUGE, "the same compressed")         \

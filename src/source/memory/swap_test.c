@@ -40,7 +40,7 @@ static void test_zram(void)
 	CHECK_U64(z.memory_bytes, 22020096);
 	CHECK_U64(z.peak_bytes, 23068672);
 	CHECK_U64(z.huge_pages, 40);
-	CHECK(zram_stat_parse(SPAN("1 2 3 4 5 6 7\n"), &z)); /* before 5.4 */
+	CHECK(zram_stat_parse(SPAN("1 2 3 4 5 6 7\n"), &z)); /* an older kernel */
 	CHECK_U64(z.compacted_pages, 7);
 	CHECK_U64(z.huge_pages, READING_ABSENT);
 	CHECK(!zram_stat_parse(SPAN("1 2 3\n"), &z));

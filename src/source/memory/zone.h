@@ -10,9 +10,9 @@
  * it (0: any free page serves; 1: none). Mel Gorman's index, as in the kernel's
  * mm/vmstat.c (debugfs extfrag/unusable_index).
  *
- * Since: managed 3.8, cma 5.10, boost 5.12, promo 6.10; what a kernel lacks is absent.
- * Privilege: none, on hardened kernels root (0400).
- * Units: pages. Cost: zoneinfo ~100 us, it grows with zones x CPUs; buddyinfo ~10 us, under each
+ * Since: managed 3.8; boost, promo and cma came later, what a kernel lacks is absent.
+ * Privilege: none.
+ * Units: pages. Cost: zoneinfo ~50 us, it grows with zones x CPUs; buddyinfo ~10 us, under each
  * zone's lock. Source: Documentation/filesystems/proc.rst, mm/page_alloc.c. */
 #ifndef OSPREY_SOURCE_MEMORY_ZONE_H
 #define OSPREY_SOURCE_MEMORY_ZONE_H

@@ -67,7 +67,7 @@ static void test_zones(void)
 	CHECK_U64(dma->protection[1], 3019);
 	CHECK_STR(normal->name, "Normal");
 	CHECK_U64(normal->managed, 772914);
-	CHECK_U64(normal->boost, READING_ABSENT); /* before 5.12 */
+	CHECK_U64(normal->boost, READING_ABSENT); /* an older kernel */
 	CHECK_U64(normal->per_cpu, READING_ABSENT);
 	vec_free(&zones);
 }
