@@ -111,7 +111,7 @@ static const struct column line_columns[] = {
 	COLUMN(2227, imbalance, "IMBALANCE", COUNT, RATE, get_imbalance, 6, INTERRUPTS,
 	       "that CPU's share as a multiple of an even one: 1 is even, the number of CPUs is all on one"),
 	COLUMN(2228, cpus_hit, "CPUS", COUNT, GAUGE, get_cpus_hit, 7, INTERRUPTS, "CPUs that took any"),
-	COLUMN(2229, allowed_cpus, "ALLOWED", TEXT, LABEL, get_allowed, 4, "/proc/irq/*/smp_affinity_list",
+	COLUMN(2229, allowed_cpus, "ALLOWED", TEXT, LABEL, get_allowed, 5, "/proc/irq/*/smp_affinity_list",
 	       "CPUs the line may go to"),
 	COLUMN(2230, effective_cpus, "EFFECTIVE", TEXT, LABEL, get_effective, 4,
 	       "/proc/irq/*/effective_affinity_list",
