@@ -465,7 +465,7 @@ static void numbers(const struct log_event *e, struct prose *p)
 		say(p, "%s (%d) was refused", name_of(e), e->pid);
 		if (reading_ok(e->number))
 			say(p, " %s", bytes_text((double)n).text);
-		say(p, " of memory: the commit limit, not memory itself, is used up.");
+		say(p, " of memory: more than the kernel would promise (vm.overcommit_memory), whatever was free.");
 		break;
 	case LOG_SECCOMP:
 		say(p, "%s (%d) made system call %" PRIu64 ", which its seccomp filter forbids", name_of(e), e->pid, n);

@@ -31,6 +31,19 @@ fi
 
 "$osprey" log --since now >/dev/null 2>"$work/err" || [ $? = 1 ] || skip "the kernel log cannot be read: $(cat "$work/err")"
 
+# ---- without /dev/kmsg ----
+# In a mount namespace of its own, /dev/null lies over it, as in containers: syslog(2) tells the history.
+if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+	unshare -m bash -c 'mount --bind /dev/null /dev/kmsg && "$1" log --all; [ $? -le 1 ] && "$1" log --follow' \
+		_ "$osprey" >"$work/out" 2>"$work/err" && wrong "following goes on without /dev/kmsg"
+	grep -q 'cannot follow' "$work/err" || wrong "why it cannot follow is not told: $(cat "$work/err")"
+	"$osprey" log --all >"$work/whole" || [ $? = 1 ]
+	# Both end alike, but for what came meanwhile; lines of one record are records there.
+	tail -n 50 "$work/whole" | sed 's/^[^ ]* [^ ]* *//' >"$work/whole.end"
+	tail -n 60 "$work/out" | sed 's/^[^ ]* [^ ]* *//' >"$work/out.end"
+	[ "$(grep -cxFf "$work/whole.end" "$work/out.end")" -ge 40 ] || wrong "syslog(2) tells something else: $(diff "$work/whole.end" "$work/out.end")"
+fi
+
 "$osprey" log --follow --json >"$work/followed" 2>"$work/err" &
 follower=$!
 # It has opened the log when it waits for more.

@@ -385,6 +385,11 @@ static bool killed(struct log_decoder *d, struct span line)
 	pid = found.pid;
 	if (!scan_before_last(found.detail, ") total-vm:", &comm) && !scan_before_last(found.detail, ")", &comm))
 		return false;
+	/* The first victim of a group is told again with the others. */
+	if (!d->oom.open && in_group_kill(d) && pid == d->memory.last_pid) {
+		d->kind = LOG_OOM_KILL;
+		return true;
+	}
 	if (!settle_whose(d, pid, line))
 		return d->error != 0;
 	figures = (struct span){ comm.p + comm.n, found.detail.n - comm.n };
@@ -411,6 +416,7 @@ static bool killed(struct log_decoder *d, struct span line)
 	memcpy(e->object, oom->limit_cgroup, sizeof e->object);
 	settle(d);
 	report_take(d, &d->oom);
+	d->memory.last_pid = pid;
 	memcpy(d->memory.group_limit, oom->limit_cgroup, sizeof d->memory.group_limit);
 	report_end(d, &d->oom);
 	return true;

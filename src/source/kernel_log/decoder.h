@@ -30,6 +30,7 @@ struct oom_state {
 	VEC(struct oom_row) rows;
 	reading free, anon[2], file[2], shmem, slab[2], pgtables, ram;
 	int32_t named_pid; /* of the constraint line */
+	int32_t last_pid;  /* the last one killed */
 	char group_cgroup[256]; /* its tasks are being killed (memory.oom.group) */
 	char group_limit[256];
 	reading group_ns;

@@ -83,8 +83,9 @@ static int live_open(struct host *h, const char *key, void *arg, struct buf *ret
 	}
 	if (ring->fd < 0) {
 		int denied = ring->fd;
+		char none; /* a buffer there must be, though nothing is read into it */
 
-		if (klogctl(SYSLOG_ACTION_SIZE_BUFFER, NULL, 0) < 0 || klogctl(SYSLOG_ACTION_READ_ALL, NULL, 0) < 0)
+		if (klogctl(SYSLOG_ACTION_SIZE_BUFFER, NULL, 0) < 0 || klogctl(SYSLOG_ACTION_READ_ALL, &none, 0) < 0)
 			return errno == EPERM || denied == -EPERM || denied == -EACCES ? -EPERM : -ENOENT;
 		return buf_printf(ret, "syslog\n");
 	}
@@ -123,6 +124,9 @@ int log_ring_new(struct host *h, enum log_start start, struct log_ring **ret, st
 		if (r == -ENOENT && !host_is_live(h))
 			return note_set(note, r, "the capture does not hold the kernel log's history: "
 						 "make one with osprey log --capture");
+		if (r == -ENOENT && start == LOG_START_NOW)
+			return note_set(note, r, "cannot follow: /dev/kmsg is missing here or not the kernel's, and "
+						 "nothing else tells what comes");
 		if (r == -ENOENT)
 			return note_set(note, r, "there is no kernel log here: /dev/kmsg is missing or not the kernel's, "
 						 "and syslog(2) does not answer");
