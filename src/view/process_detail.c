@@ -648,7 +648,8 @@ int process_detail_read(struct host *h, int pid, const struct process_detail_opt
 	if (is_gone(e)) {
 		proc_dir_close(&r.dir);
 		buf_deinit(&r.scratch);
-		return note_set(note, -ESRCH, "there is no process %d", pid);
+		return note_set(note, -ESRCH, host_is_live(h) ? "there is no process %d" : "the capture holds no process %d",
+				pid);
 	}
 	ret->sections = options->sections;
 	ret->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);

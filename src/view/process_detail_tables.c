@@ -175,7 +175,7 @@ static int append_what(struct buf *text, const struct process_detail *d, const s
 		return append_detail(text, f->fd);
 	r = buf_append(text, target.p, target.n);
 	if (r == 0 && f->fd->locks)
-		r = buf_printf(text, ", holds %llu locks", (unsigned long long)f->fd->locks);
+		r = buf_printf(text, ", holds %llu lock%s", (unsigned long long)f->fd->locks, f->fd->locks > 1 ? "s" : "");
 	return r;
 }
 
