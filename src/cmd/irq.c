@@ -50,8 +50,8 @@ const struct command command_irq = {
 	.summary = "show interrupts and soft interrupts by line and CPU",
 	.description = "What mpstat -I and /proc/interrupts show, as rates. The tables, for --table: lines (each line, the CPU "
 		       "that takes most of it, how even it is spread, where it may go), cpus (each CPU with what fires most on "
-		       "it; on request where there are more than 32), counts (a row for each line on each CPU: for "
-		       "programs). Lines that did not fire are left out.\n\n" VIEW_INTERVAL_HELP,
+		       "it; on request where there are more than 32), counts (a row for each line on each CPU: in JSON, "
+		       "and on request). Lines that did not fire are left out.\n\n" VIEW_INTERVAL_HELP,
 	.operands = VIEW_INTERVAL_OPERANDS,
 	.max_operands = 2,
 	OPTIONS(options),

@@ -519,6 +519,13 @@ static int count_rows(void *state, row_vec *ret)
 	return r;
 }
 
+/* A row for each line on each CPU is for JSON; in text it comes on request. */
+static bool for_programs(void *state)
+{
+	(void)state;
+	return true;
+}
+
 /* More than a screen of them would hide the lines; the first words name the busiest. */
 static bool too_many_cpus(void *state)
 {
@@ -529,7 +536,7 @@ static const struct view_section sections[] = {
 	{ .name = "lines", .title = "lines", .entity = &entity_interrupt, .rows = line_rows },
 	{ .name = "cpus", .title = "CPUs", .entity = &entity_interrupt_cpu, .rows = cpu_rows, .idle = too_many_cpus },
 	{ .name = "counts", .title = "lines by CPU", .entity = &entity_interrupt_count, .rows = count_rows,
-	  .on_request = true },
+	  .idle = for_programs },
 };
 
 static const struct view_span *irq_span(const void *state)

@@ -411,6 +411,12 @@ static int host_rows(void *state, row_vec *ret)
 	return row_push(ret, &((struct memory_state *)state)->row);
 }
 
+/* Among other tables it is for JSON; in text it comes on request, or alone as lines. */
+static bool for_lines(void *state)
+{
+	(void)state;
+	return true;
+}
 static bool one_node(void *state)
 {
 	return ((struct memory_state *)state)->node_rows.n < 2;
@@ -435,9 +441,9 @@ static bool no_zram(void *state)
 	return ((struct memory_state *)state)->zrams.n == 0;
 }
 
-#define SECTION_VM(on_request_)                                                                                 \
+#define SECTION_VM                                                                                              \
 	{ .name = "vm", .title = "paging and reclaim", .entity = &entity_vm, .single = true, .rows = host_rows, \
-	  .on_request = (on_request_) }
+	  .idle = for_lines }
 #define SECTION_TABLES(on_request_)                                                                                     \
 	{ .name = "memory", .entity = &entity_memory, .single = true, .rows = host_rows, .on_request = (on_request_) }, \
 	{ .name = "parts", .title = "what it is made of", .entity = &entity_memory_part, .rows = part_rows,             \
@@ -455,8 +461,8 @@ static bool no_zram(void *state)
 #define SECTION_FREE \
 	{ .name = "free", .title = "free blocks", .entity = &entity_free_block, .rows = free_rows, .on_request = true }
 
-static const struct view_section sections[] = { SECTION_TABLES(false), SECTION_VM(true), SECTION_FREE };
-static const struct view_section line_sections[] = { SECTION_VM(false), SECTION_TABLES(true), SECTION_FREE };
+static const struct view_section sections[] = { SECTION_TABLES(false), SECTION_VM, SECTION_FREE };
+static const struct view_section line_sections[] = { SECTION_VM, SECTION_TABLES(true), SECTION_FREE };
 
 static const struct view_span *memory_span(const void *state)
 {
