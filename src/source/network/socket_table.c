@@ -56,7 +56,8 @@ static int ask(struct dump *d, struct nlmsghdr *request, size_t size)
 {
 	int r = 0;
 
-	request->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+	if (!request->nlmsg_type)
+		request->nlmsg_type = SOCK_DIAG_BY_FAMILY;
 	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	if (d->fd < 0)
 		r = netlink_open(d->host, NETLINK_SOCK_DIAG, d->pid, d->net_ns, &d->fd);
@@ -88,6 +89,27 @@ static int dump_inet(struct dump *d, uint8_t family)
 			  .idiag_states = d->query->states },
 	};
 	return ask(d, &request.header, sizeof request);
+}
+
+/* Both families in one walk over the hash table, which is long: only the question of old can ask for
+ * that. */
+static int dump_tcp(struct dump *d)
+{
+	struct {
+		struct nlmsghdr header;
+		struct inet_diag_req body;
+	} request = {
+		.header = { .nlmsg_type = TCPDIAG_GETSOCK },
+		.body = { .idiag_ext = d->query->details ? DETAILS : 0, .idiag_states = d->query->states },
+	};
+	return ask(d, &request.header, sizeof request);
+}
+
+static int dump_by_family(struct dump *d)
+{
+	int r = dump_inet(d, AF_INET), r6 = r < 0 ? 0 : dump_inet(d, AF_INET6);
+
+	return r6 < 0 && r6 != -ENOENT ? r6 : r; /* -ENOENT: a kernel without IPv6 */
 }
 
 static int dump_unix(struct dump *d)
@@ -123,14 +145,10 @@ static int live_dump(struct host *h, const char *key, void *arg, struct buf *ret
 	(void)key;
 	/* 200 000 connections are 80 MB of answers: nobody needs them beside the rows. */
 	d->answer = host_is_textual(h) ? ret : NULL;
-	if (d->protocol == PROTOCOL_UNIX) {
+	if (d->protocol == PROTOCOL_UNIX)
 		r = dump_unix(d);
-	} else {
-		r = dump_inet(d, AF_INET);
-		int r6 = r < 0 ? 0 : dump_inet(d, AF_INET6);
-		if (r6 < 0 && r6 != -ENOENT) /* a kernel without IPv6 */
-			r = r6;
-	}
+	else if (d->protocol != PROTOCOL_TCP || (r = dump_tcp(d)) == -ENOENT || r == -EINVAL || r == -EOPNOTSUPP)
+		r = dump_by_family(d);
 	if (r == 0 && d->answer)
 		return append_skipped(d);
 	if (r == 0)

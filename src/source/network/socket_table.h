@@ -88,8 +88,8 @@ enum socket_state {
 	FIELD(2428, segments_in, "tcpi_segs_in", COUNT, COUNTER, "segments received (4.2)")             \
 	FIELD(2429, data_segments_out, "tcpi_data_segs_out", COUNT, COUNTER, "segments with data sent (4.6)") \
 	FIELD(2430, data_segments_in, "tcpi_data_segs_in", COUNT, COUNTER, "segments with data received (4.6)") \
-	FIELD(2431, delivery_bytes_per_s, "tcpi_delivery_rate", BYTES, GAUGE, "rate at which data was delivered last (4.9)") \
-	FIELD(2432, pacing_bytes_per_s, "tcpi_pacing_rate", BYTES, GAUGE, "rate that sending is paced to (3.15)") \
+	FIELD(2431, delivery_bytes_per_s, "tcpi_delivery_rate", BYTES_PER_S, GAUGE, "rate at which data was delivered last (4.9)") \
+	FIELD(2432, pacing_bytes_per_s, "tcpi_pacing_rate", BYTES_PER_S, GAUGE, "rate that sending is paced to (3.15)") \
 	FIELD(2433, busy_ns, "tcpi_busy_time", NS, COUNTER, "time with data to send or under way (4.10)") \
 	FIELD(2434, receiver_limited_ns, "tcpi_rwnd_limited", NS, COUNTER, "of it: held up by the peer's receive window (4.10)") \
 	FIELD(2435, send_buffer_limited_ns, "tcpi_sndbuf_limited", NS, COUNTER, "of it: held up by our send buffer (4.10)") \

@@ -132,7 +132,7 @@ static int take_unix_attribute(struct socket_table *t, uint16_t type, struct spa
 
 static int take_head(const struct netlink_message *message, size_t size, void *ret)
 {
-	if (message->type != SOCK_DIAG_BY_FAMILY || message->payload.n < size)
+	if ((message->type != SOCK_DIAG_BY_FAMILY && message->type != TCPDIAG_GETSOCK) || message->payload.n < size)
 		return -EBADMSG;
 	memcpy(ret, message->payload.p, size);
 	return 0;
