@@ -5,6 +5,7 @@
 #include <linux/genetlink.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/taskstats.h>
 #include <netinet/in.h>
@@ -103,6 +104,25 @@ PROBE(SOCK_DIAG)
 {
 	(void)note;
 	return fetch(h, s, ask_sock_diag, scratch);
+}
+
+/* A dump of the interfaces: at least lo. */
+static int ask_rtnetlink(void)
+{
+	struct {
+		struct nlmsghdr header;
+		struct ifinfomsg body;
+	} request = {
+		.header = { .nlmsg_len = sizeof request, .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+	};
+
+	return netlink_ask(NETLINK_ROUTE, &request, sizeof request);
+}
+
+PROBE(RTNETLINK)
+{
+	(void)note;
+	return fetch(h, s, ask_rtnetlink, scratch);
 }
 
 static int ask_taskstats(void)
