@@ -74,13 +74,14 @@ TUNE_ADVISE(read_ahead_kb)
 			    "cache is filled with what nobody wanted", now, refault);
 		tune_proof(ret, "workingset_refault_file", refault, "pages/s", "> 100/s", "/proc/vmstat");
 		proof_disk(c, ret);
-		tune_effect(ret, "less is read for nothing; refaults should fall");
+		tune_effect(ret, "less is read for nothing, by programs that open their files from then on (restart them); workingset_refault_file "
+			    "and the bytes read should fall");
 	} else if (d->saturated && d->rotational && mean_kb >= 0.8 * now && now > 0 && now < 1024) {
 		tune_change(ret, tune_whole(now * 4 > 1024 ? 1024 : now * 4, value), "a rotating disk is saturated by reads that are as large "
 			    "as read-ahead lets them be: files are read in order, several at once, and it seeks between them");
 		proof_disk(c, ret);
 		tune_proof(ret, "mean size of a read", mean_kb, "KiB", "> 80 % of read-ahead", "/proc/diskstats %s", d->name);
-		tune_effect(ret, "fewer and larger reads: bytes a second should grow");
+		tune_effect(ret, "fewer and larger reads, of files opened from then on: bytes a second should grow");
 	} else if (d->reads > 0) {
 		tune_keep(ret, "a read is %.0f KiB on average", mean_kb);
 	} else {
