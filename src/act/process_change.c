@@ -85,7 +85,11 @@ static int look_at(struct work *w, int tid)
 static int look(struct work *w)
 {
 	size_t from = w->value.n;
-	int r = process_is_same(w->h, w->p) ? list(w) : -ESRCH;
+	struct process now;
+	int r = process_read(w->h, w->p->pid, 0, &now);
+
+	if (r == 0)
+		r = now.start_ticks == w->p->start_ticks ? list(w) : -ESRCH;
 
 	vec_each(tid, &w->tids) {
 		if (r < 0)

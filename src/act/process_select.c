@@ -13,7 +13,7 @@
 
 #define NS_PER_TICK UINT64_C(10000000)
 #define COMM_MAX 15
-#define COMMAND_LINE_MAX 32768
+#define TIMEOUT_MS 200
 
 void process_selection_deinit(struct process_selection *s)
 {
@@ -193,7 +193,7 @@ struct selecting {
 	process_vec all; /* as scanned; empty until a name is looked for */
 	bool scanned, has_user;
 	uint32_t uid;
-	char *line; /* COMMAND_LINE_MAX */
+	struct buf line;
 };
 
 static bool is_kin(const struct selecting *s, int pid)
@@ -214,21 +214,37 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* Arguments with NULs between them. Where no thread can be had to wait in, for the pid table is full, it
+ * is read all the same: that is when processes are to be found by what they do. It may hang then, until
+ * Ctrl-C, on a process whose memory map is held. */
+static int read_arguments(struct selecting *s, int pid)
+{
+	char path[32];
+	int r;
+
+	snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
+	r = host_read_bounded(s->h, path, TIMEOUT_MS, &s->line);
+	return r == -EAGAIN || r == -EBUSY ? host_read(s->h, path, &s->line) : r;
+}
+
 static bool has_name(struct selecting *s, const struct process *p, const char *name)
 {
 	if (strlen(name) <= COMM_MAX)
 		return strcmp(p->comm, name) == 0;
-	if (strncmp(p->comm, name, COMM_MAX) != 0 ||
-	    task_command_line(s->h, p->pid, s->line, COMMAND_LINE_MAX) < 0)
-		return false;
-	s->line[strcspn(s->line, " ")] = '\0';
-	return strcmp(base_name(s->line), name) == 0;
+	return strncmp(p->comm, name, COMM_MAX) == 0 && read_arguments(s, p->pid) == 0 && s->line.n &&
+	       strcmp(base_name(s->line.data), name) == 0;
 }
 
 static bool has_match(struct selecting *s, const struct process *p, const regex_t *expression)
 {
-	return !p->is_kernel_thread && task_command_line(s->h, p->pid, s->line, COMMAND_LINE_MAX) == 0 &&
-	       regexec(expression, s->line, 0, NULL, 0) == 0;
+	if (p->is_kernel_thread || read_arguments(s, p->pid) < 0)
+		return false;
+	while (s->line.n && s->line.data[s->line.n - 1] == '\0')
+		s->line.n--;
+	for (size_t i = 0; i < s->line.n; i++)
+		s->line.data[i] = s->line.data[i] ? s->line.data[i] : ' ';
+	/* A program that cleared its arguments has its name. */
+	return regexec(expression, s->line.n ? s->line.data : p->comm, 0, NULL, 0) == 0;
 }
 
 static int scan_once(struct selecting *s, struct note *note)
@@ -402,15 +418,15 @@ static int select_all(struct selecting *s, struct note *note)
 int process_select(struct host *h, const struct process_wish *wish, struct process_selection *ret,
 		   struct note *note)
 {
-	struct selecting s = { .h = h, .wish = wish, .ret = ret, .line = malloc(COMMAND_LINE_MAX) };
+	struct selecting s = { .h = h, .wish = wish, .ret = ret };
 	int r;
 
 	*ret = (struct process_selection){ 0 };
-	r = s.line ? check_namespace(h, note) : -ENOMEM;
+	r = check_namespace(h, note);
 	if (r == 0)
 		r = select_all(&s, note);
 	vec_free(&s.all);
-	free(s.line);
+	buf_deinit(&s.line);
 	return r;
 }
 

@@ -16,6 +16,7 @@
 #define STOP_WAIT_NS (200 * NS_PER_MS)
 #define STEP_NS (5 * NS_PER_MS)
 #define ROUNDS_MAX 1000
+#define DESCRIPTORS_KEPT 8
 
 struct target {
 	struct process process;
@@ -38,26 +39,40 @@ void signal_report_deinit(struct signal_report *r)
 	vec_free(&r->result);
 }
 
+/* Some descriptors are left over for reading /proc: who cannot read it takes all for ended. */
 static int pidfd_open_of(int pid)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct rlimit limit;
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)fd + DESCRIPTORS_KEPT > limit.rlim_cur) {
+		close(fd);
+		return -EMFILE;
+	}
+	return fd;
+}
+
+/* 0: the pid is that process still. -ESRCH: it has ended. Other errors: nobody knows. */
+static int check_same(struct host *h, const struct process *p)
+{
+	struct process now;
+	int r = process_read(h, p->pid, 0, &now);
+
+	return r == 0 && now.start_ticks != p->start_ticks ? -ESRCH : r;
 }
 
 static int send_to(struct run *run, const struct target *t, int number)
 {
-	long r;
+	int r;
 
 	if (t->ended)
 		return -ESRCH;
 	if (t->fd >= 0)
-		r = syscall(SYS_pidfd_send_signal, t->fd, number, NULL, 0);
-	else if (!process_is_same(run->h, &t->process))
-		return -ESRCH;
-	else
-		r = kill(t->process.pid, number);
-	return r < 0 ? -errno : 0;
+		return syscall(SYS_pidfd_send_signal, t->fd, number, NULL, 0) < 0 ? -errno : 0;
+	r = check_same(run->h, &t->process);
+	return r < 0 ? r : kill(t->process.pid, number) < 0 ? -errno : 0;
 }
 
 static void more_descriptors(void)
@@ -76,17 +91,20 @@ static int target_add(struct run *run, const struct process *p, struct note *not
 	struct target t = { .process = *p, .fd = pidfd_open_of(p->pid), .stopped_before = p->state == 'T' };
 	struct signal_result *result;
 	struct target *place;
+	int r;
 
-	if (t.fd == -ENOSYS)
+	if (t.fd == -ENOSYS || t.fd == -EMFILE || t.fd == -ENFILE)
 		run->ret->by_pid = true;
 	else if (t.fd < 0 && t.fd != -ESRCH && t.fd != -EINVAL)
 		return note_set(note, t.fd, "pidfd of %d: %s", p->pid, strerror(-t.fd));
-	if (!process_is_same(run->h, p)) {
-		t.ended = true;
-		if (t.fd >= 0)
-			close(t.fd);
+	r = check_same(run->h, p);
+	if (r < 0 && t.fd >= 0) {
+		close(t.fd);
 		t.fd = -1;
 	}
+	if (r < 0 && r != -ESRCH)
+		return note_set(note, r, "/proc/%d/stat: %s", p->pid, strerror(-r));
+	t.ended = r == -ESRCH;
 	place = vec_push(&run->target);
 	result = place ? vec_push(&run->ret->result) : NULL;
 	if (!result) {
@@ -214,9 +232,10 @@ static void mark_ended(struct run *run, size_t i)
 static bool has_ended(struct run *run, const struct target *t)
 {
 	struct process now;
+	int r = process_read(run->h, t->process.pid, 0, &now);
 
-	return process_read(run->h, t->process.pid, 0, &now) < 0 || now.start_ticks != t->process.start_ticks ||
-	       now.state == 'Z' || now.state == 'X';
+	return r == -ESRCH || (r == 0 && (now.start_ticks != t->process.start_ticks || now.state == 'Z' ||
+					  now.state == 'X'));
 }
 
 static bool is_interrupted(const struct run *run)
@@ -224,51 +243,62 @@ static bool is_interrupted(const struct run *run)
 	return run->plan->interrupted && *run->plan->interrupted;
 }
 
+static bool is_awaited(const struct run *run, size_t i)
+{
+	return !run->target.v[i].ended && run->ret->result.v[i].error == 0;
+}
+
+/* Fills run->poll with those that are awaited, in order. Their number. */
+static size_t poll_set(struct run *run)
+{
+	size_t left = 0;
+
+	run->poll.n = 0;
+	for (size_t i = 0; i < run->target.n; i++) {
+		const struct target *t = &run->target.v[i];
+		struct pollfd *p;
+
+		if (!is_awaited(run, i))
+			continue;
+		if (t->fd < 0 && has_ended(run, t)) {
+			mark_ended(run, i);
+			continue;
+		}
+		left++;
+		p = vec_push(&run->poll);
+		if (p)
+			*p = (struct pollfd){ .fd = t->fd, .events = POLLIN };
+	}
+	return left;
+}
+
+static void poll_take(struct run *run)
+{
+	for (size_t i = 0, at = 0; i < run->target.n && at < run->poll.n; i++) {
+		if (is_awaited(run, i) && run->poll.v[at++].revents & (POLLIN | POLLHUP))
+			mark_ended(run, i);
+	}
+}
+
 /* Waits until all that were hit have ended, the time is over, or Ctrl-C. */
 static void wait_ended(struct run *run, uint64_t end_ns)
 {
-	for (;;) {
-		uint64_t now_ns = clock_mono_ns();
-		size_t left = 0;
+	while (poll_set(run) > 0 && !is_interrupted(run)) {
+		uint64_t longest_ns = run->ret->by_pid ? STEP_NS : 100 * NS_PER_MS;
+		uint64_t now_ns = clock_mono_ns(), wait_ns;
 
-		run->poll.n = 0;
-		for (size_t i = 0; i < run->target.n; i++) {
-			struct target *t = &run->target.v[i];
-
-			if (t->ended || run->ret->result.v[i].error)
-				continue;
-			if (t->fd < 0 && has_ended(run, t)) {
-				mark_ended(run, i);
-				continue;
-			}
-			left++;
-			struct pollfd *p = vec_push(&run->poll);
-
-			if (p)
-				*p = (struct pollfd){ .fd = t->fd, .events = POLLIN };
-		}
-		if (left == 0 || now_ns >= end_ns || is_interrupted(run))
+		if (now_ns >= end_ns)
 			return;
-		uint64_t wait_ns = end_ns - now_ns;
-
-		if (run->ret->by_pid || wait_ns > 100 * NS_PER_MS)
-			wait_ns = run->ret->by_pid ? STEP_NS : 100 * NS_PER_MS;
+		wait_ns = end_ns - now_ns < longest_ns ? end_ns - now_ns : longest_ns;
 		(void)!poll(run->poll.v, run->poll.n, (int)((wait_ns + NS_PER_MS - 1) / NS_PER_MS));
-		for (size_t i = 0, at = 0; i < run->target.n && at < run->poll.n; i++) {
-			struct target *t = &run->target.v[i];
-
-			if (t->ended || run->ret->result.v[i].error)
-				continue;
-			if (run->poll.v[at++].revents & (POLLIN | POLLHUP))
-				mark_ended(run, i);
-		}
+		poll_take(run);
 	}
 }
 
 static bool any_left(const struct run *run)
 {
 	for (size_t i = 0; i < run->target.n; i++) {
-		if (!run->target.v[i].ended && run->ret->result.v[i].error == 0)
+		if (is_awaited(run, i))
 			return true;
 	}
 	return false;

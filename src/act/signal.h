@@ -8,8 +8,8 @@
  * may notice that stop. What escapes: a child whose parent forked it and ended between two looks; a
  * cgroup loses nobody that way. cgroup.kill (v2, 5.14) is used for KILL where it is there.
  *
- * pidfds since 5.3. Without them (ENOSYS) the start time is compared right before kill(2), which leaves
- * a moment; `by_pid` tells. Privilege: the same user, else CAP_KILL. One fd a process; the soft
+ * pidfds since 5.3. Without them (ENOSYS), and where descriptors run out, the start time is compared
+ * right before kill(2), which leaves a moment; `by_pid` tells. Privilege: the same user, else CAP_KILL. One fd a process; the soft
  * RLIMIT_NOFILE of the calling process is raised to the hard one. */
 #ifndef OSPREY_ACT_SIGNAL_H
 #define OSPREY_ACT_SIGNAL_H
@@ -43,7 +43,7 @@ struct signal_result {
 
 struct signal_report {
 	VEC(struct signal_result) result;
-	bool by_pid;	  /* no pidfds in this kernel */
+	bool by_pid;	  /* no pidfds in this kernel, or not for all */
 	bool interrupted; /* before the grace was over: nobody was killed then */
 	bool at_once;	  /* kill_all did it */
 };

@@ -306,8 +306,8 @@ static int act(struct host *h, struct wish *w, struct process_selection *s)
 	if (r < 0)
 		say("signal: %s", note.text[0] ? note.text : strerror(-r));
 	if (report.by_pid)
-		say("signal: this kernel has no pidfds (they came with 5.3): start times were compared right "
-		    "before");
+		say("signal: no pidfds for all of them (too few descriptors, or a kernel before 5.3): their start "
+		    "times were compared right before");
 	code = w->args->option[PROCESS_JSON].given ? tell_json(w, &report, false) : tell_text(w, &report);
 	vec_each(result, &report.result) {
 		if (went_wrong(result, w))

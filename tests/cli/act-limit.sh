@@ -69,7 +69,7 @@ changes() {
 	before=$(cat "$group/$2")
 	run limit --dry-run "$4" "$5" "$pid"; is "$1: dry run" "$(cat "$group/$2")" "$before"
 	run limit "$4" "$5" "$pid"
-	is "$1" "$code" 0; has "$1" "$output" "1 process in it"; is "$1" "$(cat "$group/$2")" "$3"
+	is "$1" "$code" 0; has "$1" "$output" " in it)"; is "$1" "$(cat "$group/$2")" "$3"
 	run limit --undo; is "$1: undo" "$code" 0; is "$1: undo" "$(cat "$group/$2")" "$before"
 }
 any=
