@@ -25,7 +25,7 @@ static const enum tune_role role_values[] = { ROLE_GENERAL, ROLE_WEB, ROLE_DATAB
 static const struct option options[] = {
 	[WINDOW] = { "window", 'w', OPTION_DURATION, "DURATION", "how long to watch (default: 2s)", 200 * NS_PER_MS,
 		     3600 * NS_PER_S },
-	[ROLE] = { "role", 'r', OPTION_CHOICE, "NAME", "what the host is for, in place of a guess", .choices = role_names },
+	[ROLE] = { "role", 'r', OPTION_CHOICE, "NAME", "in place of a guess: web, database, container, file, router, desktop, compute or general", .choices = role_names },
 	[ALL] = { "all", 'a', OPTION_FLAG, NULL, "explain every tunable" },
 	[APPLY] = { "apply", 0, OPTION_FLAG, NULL, "set what is advised (operands choose), journalled; asks first" },
 	[DRY_RUN] = { "dry-run", 'n', OPTION_FLAG, NULL, "with --apply or --rollback: say what would be done" },

@@ -91,13 +91,14 @@ static void host(struct json *j, const struct tune_view *v)
 	const struct tune_result *r = v->result;
 
 	json_object(j, "host");
-	json_string(j, "name", r->topology.hostname);
+	json_string(j, "hostname", r->topology.hostname);
 	json_string(j, "kernel", r->topology.kernel);
 	json_u64(j, "cpus", r->topology.cpus);
+	json_u64(j, "numa_nodes", r->topology.nodes);
 	json_double(j, "memory_bytes", r->seen.total_bytes);
 	json_double(j, "up_s", (double)r->seen.boot_ns / 1e9);
 	json_end(j);
-	json_double(j, "seconds", r->seen.seconds);
+	json_double(j, "window_s", r->seen.seconds);
 	json_bool(j, "interrupted", v->interrupted);
 	json_bool(j, "replayed", v->replayed);
 	json_bool(j, "root", r->root);
@@ -114,6 +115,7 @@ int tune_json(struct buf *ret, const struct tune_view *v)
 
 	json_object(&j, NULL);
 	json_string(&j, "schema", "osprey.tune/1");
+	json_string(&j, "version", OSPREY_VERSION);
 	host(&j, v);
 	json_object(&j, "counts");
 	json_u64(&j, "change", tune_tally(v, TUNE_CHANGE));
