@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -172,6 +173,8 @@ static int look_into_all(struct scan *scan)
 		struct proc_dir d;
 
 		if (!span_u64(name, &pid) || pid > INT32_MAX)
+			continue;
+		if (host_is_live(s->host) && (int)pid == getpid()) /* we are gone when this is read */
 			continue;
 		if (host_is_live(s->host) && clock_mono_ns() > deadline_ns) {
 			s->processes_left_out++;

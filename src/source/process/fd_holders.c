@@ -108,9 +108,10 @@ static int look_into(struct search *s, int proc, int pid)
 		return 0;
 	}
 	DIR *dir = fdopendir(fds);
-	if (!dir) {
+	if (!dir) { /* it has ended in the meantime, mostly */
+		r = errno == ENOMEM ? -ENOMEM : 0;
 		close(fds);
-		return -ENOMEM;
+		return r;
 	}
 	while (r == 0 && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
