@@ -520,6 +520,11 @@ static void test_ports(void)
 	KEEPS(tcp_tw_reuse);
 	net.opened = grown(0); /* a server: they came in, and take no local port */
 	KEEPS(ip_local_port_range);
+	net.time_wait = 28230; /* all taken: connect fails, and does not count as an opening */
+	net.opened = (struct tune_count){ 500000, 0 };
+	CHANGES(ip_local_port_range, "10240 65535");
+	net.opened = (struct tune_count){ 500, 0 };
+	KEEPS(ip_local_port_range);
 	net.opened = grown(2000);
 	set(TUNABLE_ip_local_port_range, "10240\t65535");
 	net.time_wait = 50000;

@@ -164,7 +164,7 @@ TUNE_ADVISE(nr_open)
 		tune_effect(ret, "its RLIMIT_NOFILE can then be raised: prlimit --pid %d --nofile=%s", c->seen->fd_user.pid,
 			    ret->value);
 	} else if (used >= NEAR * limit && limit > 0) {
-		tune_elsewhere(ret, "%s (pid %d) is near its own limit: %.0f of %.0f descriptors; that is RLIMIT_NOFILE, not this",
+		tune_elsewhere(ret, "%s (pid %d) is near its own limit: %.0f of %.0f descriptors; that is RLIMIT_NOFILE, not this (prlimit --nofile)",
 			       c->seen->fd_user.comm, c->seen->fd_user.pid, used, limit);
 		tune_proof(ret, "open descriptors", used, "", "", "/proc/%d/fd", c->seen->fd_user.pid);
 	} else if (used > 0) {

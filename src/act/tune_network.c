@@ -308,12 +308,23 @@ static struct ports ports_of(const struct tune_case *c)
 	return p;
 }
 
+/* Ports are short and wanted. When there is none left connect fails before it counts as an opening: then
+ * the sum stands at the size of the range. */
+static bool ports_short(const struct tune_case *c, const struct ports *p)
+{
+	double opened = tune_total(c->net->opened);
+
+	if (!(p->taken >= NEAR * p->range))
+		return false;
+	return p->opened_per_s > 1 || (p->taken >= 0.98 * p->range && p->taken <= 1.1 * p->range && opened >= p->range);
+}
+
 static void proof_ports(const struct tune_case *c, const struct ports *p, struct tune_advice *ret)
 {
 	tune_proof(ret, "connections in TIME_WAIT", p->waiting, "", "", "%s/net/sockstat", c->net->proc);
 	tune_proof(ret, "connections in all", p->taken, "", "> 80 % of the ports", "%s/net/sockstat", c->net->proc);
-	tune_proof(ret, "connections opened from here", p->opened_per_s, "/s", "> 0", "%s/net/snmp", c->net->proc);
-	tune_proof(ret, "ports to open them from", p->range, "", "", "%s", c->values[TUNABLE_ip_local_port_range].text);
+	tune_proof(ret, "connections opened from here", p->opened_per_s, "/s", "> 1/s, or none while all ports are taken", "%s/net/snmp", c->net->proc);
+	tune_proof(ret, "ports to open them from", p->range, "", "", "%s", tunables[TUNABLE_ip_local_port_range].path);
 }
 
 static void ports_in_the_way(const struct tune_net *net, char *ret, size_t size)
@@ -330,12 +341,12 @@ TUNE_ADVISE(ip_local_port_range)
 	struct ports p = ports_of(c);
 	char reserve[160];
 
-	if (p.taken >= NEAR * p.range && p.opened_per_s > 1 && c->value->number[0] > 10240) {
+	if (ports_short(c, &p) && c->value->number[0] > 10240) {
 		tune_change(ret, "10240 65535", "%.0f connections exist, TIME_WAIT among them, and %.0f ports to open them from: if most "
 			    "go to one address, connect soon fails with EADDRNOTAVAIL", p.taken, p.range);
 		proof_ports(c, &p, ret);
 		ports_in_the_way(c->net, reserve, sizeof reserve);
-		tune_effect(ret, "twice as many connections to one address%s", reserve);
+		tune_effect(ret, "55296 connections to one address in place of %.0f%s", p.range, reserve);
 	} else if (isnan(p.taken)) {
 		tune_keep(ret, "sockstat could not be read");
 	} else {
@@ -349,12 +360,12 @@ TUNE_ADVISE(tcp_tw_reuse)
 	struct ports p = ports_of(c);
 	double now = tune_number(c->value);
 
-	if (now != 1 && p.taken >= NEAR * p.range && p.waiting > p.taken / 2 && p.opened_per_s > 1 && p.range > 50000) {
+	if (now != 1 && ports_short(c, &p) && p.waiting > p.taken / 2 && p.range > 50000) {
 		tune_change(ret, "1", "%.0f connections in TIME_WAIT hold the ports that new ones need, and the range is wide already",
 			    p.waiting);
 		proof_ports(c, &p, ret);
 		tune_effect(ret, "connections made from here take ports over after one second in place of 60");
-	} else if (p.taken >= NEAR * p.range && p.opened_per_s > 1) {
+	} else if (ports_short(c, &p)) {
 		tune_keep(ret, "ports are short, but net.ipv4.ip_local_port_range comes first");
 	} else {
 		tune_keep(ret, "%s connections in TIME_WAIT take no port that is wanted", number_text(p.waiting).text);
