@@ -81,6 +81,27 @@ static const char *refused(const struct arguments *args)
 	return NULL;
 }
 
+static void gap(struct page *p, size_t n, const char *what)
+{
+	if (n == 0)
+		return;
+	page_tone(p, TONE_YELLOW);
+	page_wrap(p, 2, "%zu %s", n, what);
+	page_tone(p, TONE_PLAIN);
+	page_newline(p);
+}
+
+/* What is missing below. */
+static void head(void *state, struct page *p)
+{
+	struct socket_view_gaps gaps;
+
+	socket_view_gaps(state, &gaps);
+	gap(p, gaps.skipped, "sockets or more are left out: there are too many, or the kernel took too long to tell");
+	gap(p, gaps.namespaces_refused, "network namespaces cannot be entered: needs root");
+	gap(p, gaps.processes_hidden, "processes may be in network namespaces of their own: to know needs root");
+}
+
 static void summary_head(void *state, struct page *p)
 {
 	reading total = socket_summary_total(state);
@@ -128,6 +149,7 @@ static int run(const struct arguments *args)
 				      .name = "sockets", .view = &view, .options = &view_options,
 				      .interval_ns = args->option[INTERVAL].given ? args->option[INTERVAL].number : 0,
 				      .keep = args->noperands ? keep : NULL,
+				      .head = head,
 			      });
 }
 

@@ -33,7 +33,8 @@ struct sockets_state {
 	reading holders_missing; /* why nobody is known; 0: they are */
 	net_namespace_vec namespaces;
 	uint64_t own_ns; /* 0: not told apart */
-	size_t refused;
+	size_t refused; /* namespaces that may not be entered */
+	size_t hidden;	/* processes whose namespace is not known */
 	link_vec links;
 	struct user_names *users; /* NULL: nobody asks for names */
 	VEC(struct socket_view_row) rows;

@@ -183,7 +183,7 @@ static int look_up(struct sockets_state *state)
 
 static int read_namespaces(struct sockets_state *state)
 {
-	int r = net_namespaces_read(state->host, &state->scratch, &state->namespaces);
+	int r = net_namespaces_read(state->host, &state->scratch, &state->namespaces, &state->hidden);
 
 	state->own_ns = r == 0 && state->namespaces.n && state->namespaces.v[0].pid == 0 ?
 				state->namespaces.v[0].inode :
@@ -209,10 +209,21 @@ static int read_tables(struct sockets_state *state, struct note *note)
 		r = socket_table_read(state->host, &state->query, ns->inode, ns->pid, &state->scratch, t);
 		if (r == -ENOMEM)
 			return r;
+		bool refused = false;
 		for (size_t p = 0; p < PROTOCOL_COUNT; p++)
-			state->refused += t->presence[p] == DENIED;
+			refused = refused || t->presence[p] == DENIED;
+		state->refused += refused;
 	}
 	return 0;
+}
+
+/* Sockets are worth showing without them. */
+static int read_holders(struct sockets_state *state)
+{
+	int r = socket_holders_read(state->host, &state->scratch, &state->holders, &state->denied);
+
+	state->holders_missing = r < 0 ? reading_from_errno(r) : 0;
+	return r == -ENOMEM ? r : 0;
 }
 
 /* Nothing at all was told: better to say why than to show an empty table. */
@@ -224,11 +235,23 @@ static int check_presence(const struct sockets_state *state, struct note *note)
 		if (!(state->query.protocols >> p & 1) || presence == PRESENT)
 			continue;
 		if (state->table.rows.n == 0 && p <= PROTOCOL_RAW)
-			return note_set(note, -ENOENT, "there is nothing to list: sock_diag (%s) is %s%s", socket_protocol_name(p),
-					presence_name(presence),
-					host_is_live(state->host) ? "; see 'osprey sources'" : " in this capture");
+			return host_is_live(state->host) ?
+				       note_set(note, -ENOENT, "there is nothing to list: sock_diag (%s): %s; see 'osprey sources'",
+						socket_protocol_name(p), strerror(-state->table.error[p])) :
+				       note_set(note, -ENOENT, "this capture has no sockets: it was not taken with osprey sockets --capture");
 	}
 	return 0;
+}
+
+void socket_view_gaps(const void *arg, struct socket_view_gaps *ret)
+{
+	const struct sockets_state *state = arg;
+
+	*ret = (struct socket_view_gaps){
+		.skipped = state->table.skipped,
+		.namespaces_refused = state->options.all_namespaces ? state->refused : 0,
+		.processes_hidden = state->options.all_namespaces ? state->hidden : 0,
+	};
 }
 
 static int sockets_look(void *arg, struct note *note)
@@ -244,9 +267,7 @@ static int sockets_look(void *arg, struct note *note)
 	if (r == 0)
 		r = read_tables(state, note);
 	if (r == 0 && state->wants_holders)
-		r = socket_holders_read(state->host, &state->scratch, &state->holders, &state->denied);
-	if (r < 0 && r != -ENOMEM)
-		state->holders_missing = reading_from_errno(r), r = 0;
+		r = read_holders(state);
 	if (r == 0)
 		r = look_up(state);
 	if (r == 0)

@@ -26,6 +26,14 @@ extern const struct view_section view_section_unix;
 extern const struct view_section view_section_packet;
 extern const struct view_section view_section_netlink;
 
+/* What the tables of the last look lack. */
+struct socket_view_gaps {
+	size_t skipped;		   /* sockets; at least so many */
+	size_t namespaces_refused; /* that could not be entered */
+	size_t processes_hidden;   /* whose namespace is not known */
+};
+void socket_view_gaps(const void *state, struct socket_view_gaps *ret);
+
 /* Whether a row of any of them matches every word: a number is a port, pid or inode, all else is part
  * of an address, path, protocol, state or command, whatever the case. */
 bool socket_row_matches(const void *row, const struct socket_view_options *options);

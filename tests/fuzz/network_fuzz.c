@@ -98,7 +98,7 @@ static void holders(struct span text)
 		if (holder->inode && !socket_holders_find(&found, holder->inode, &n))
 			abort();
 	vec_free(&found);
-	(void)!net_namespaces_parse(text, &namespaces);
+	(void)!net_namespaces_parse(text, &namespaces, &denied);
 	vec_free(&namespaces);
 }
 

@@ -86,7 +86,7 @@ static int live_holders(struct host *h, const char *key, void *arg, struct buf *
 {
 	DIR *proc = open_dir_at(host_root_fd(h), "proc");
 	struct dirent *entry;
-	size_t denied = 0;
+	size_t denied = 0, seen = 0;
 	int r = 0;
 
 	(void)key, (void)arg;
@@ -95,6 +95,7 @@ static int live_holders(struct host *h, const char *key, void *arg, struct buf *
 	while (r == 0 && (entry = readdir(proc))) {
 		if (!is_number(entry->d_name))
 			continue;
+		seen++;
 		r = walk_process(dirfd(proc), entry->d_name, ret);
 		if (r == -EACCES) {
 			denied++;
@@ -102,6 +103,8 @@ static int live_holders(struct host *h, const char *key, void *arg, struct buf *
 		}
 	}
 	closedir(proc);
+	if (r == 0 && seen == 0)
+		return -ENOENT; /* not even ourselves: a directory on which nothing is mounted */
 	return r < 0 ? r : buf_printf(ret, "denied %zu", denied);
 }
 
@@ -234,7 +237,7 @@ static int by_pid(const void *a, const void *b)
 	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-static int walk_namespaces(DIR *proc, net_namespace_vec *found)
+static int walk_namespaces(DIR *proc, net_namespace_vec *found, size_t *denied)
 {
 	struct dirent *entry;
 	uint64_t inode;
@@ -248,9 +251,14 @@ static int walk_namespaces(DIR *proc, net_namespace_vec *found)
 		if (!is_number(entry->d_name))
 			continue;
 		snprintf(path, sizeof path, "%.20s/ns/net", entry->d_name);
+		errno = 0;
 		if (link_inode(dirfd(proc), path, SPAN("net:["), &inode))
 			r = note_namespace(found, inode, (int32_t)strtol(entry->d_name, NULL, 10));
+		else if (errno == EACCES || errno == EPERM)
+			++*denied;
 	}
+	if (r == 0 && found->n == 0)
+		return -ENOENT;
 	return r;
 }
 
@@ -258,11 +266,12 @@ static int live_namespaces(struct host *h, const char *key, void *arg, struct bu
 {
 	DIR *proc = open_dir_at(host_root_fd(h), "proc");
 	net_namespace_vec found = { 0 };
+	size_t denied = 0;
 
 	(void)key, (void)arg;
 	if (!proc)
 		return -errno;
-	int r = walk_namespaces(proc, &found);
+	int r = walk_namespaces(proc, &found, &denied);
 	closedir(proc);
 	if (found.n)
 		qsort(found.v, found.n, sizeof *found.v, by_pid);
@@ -270,15 +279,19 @@ static int live_namespaces(struct host *h, const char *key, void *arg, struct bu
 		if (r == 0)
 			r = buf_printf(ret, "%llu %d\n", (unsigned long long)ns->inode, ns->pid);
 	vec_free(&found);
-	return r;
+	return r < 0 ? r : buf_printf(ret, "denied %zu\n", denied);
 }
 
-int net_namespaces_parse(struct span text, net_namespace_vec *ret)
+int net_namespaces_parse(struct span text, net_namespace_vec *ret, size_t *ret_denied)
 {
 	struct span line;
+	uint64_t denied = 0;
 
 	while (span_line(&text, &line)) {
 		uint64_t inode, pid;
+
+		if (span_starts(line, "denied "))
+			span_u64((struct span){ line.p + 7, line.n - 7 }, &denied);
 
 		if (!span_next_u64(&line, &inode) || !span_next_u64(&line, &pid) || pid > INT32_MAX)
 			continue;
@@ -287,12 +300,13 @@ int net_namespaces_parse(struct span text, net_namespace_vec *ret)
 			return -ENOMEM;
 		*ns = (struct net_namespace){ inode, (int32_t)pid };
 	}
+	*ret_denied = denied;
 	return 0;
 }
 
-int net_namespaces_read(struct host *h, struct buf *scratch, net_namespace_vec *ret)
+int net_namespaces_read(struct host *h, struct buf *scratch, net_namespace_vec *ret, size_t *ret_denied)
 {
 	ret->n = 0;
 	int r = host_fetch(h, "net_namespaces", live_namespaces, NULL, scratch);
-	return r < 0 ? r : net_namespaces_parse(buf_span(scratch), ret);
+	return r < 0 ? r : net_namespaces_parse(buf_span(scratch), ret, ret_denied);
 }

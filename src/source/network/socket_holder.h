@@ -40,10 +40,11 @@ struct net_namespace {
 typedef VEC(struct net_namespace) net_namespace_vec;
 
 /* Our own first, the others by their lowest pid. One answer (key "net_namespaces"), "INODE PID" a
- * line. Privilege as above: namespaces of processes that may not be looked at are missing. Cost: a
- * readlink for each process. */
-int net_namespaces_read(struct host *h, struct buf *scratch, net_namespace_vec *ret)
+ * line, "denied COUNT" at the end. Privilege as above: namespaces of processes that may not be looked at
+ * are missing. Cost: a readlink for each process. */
+int net_namespaces_read(struct host *h, struct buf *scratch, net_namespace_vec *ret, size_t *ret_denied)
 	__attribute__((warn_unused_result));
-int net_namespaces_parse(struct span text, net_namespace_vec *ret) __attribute__((warn_unused_result));
+int net_namespaces_parse(struct span text, net_namespace_vec *ret, size_t *ret_denied)
+	__attribute__((warn_unused_result));
 
 #endif

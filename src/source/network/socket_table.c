@@ -253,6 +253,7 @@ int socket_table_read(struct host *h, const struct socket_query *query, uint64_t
 		d.protocol = p;
 		r = read_protocol(&d, query, scratch);
 		ret->presence[p] = presence_from_errno(r);
+		ret->error[p] = r;
 		if (r == -ESTALE || r == -ESRCH)
 			break; /* the process, and perhaps the namespace with it, is gone */
 	}

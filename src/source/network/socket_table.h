@@ -167,6 +167,7 @@ struct socket_table {
 	size_t ncongestion;
 	size_t skipped; /* sockets left out: beyond SOCKET_TABLE_MAX, or the dump took too long */
 	enum presence presence[PROTOCOL_COUNT];
+	int error[PROTOCOL_COUNT]; /* -errno where it is not PRESENT */
 };
 
 #define SOCKET_TABLE_MAX 2000000

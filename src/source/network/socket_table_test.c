@@ -295,7 +295,7 @@ static void test_holders(void)
 	vec_free(&holders);
 
 	net_namespace_vec ns = { 0 };
-	CHECK(net_namespaces_parse(SPAN("4026531840 0\nx\n4026532000 17\n9 99999999999\n"), &ns) == 0);
+	CHECK(net_namespaces_parse(SPAN("4026531840 0\nx\n4026532000 17\n9 99999999999\ndenied 4\n"), &ns, &denied) == 0 && denied == 4);
 	CHECK_U64(ns.n, 2);
 	CHECK(ns.n == 2 && ns.v[1].inode == 4026532000 && ns.v[1].pid == 17);
 	vec_free(&ns);
@@ -370,7 +370,7 @@ static void test_live(void)
 	CHECK(t.presence[PROTOCOL_UDP] == UNREAD);
 
 	net_namespace_vec ns = { 0 };
-	CHECK(net_namespaces_read(h, &scratch, &ns) == 0);
+	CHECK(net_namespaces_read(h, &scratch, &ns, &denied) == 0);
 	CHECK(ns.n >= 1 && ns.v[0].pid == 0);
 	vec_free(&ns);
 	close(fd), close(local), close(udp), close(peer);
