@@ -9,6 +9,10 @@
 #include "cmd/output.h"
 #include "cmd/processes.h"
 
+struct change_wishes {
+	bool all, force, dry_run, json, no_color;
+};
+
 /* What can be said of a change in a few words. */
 static void standing(const struct change_command *cc, const struct change_list *l, const struct change *c,
 		     char *ret, size_t size)
@@ -171,7 +175,7 @@ static int list_text(const struct change_command *cc, const struct change_list *
 	return output_write(buf_span(&text), p.error);
 }
 
-int changes_command_list(const struct change_command *cc, const struct change_wishes *w)
+static int list_changes(const struct change_command *cc, const struct change_wishes *w)
 {
 	cleanup(change_list_deinit) struct change_list l = { 0 };
 	struct note note = { "" };
@@ -409,7 +413,7 @@ static void undo_words(struct undoing *u, const char *const *operand, size_t nop
 	}
 }
 
-int changes_command_undo(const struct change_command *cc, const char *const *operand, size_t noperands,
+static int undo_changes(const struct change_command *cc, const char *const *operand, size_t noperands,
 			 const struct change_wishes *w)
 {
 	cleanup(buf_deinit) struct buf text = { 0 };
@@ -440,4 +444,44 @@ int changes_command_undo(const struct change_command *cc, const char *const *ope
 		return EXIT_UNABLE;
 	}
 	return u.code;
+}
+
+/* ---- the options ---- */
+
+static int refuse_beside(const struct change_command *cc, const char *option, const char *what)
+{
+	say("%s: --%s and %s exclude each other; nothing was done", cc->name, option, what);
+	return EXIT_USAGE;
+}
+
+bool changes_command(const struct change_command *cc, const struct arguments *args, const struct option *options,
+		     size_t noptions, size_t list, size_t undo, int *ret_code)
+{
+	const struct option_value *o = args->option;
+	const struct change_wishes w = {
+		.all = o[PROCESS_ALL].given,
+		.force = o[PROCESS_FORCE].given,
+		.dry_run = o[PROCESS_DRY_RUN].given,
+		.json = o[PROCESS_JSON].given,
+		.no_color = o[PROCESS_NO_COLOR].given,
+	};
+	size_t given = o[undo].given ? undo : list;
+
+	if (!o[list].given && !o[undo].given)
+		return false;
+	for (size_t i = 0; i < noptions; i++) {
+		char what[64];
+
+		if (!o[i].given || i == given || (i < PROCESS_OWN && i != PROCESS_MATCH && i != PROCESS_USER))
+			continue;
+		snprintf(what, sizeof what, "--%.60s", options[i].name);
+		*ret_code = refuse_beside(cc, options[given].name, what);
+		return true;
+	}
+	if (given == list && args->noperands)
+		*ret_code = refuse_beside(cc, options[list].name, "operands");
+	else
+		*ret_code = given == list ? list_changes(cc, &w) :
+					    undo_changes(cc, args->operand, args->noperands, &w);
+	return true;
 }

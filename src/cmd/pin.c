@@ -202,14 +202,11 @@ static int act(struct host *h, const struct arguments *args)
 
 static int run(const struct arguments *args)
 {
-	struct change_wishes w = change_wishes_of(args);
 	struct host *h;
 	int code;
 
-	if (args->option[LIST].given)
-		return changes_command_list(&journal_of_this, &w);
-	if (args->option[UNDO].given)
-		return changes_command_undo(&journal_of_this, args->operand, args->noperands, &w);
+	if (changes_command(&journal_of_this, args, options, sizeof options / sizeof options[0], LIST, UNDO, &code))
+		return code;
 	h = processes_host("pin");
 	if (!h)
 		return EXIT_UNABLE;

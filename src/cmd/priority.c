@@ -193,17 +193,14 @@ static int change(struct host *h, process_vec *v, const struct attribute_wish *w
 static int run(const struct arguments *args)
 {
 	const struct option_value *o = args->option;
-	struct change_wishes w = change_wishes_of(args);
 	struct process_selection s = { 0 };
 	static struct attribute_wish wish[NSHOWN];
 	struct host *h;
 	size_t n = 0;
 	int code;
 
-	if (o[LIST].given)
-		return changes_command_list(&journal_of_this, &w);
-	if (o[UNDO].given)
-		return changes_command_undo(&journal_of_this, args->operand, args->noperands, &w);
+	if (changes_command(&journal_of_this, args, options, sizeof options / sizeof options[0], LIST, UNDO, &code))
+		return code;
 	code = wishes(args, wish, &n);
 	h = code == EXIT_FINE ? processes_host("priority") : NULL;
 	if (!h)

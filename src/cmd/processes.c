@@ -82,16 +82,6 @@ int processes_add_tree(struct host *h, process_vec *v)
 	return added;
 }
 
-struct change_wishes change_wishes_of(const struct arguments *args)
-{
-	const struct option_value *o = args->option;
-
-	return (struct change_wishes){
-		.all = o[PROCESS_ALL].given, .force = o[PROCESS_FORCE].given, .dry_run = o[PROCESS_DRY_RUN].given,
-		.json = o[PROCESS_JSON].given, .no_color = o[PROCESS_NO_COLOR].given,
-	};
-}
-
 /* ---- tables ---- */
 
 void cells_put(struct cells *c, const char *format, ...)

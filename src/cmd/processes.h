@@ -75,17 +75,9 @@ struct change_command {
 	void (*subject)(const struct change *c, char *ret, size_t size);
 };
 
-struct change_wishes {
-	bool all, force, dry_run, json, no_color;
-};
-
-/* What the options of the table above say to --list and --undo. */
-struct change_wishes change_wishes_of(const struct arguments *args);
-
-/* --list: the changes of this command, with what is in force of them. */
-int changes_command_list(const struct change_command *cc, const struct change_wishes *w);
-/* --undo [ID|last|all]… */
-int changes_command_undo(const struct change_command *cc, const char *const *operand, size_t noperands,
-			 const struct change_wishes *w);
+/* --list and --undo [ID|last|all]…, of the option table `options`. False: neither was given, and
+ * *ret_code is untouched. Other options of the command's own beside them are refused. */
+bool changes_command(const struct change_command *cc, const struct arguments *args, const struct option *options,
+		     size_t noptions, size_t list, size_t undo, int *ret_code);
 
 #endif
