@@ -228,34 +228,51 @@ static int apply(const struct arguments *args, const struct tune_result *r)
 
 /* ---- taking back ---- */
 
-static void value_words(const struct change *c, char *ret, size_t size)
+/* On one line, as sysctl prints it. */
+static void flatten(char *text)
 {
-	if (c->value.n)
-		snprintf(ret, size, "%s, before %s", c->value.v[0].after, c->value.v[0].before);
-	else
-		snprintf(ret, size, "?");
-	for (char *t = ret; *t; t++)
+	for (char *t = text; *t; t++)
 		if (*t == '\t' || *t == '\n')
-			*t = ' ';
+			*t = t[1] ? ' ' : '\0';
+}
+
+static void one_line(const char *text, char *ret, size_t size)
+{
+	span_copy(span_trim(span_from(text)), ret, size);
+	flatten(ret);
+}
+
+struct change_words {
+	char before[96], after[96];
+};
+
+static struct change_words words_of(const struct change *c)
+{
+	struct change_words w = { "?", "?" };
+
+	if (c->value.n) {
+		one_line(c->value.v[0].before, w.before, sizeof w.before);
+		one_line(c->value.v[0].after, w.after, sizeof w.after);
+	}
+	return w;
 }
 
 static void list_one(struct page *p, const struct change *c)
 {
 	struct change_outcome now = { 0 };
-	char words[256];
+	struct change_words words = words_of(c);
 	int r = tune_rollback_look(c, &now);
 
-	value_words(c, words, sizeof words);
+	flatten(now.now);
 	page_tone(p, TONE_STRONG);
 	page_put(p, "%llu", (unsigned long long)c->id);
 	page_tone(p, TONE_PLAIN);
-	page_wrap(p, 4, "  %s = %s", c->attribute, words);
+	page_wrap(p, 4, "  %s = %s, before %s", c->attribute, words.after, words.before);
 	page_tone(p, TONE_DIM);
-	page_wrap(p, 4, " (%s%s%s%s)", c->state == CHANGE_BEGUN ? "its maker died in the middle; " : "",
+	page_wrap(p, 4, " (%s%s%s)", c->state == CHANGE_BEGUN ? "its maker died in the middle; " : "",
 		  now.obsolete ? "obsolete: " : now.foreign ? "set by somebody else since, to " :
 		  now.already ? "not in force" : r < 0 ? "cannot be looked at: " : "in force",
-		  now.obsolete || (r < 0 && !now.foreign) ? now.why.text : now.foreign ? now.now : "",
-		  strncmp(c->space, "net:", 4) == 0 ? "" : "");
+		  now.obsolete || (r < 0 && !now.foreign) ? now.why.text : now.foreign ? now.now : "");
 	page_tone(p, TONE_PLAIN);
 	page_newline(p);
 }
@@ -264,24 +281,24 @@ static int roll_one(struct change_journal *j, const struct change *c, bool force
 {
 	struct change_outcome done = { 0 };
 	struct note note = { "" };
-	char words[256];
+	struct change_words words = words_of(c);
 	int r = tune_rollback(j, c, force, &done, &note);
 
-	value_words(c, words, sizeof words);
+	flatten(done.now);
 	if (r == 0 || r == -EALREADY) {
 		page_put(p, "%llu  %s:", (unsigned long long)c->id, c->attribute);
 		if (done.obsolete)
 			page_wrap(p, 4, " obsolete: %s", done.why.text);
 		else if (done.restored)
-			page_wrap(p, 4, " %s again", c->value.n ? c->value.v[0].before : "?");
+			page_wrap(p, 4, " %s again", words.before);
 		else
-			page_wrap(p, 4, " was %s already", c->value.n ? c->value.v[0].before : "?");
+			page_wrap(p, 4, " was %s already", words.before);
 		page_newline(p);
 		return EXIT_FINE;
 	}
 	if (r == -ESTALE)
 		say("tune: change %llu: %s is %s now, set by somebody else since osprey set it to %s; it stays, unless --force",
-		    (unsigned long long)c->id, c->attribute, done.now, c->value.n ? c->value.v[0].after : "?");
+		    (unsigned long long)c->id, c->attribute, done.now, words.after);
 	else
 		say("tune: change %llu: %s", (unsigned long long)c->id,
 		    note.text[0] ? note.text : done.why.text[0] ? done.why.text : strerror(-r));
