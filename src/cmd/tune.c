@@ -400,6 +400,39 @@ static int list_changes(const struct arguments *args)
 	return output_write(buf_span(&text), p.error);
 }
 
+/* ---- the line while it watches ---- */
+
+struct progress {
+	struct page_style style;
+	double window_s;
+	unsigned shown; /* columns to erase */
+};
+
+static void show(struct progress *progress, double left_s, const struct diagnosis *so_far, bool erase)
+{
+	cleanup(buf_deinit) struct buf line = { 0 };
+	struct page p = { .out = &line, .style = progress->style };
+
+	p.style.width--; /* the last column makes some terminals wrap */
+	p.error = buf_append(&line, "\r", 1);
+	if (!erase)
+		doctor_progress(&p, left_s, so_far);
+	unsigned columns = p.column;
+	page_indent(&p, progress->shown);
+	if (erase && p.error == 0)
+		p.error = buf_append(&line, "\r", 1);
+	progress->shown = columns;
+	if (p.error == 0)
+		(void)!write(STDERR_FILENO, line.data, line.n);
+}
+
+static void on_progress(void *arg, double elapsed_s, const struct diagnosis *so_far)
+{
+	struct progress *progress = arg;
+
+	show(progress, progress->window_s - elapsed_s, so_far, false);
+}
+
 /* ---- advice ---- */
 
 static int print(const struct arguments *args, const struct tune_view *view)
@@ -465,11 +498,20 @@ static int advise(const struct arguments *args)
 		.no_bpf = args->option[NO_BPF].given, .role = role, .interrupted = &interrupted,
 	};
 
+	struct progress progress = { .window_s = (double)watching.window_ns / 1e9 };
+
 	interrupt_catch();
 	int r = open_host(args, &h, &note);
+	bool live = h && host_is_live(h);
+	if (live && output_watched(&progress.style)) {
+		watching.progress = on_progress;
+		watching.progress_arg = &progress;
+		show(&progress, progress.window_s, NULL, false);
+	}
 	if (r == 0)
 		r = tune_watch(h, &watching, &result, &note);
-	bool live = h && host_is_live(h);
+	if (watching.progress)
+		show(&progress, 0, NULL, true);
 	if (r < 0 && interrupted)
 		say("tune: interrupted before anything could be measured");
 	else if (r < 0)

@@ -205,7 +205,7 @@ static void commands(struct page *p, const struct tune_result *r, const struct t
 
 	tune_command(i, place, text, sizeof text);
 	labelled(p, "do", text);
-	label(p, "");
+	page_indent(p, hang_of(p));
 	page_wrap(p, hang_of(p), "or: osprey tune --apply %s   # journalled; --rollback takes it back", i->tunable->name);
 	page_newline(p);
 	tune_undo_command(i, place, text, sizeof text);
