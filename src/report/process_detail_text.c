@@ -299,7 +299,7 @@ static void counter(struct page *p, const struct process_detail *d, const struct
 	page_tone(p, TONE_PLAIN);
 	if (!reading_ok(total)) {
 		page_indent(p, p->column >= 20 ? p->column + 1 : 20);
-		page_wrap(p, 20, "%s", c->offset == offsetof(struct process_totals, block_delay_ns) && !d->delays_counted ?
+		page_wrap(p, p->style.width < 60 ? 4 : 20, "%s", c->offset == offsetof(struct process_totals, block_delay_ns) && !d->delays_counted ?
 			  "not counted: sysctl kernel.task_delayacct=1 counts it for processes started then" : missing(total));
 		page_newline(p);
 		return;
