@@ -43,6 +43,7 @@ struct search {
 	bool complete;
 	uint64_t deadline_ns;
 	struct buf *answer;
+	char entries[16384] __attribute__((aligned(16)));
 };
 
 static int compare_u64(const void *a, const void *b)
@@ -61,9 +62,12 @@ static bool link_inode(struct span link, uint64_t *ret)
 	return span_u64(number, ret);
 }
 
-static void read_comm(int dir, char *ret, size_t size)
+static void read_comm(int proc, int pid, char *ret, size_t size)
 {
-	cleanup(close_fd) int fd = openat(dir, "comm", O_RDONLY | O_CLOEXEC);
+	char path[32];
+
+	snprintf(path, sizeof path, "%d/comm", pid);
+	cleanup(close_fd) int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? 0 : read(fd, ret, size - 1);
 
 	ret[n > 0 ? n : 0] = '\0';
@@ -72,7 +76,7 @@ static void read_comm(int dir, char *ret, size_t size)
 			*p = p[1] ? ' ' : '\0';
 }
 
-static int look_at(struct search *s, int process, int fds, int pid, const char *name)
+static int look_at(struct search *s, int proc, int fds, int pid, const char *name)
 {
 	static const char letters[] = { '-', 'w', 'r', 'u' };
 	char link[64], comm[32];
@@ -80,6 +84,8 @@ static int look_at(struct search *s, int process, int fds, int pid, const char *
 	uint64_t inode;
 	ssize_t n = readlinkat(fds, name, link, sizeof link);
 
+	if (n < 0 && (errno == EACCES || errno == EPERM))
+		return -EACCES;
 	if (n <= 0 || !link_inode((struct span){ link, (size_t)n }, &inode))
 		return 0;
 	const uint64_t *at = bsearch(&inode, s->inodes, s->n, sizeof inode, compare_u64);
@@ -88,35 +94,34 @@ static int look_at(struct search *s, int process, int fds, int pid, const char *
 	s->found[at - s->inodes]++;
 	if (fstatat(fds, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
-	read_comm(process, comm, sizeof comm);
+	read_comm(proc, pid, comm, sizeof comm);
 	return buf_printf(s->answer, "%llu %d %s %c %s\n", (unsigned long long)inode, pid, name,
 			  letters[st.st_mode >> 7 & 3], comm);
 }
 
+/* The directory is read without the C library's stream, whose opening costs as much as all of this. A
+ * process that has ended, or will not be looked into, is passed over. */
 static int look_into(struct search *s, int proc, int pid)
 {
+	struct dirent64 *entry;
 	char path[32];
-	struct dirent *entry;
+	ssize_t got;
 	int r = 0;
 
-	snprintf(path, sizeof path, "%d", pid);
-	cleanup(close_fd) int process = openat(proc, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fds = process < 0 ? -1 : openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fds < 0) {
-		if (errno == EACCES || errno == EPERM)
-			s->complete = false;
-		return 0;
+	snprintf(path, sizeof path, "%d/fd", pid);
+	cleanup(close_fd) int fds = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fds < 0)
+		r = errno == EACCES || errno == EPERM ? -EACCES : 0;
+	while (r == 0 && fds >= 0 && (got = getdents64(fds, s->entries, sizeof s->entries)) > 0)
+		for (char *at = s->entries; r == 0 && at < s->entries + got; at += entry->d_reclen) {
+			entry = (struct dirent64 *)(void *)at;
+			if (entry->d_name[0] != '.')
+				r = look_at(s, proc, fds, pid, entry->d_name);
+		}
+	if (r == -EACCES) {
+		s->complete = false;
+		r = 0;
 	}
-	DIR *dir = fdopendir(fds);
-	if (!dir) { /* it has ended in the meantime, mostly */
-		r = errno == ENOMEM ? -ENOMEM : 0;
-		close(fds);
-		return r;
-	}
-	while (r == 0 && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
-			r = look_at(s, process, fds, pid, entry->d_name);
-	closedir(dir);
 	return r;
 }
 
