@@ -158,8 +158,10 @@ _Noreturn void run_keeper(const struct run_spec *spec, struct run_result *result
 /* ---- from clone to exec (run_start.c) ---- */
 
 /* Starts the program with all settings in force. `group_fds`: cgroup.procs to enter. `front_group`: its
- * process group. The pid, or -errno with the note; *ret_exit_code is then 125, 126 or 127. */
+ * process group. The pid, or -errno with the note; *ret_exit_code is then 125, 126 or 127. *ret_floor_bytes: exec hands
+ * the peak of the memory that it replaces, here osprey's own, down to the program's ru_maxrss: what is not above this
+ * says no more than that. */
 pid_t run_start(const struct run_spec *spec, const int *group_fds, size_t ngroup_fds, pid_t front_group,
-		int *ret_exit_code, struct note *note) __attribute__((warn_unused_result));
+		uint64_t *ret_floor_bytes, int *ret_exit_code, struct note *note) __attribute__((warn_unused_result));
 
 #endif

@@ -44,6 +44,7 @@ struct keeper {
 	bool has_children, program_ended;
 	bool stopped_front;
 	bool end_without_wait; /* the front is dead */
+	uint64_t floor_bytes;
 	uint64_t start_ns, end_ns, kill_from_ns, cpu_look_ns;
 	struct tree tree;
 	struct tree_clock clock;
@@ -393,7 +394,7 @@ static void name_those_left(struct keeper *k)
 	}
 }
 
-static void measure(struct keeper *k, uint64_t own_peak_bytes)
+static void measure(struct keeper *k)
 {
 	struct run_result *result = k->result;
 	struct rusage u;
@@ -402,19 +403,11 @@ static void measure(struct keeper *k, uint64_t own_peak_bytes)
 	result->user_ns = (uint64_t)u.ru_utime.tv_sec * NS_PER_S + (uint64_t)u.ru_utime.tv_usec * NS_PER_US;
 	result->system_ns = (uint64_t)u.ru_stime.tv_sec * NS_PER_S + (uint64_t)u.ru_stime.tv_usec * NS_PER_US;
 	result->peak_bytes = (uint64_t)u.ru_maxrss * 1024;
-	result->peak_is_bound = result->peak_bytes <= own_peak_bytes;
+	result->peak_is_bound = result->peak_bytes <= k->floor_bytes;
 	result->minor_faults = (uint64_t)u.ru_minflt;
 	result->major_faults = (uint64_t)u.ru_majflt;
 	result->voluntary_switches = (uint64_t)u.ru_nvcsw;
 	result->involuntary_switches = (uint64_t)u.ru_nivcsw;
-}
-
-static uint64_t own_peak_bytes(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_SELF, &u);
-	return (uint64_t)u.ru_maxrss * 1024;
 }
 
 static void finish_group(struct keeper *k)
@@ -428,7 +421,7 @@ static void finish_group(struct keeper *k)
 		k->result->warning = note;
 }
 
-static void finish(struct keeper *k, uint64_t floor_bytes)
+static void finish(struct keeper *k)
 {
 	struct run_result *result = k->result;
 
@@ -440,7 +433,7 @@ static void finish(struct keeper *k, uint64_t floor_bytes)
 	if (result->timeout)
 		result->exit_code = RUN_TIMED_OUT;
 	name_those_left(k);
-	measure(k, floor_bytes);
+	measure(k);
 	finish_group(k);
 	if (k->stopped_front)
 		kill(k->front, SIGCONT);
@@ -466,7 +459,8 @@ static int start(struct keeper *k)
 	}
 	k->start_ns = clock_mono_ns();
 	k->cpu_look_ns = k->start_ns + CPU_LOOK_LEAST_NS;
-	k->pid = run_start(k->spec, fds, k->group.n, k->front_group, &result->exit_code, &result->failed);
+	k->pid = run_start(k->spec, fds, k->group.n, k->front_group, &k->floor_bytes,
+			   &result->exit_code, &result->failed);
 	for (size_t i = 0; i < k->group.n; i++)
 		close(fds[i]);
 	if (k->pid < 0)
@@ -489,16 +483,14 @@ static void become_keeper(struct keeper *k)
 _Noreturn void run_keeper(const struct run_spec *spec, struct run_result *result, pid_t front)
 {
 	struct keeper k = { .spec = spec, .result = result, .front = front };
-	uint64_t floor_bytes;
 
 	become_keeper(&k);
 	/* It died before PDEATHSIG was in force. */
 	if (getppid() != front)
 		_exit(RUN_FAILED);
-	floor_bytes = own_peak_bytes();
 	if (start(&k) == 0) {
 		keep(&k);
-		finish(&k, floor_bytes);
+		finish(&k);
 	} else {
 		struct note note = { "" };
 

@@ -34,6 +34,7 @@ struct start {
 	volatile enum step step;
 	volatile int error;
 	volatile size_t limit;
+	volatile long peak_kib; /* of the memory that exec replaces */
 };
 
 /* ---- settings ---- */
@@ -118,10 +119,13 @@ static void reset_signals(const struct run_inherited *inherited)
 /* ---- exec ---- */
 
 /* A script without "#!", as the shells and execvp do. */
-static void execute(const struct start *s, const char *file)
+static void execute(struct start *s, const char *file)
 {
 	char **argv = s->spec->argv;
+	struct rusage now;
 
+	getrusage(RUSAGE_SELF, &now);
+	s->peak_kib = now.ru_maxrss;
 	execve(file, argv, s->spec->environment);
 	if (errno != ENOEXEC)
 		return;
@@ -135,7 +139,7 @@ static void execute(const struct start *s, const char *file)
 	errno = ENOEXEC;
 }
 
-static void search(const struct start *s)
+static void search(struct start *s)
 {
 	const char *name = s->spec->argv[0], *at = s->path;
 	size_t name_n = strlen(name);
@@ -289,7 +293,7 @@ static const char *path_of(char *const *environment)
 }
 
 pid_t run_start(const struct run_spec *spec, const int *group_fds, size_t ngroup_fds, pid_t front_group,
-		int *ret_exit_code, struct note *note)
+		uint64_t *ret_floor_bytes, int *ret_exit_code, struct note *note)
 {
 	static _Alignas(64) char stack[STACK_BYTES];
 	struct start s = {
@@ -302,6 +306,7 @@ pid_t run_start(const struct run_spec *spec, const int *group_fds, size_t ngroup
 		*ret_exit_code = RUN_FAILED;
 		return note_set(note, -errno, "cannot make a process: %s", strerror(errno));
 	}
+	*ret_floor_bytes = (uint64_t)s.peak_kib * 1024;
 	if (!s.error)
 		return pid;
 	(void)!waitpid(pid, NULL, 0);

@@ -28,7 +28,7 @@ struct run_line {
 	char *command; /* of a job; NULL of a repeat */
 	int exit_code, signal;
 	enum run_timeout timeout;
-	bool failed_to_start;
+	bool failed_to_start, peak_is_bound;
 	double value[RUN_METRICS];
 };
 typedef VEC(struct run_line) run_line_vec;

@@ -59,6 +59,7 @@ static void lines(struct json *j, const char *key, const run_line_vec *all)
 		if (l->command)
 			json_string(j, "command", l->command);
 		outcome(j, !l->failed_to_start, l->exit_code, l->signal, l->timeout);
+		json_bool(j, "peak_resident_is_upper_bound", l->peak_is_bound);
 		json_object(j, "figures");
 		for (size_t i = 0; i < RUN_METRICS; i++)
 			number(j, run_metric(i)->id, l->value[i]);

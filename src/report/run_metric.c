@@ -78,6 +78,7 @@ void run_line_fill(const struct run_result *r, struct run_line *ret)
 	ret->signal = r->signal;
 	ret->timeout = r->timeout;
 	ret->failed_to_start = r->pid == 0;
+	ret->peak_is_bound = r->peak_is_bound;
 	for (size_t i = 0; i < RUN_METRICS; i++)
 		ret->value[i] = r->pid ? run_metric_value(r, i) : NAN;
 }

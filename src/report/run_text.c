@@ -116,7 +116,7 @@ static void single(const struct run_report *report, struct page *p)
 			 number_text(round(1000 * (double)(r->user_ns + r->system_ns) / (double)r->wall_ns) / 10).text);
 	first_line(report, p);
 	ROW(p, "cpu", "user %s, system %s%s", seconds(r->user_ns).text, seconds(r->system_ns).text, share);
-	ROW(p, "memory", "%s%s at most, largest process", r->peak_is_bound ? "no more than " : "",
+	ROW(p, "memory", "%s%s, largest process", r->peak_is_bound ? "no more than " : "",
 	    bytes_text((double)r->peak_bytes).text);
 	ROW(p, "faults", "%s minor, %s major", number_text((double)r->minor_faults).text,
 	    number_text((double)r->major_faults).text);
@@ -169,7 +169,7 @@ static void repeats(const struct run_report *report, struct page *p)
 	size_t failed = failures(lines);
 	double *values = calloc(lines->n + 1, sizeof *values);
 	/* A narrow terminal loses columns from the right. */
-	unsigned name = 21, wide = 12, columns = (p->style.width - (p->style.width > name ? name : 0)) / wide;
+	unsigned name = 21, wide = 12, first, columns = (p->style.width - (p->style.width > name ? name : 0)) / wide;
 
 	if (!values) {
 		p->error = -ENOMEM;
@@ -183,9 +183,11 @@ static void repeats(const struct run_report *report, struct page *p)
 		page_word(p, 2, span_from(*word), false);
 	page_newline(p);
 	columns = columns < 1 ? 1 : columns > 5 ? 5 : columns;
+	/* Of one alone the median says most. */
+	first = columns == 1;
 	page_tone(p, TONE_DIM);
 	for (unsigned i = 0; i < columns; i++)
-		right(p, name + wide * (i + 1), heads[i]);
+		right(p, name + wide * (i + 1), heads[i + first]);
 	page_newline(p);
 	for (size_t m = 0; m < RUN_METRICS; m++) {
 		struct statistics s;
@@ -197,10 +199,16 @@ static void repeats(const struct run_report *report, struct page *p)
 
 		page_put(p, "%s", run_metric(m)->label);
 		for (unsigned i = 0; i < columns; i++)
-			right(p, name + wide * (i + 1), isnan(shown[i]) ? "-" : run_metric_text(m, shown[i]).text);
+			right(p, name + wide * (i + 1), isnan(shown[i + first]) ? "-" : run_metric_text(m, shown[i + first]).text);
 		page_newline(p);
 	}
 	free(values);
+	vec_each(l, lines)
+		if (l->peak_is_bound) {
+			page_wrap(p, 2, "peak memory: no more than that; what is smaller than osprey cannot be told apart");
+			page_newline(p);
+			break;
+		}
 }
 
 /* ---- jobs ---- */
