@@ -13,6 +13,7 @@
 #include "cmd/inherited.h"
 #include "cmd/output.h"
 
+#define HEADING(text)
 #define COMMAND(name) extern const struct command command_##name;
 #include "cmd/commands.def"
 #undef COMMAND
@@ -26,6 +27,20 @@ const struct command *const *commands_all(void)
 		NULL,
 	};
 	return table;
+}
+#undef HEADING
+
+const struct command_listing *commands_listing(size_t *ret_n)
+{
+	static const struct command_listing listing[] = {
+#define HEADING(text) { .heading = text },
+#define COMMAND(name) { .command = &command_##name },
+#include "cmd/commands.def"
+#undef COMMAND
+#undef HEADING
+	};
+	*ret_n = sizeof listing / sizeof listing[0];
+	return listing;
 }
 
 struct inherited inherited;

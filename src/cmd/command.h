@@ -99,6 +99,13 @@ struct command {
 /* All of commands.def, NULL-terminated, in its order. */
 const struct command *const *commands_all(void);
 
+/* The same with its headings: either member is set. */
+struct command_listing {
+	const char *heading;
+	const struct command *command;
+};
+const struct command_listing *commands_listing(size_t *ret_n);
+
 /* Runs `osprey ARGS`; argv[0] is the program. What main returns. */
 int command_main(int argc, char *argv[]);
 

@@ -90,17 +90,25 @@ void help_of_command(struct page *p, const char *path, const struct command *c)
 	}
 }
 
-void help_overview(struct page *p, const struct command *const *commands)
+void help_overview(struct page *p)
 {
+	size_t n;
+	const struct command_listing *listing = commands_listing(&n);
+
 	page_wrap(p, 0, "osprey finds out why this machine is slow, and proves it.");
 	page_newline(p);
 	page_newline(p);
 	page_put(p, "  osprey [COMMAND] [OPTIONS]");
 	page_newline(p);
 	page_newline(p);
-	heading(p, "Commands");
-	for (; *commands; commands++)
-		entry(p, (*commands)->name, 14, (*commands)->summary);
+	for (size_t i = 0; i < n; i++) {
+		if (listing[i].heading && i > 0)
+			page_newline(p);
+		if (listing[i].heading)
+			heading(p, listing[i].heading);
+		else
+			entry(p, listing[i].command->name, 12, listing[i].command->summary);
+	}
 	page_newline(p);
 	page_wrap(p, 0, "Without a command it is osprey %s. The options of a command: osprey help COMMAND.",
 		  commands_all()[0]->name);
@@ -150,7 +158,7 @@ static int run_help(const struct arguments *args)
 	char path[80];
 
 	if (args->noperands == 0) {
-		help_overview(&p, commands_all());
+		help_overview(&p);
 	} else {
 		const struct command *c = named(args);
 		if (!c)

@@ -10,7 +10,7 @@ extern const struct command command_help;
 extern const struct command command_version, command_man, command_completion;
 
 /* The overview, or the help of one command; `path` is what stands behind `osprey`. */
-void help_overview(struct page *p, const struct command *const *commands);
+void help_overview(struct page *p);
 void help_of_command(struct page *p, const char *path, const struct command *command);
 
 int man_page(const struct command *const *commands, struct buf *ret) __attribute__((warn_unused_result));
