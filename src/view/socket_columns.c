@@ -386,11 +386,11 @@ static const struct column socket_columns[] = {
 	COLUMN(2507, remote, "REMOTE", TEXT, LABEL, get_remote, 1, DIAG, "address and port of the peer"),
 	COLUMN(2508, local_port, "LPORT", COUNT, LABEL, get_local_port, 6, DIAG, "local port; of raw sockets: the IP protocol"),
 	COLUMN(2509, remote_port, "RPORT", COUNT, LABEL, get_remote_port, 6, DIAG, "port of the peer"),
-	COLUMN(2510, retransmits_per_s, "RETR/s", PER_S, RATE, get_retransmit_rate, 4, "INET_DIAG_INFO tcpi_total_retrans",
+	COLUMN(2510, retransmits_per_s, "RETR/s", PER_S, RATE, get_retransmit_rate, 2, "INET_DIAG_INFO tcpi_total_retrans",
 	       "segments sent again, over the interval"),
-	COLUMN(2511, acked_bytes_per_s, "OUT/s", BYTES_PER_S, RATE, get_acked_rate, 5, "INET_DIAG_INFO tcpi_bytes_acked",
+	COLUMN(2511, acked_bytes_per_s, "OUT/s", BYTES_PER_S, RATE, get_acked_rate, 3, "INET_DIAG_INFO tcpi_bytes_acked",
 	       "bytes that the peer has acknowledged, over the interval"),
-	COLUMN(2512, received_bytes_per_s, "IN/s", BYTES_PER_S, RATE, get_received_rate, 5,
+	COLUMN(2512, received_bytes_per_s, "IN/s", BYTES_PER_S, RATE, get_received_rate, 3,
 	       "INET_DIAG_INFO tcpi_bytes_received", "bytes received, over the interval"),
 	COLUMN(2513, drops_per_s, "DROP/s", PER_S, RATE, get_drop_rate, 5, MEMINFO " drops", "packets this socket dropped, over the interval"),
 	COLUMN(2514, idle_ns, "IDLE", NS, GAUGE, get_idle, 7, "INET_DIAG_INFO tcpi_last_data_sent, tcpi_last_data_recv",
@@ -439,8 +439,9 @@ const struct entity entity_socket_rates = {
 	.name = "socket",
 	.help = "a TCP, UDP or raw socket",
 	COLUMNS(socket_columns),
-	.shown = "protocol,state,receive_queue,send_queue,queue_full_pct,local,remote,retransmits_per_s,acked_bytes_per_s,"
-		 "received_bytes_per_s,retransmits,drops_per_s,rtt_ns,congestion_window,idle_ns,pid,command",
+	.shown = "protocol,state,acked_bytes_per_s,received_bytes_per_s,retransmits_per_s,receive_queue,send_queue,"
+		 "queue_full_pct,local,remote,retransmits,drops_per_s,rtt_ns,congestion_window,idle_ns,pid,command",
+	.sort = "acked_bytes_per_s,received_bytes_per_s", /* who talks most */
 };
 const struct entity entity_socket_namespaces = {
 	.name = "socket",
