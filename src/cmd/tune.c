@@ -12,6 +12,7 @@
 #include "cmd/command.h"
 #include "cmd/interrupt.h"
 #include "cmd/output.h"
+#include "cmd/tune.h"
 #include "report/doctor.h"
 #include "report/tune.h"
 
@@ -226,180 +227,6 @@ static int apply(const struct arguments *args, const struct tune_result *r)
 	return written != EXIT_FINE ? written : code != EXIT_FINE ? code : refused;
 }
 
-/* ---- taking back ---- */
-
-/* On one line, as sysctl prints it. */
-static void flatten(char *text)
-{
-	for (char *t = text; *t; t++)
-		if (*t == '\t' || *t == '\n')
-			*t = t[1] ? ' ' : '\0';
-}
-
-static void one_line(const char *text, char *ret, size_t size)
-{
-	span_copy(span_trim(span_from(text)), ret, size);
-	flatten(ret);
-}
-
-struct change_words {
-	char before[96], after[96];
-};
-
-static struct change_words words_of(const struct change *c)
-{
-	struct change_words w = { "?", "?" };
-
-	if (c->value.n) {
-		one_line(c->value.v[0].before, w.before, sizeof w.before);
-		one_line(c->value.v[0].after, w.after, sizeof w.after);
-	}
-	return w;
-}
-
-static void list_one(struct page *p, const struct change *c)
-{
-	struct change_outcome now = { 0 };
-	struct change_words words = words_of(c);
-	int r = tune_rollback_look(c, &now);
-
-	flatten(now.now);
-	page_tone(p, TONE_STRONG);
-	page_put(p, "%llu", (unsigned long long)c->id);
-	page_tone(p, TONE_PLAIN);
-	page_wrap(p, 4, "  %s = %s, before %s", c->attribute, words.after, words.before);
-	page_tone(p, TONE_DIM);
-	page_wrap(p, 4, " (%s%s%s)", c->state == CHANGE_BEGUN ? "its maker died in the middle; " : "",
-		  now.obsolete ? "obsolete: " : now.foreign ? "set by somebody else since, to " :
-		  now.already ? "not in force" : r < 0 ? "cannot be looked at: " : "in force",
-		  now.obsolete || (r < 0 && !now.foreign) ? now.why.text : now.foreign ? now.now : "");
-	page_tone(p, TONE_PLAIN);
-	page_newline(p);
-}
-
-static int roll_one(struct change_journal *j, const struct change *c, bool force, struct page *p)
-{
-	struct change_outcome done = { 0 };
-	struct note note = { "" };
-	struct change_words words = words_of(c);
-	int r = tune_rollback(j, c, force, &done, &note);
-
-	flatten(done.now);
-	if (r == 0 || r == -EALREADY) {
-		page_put(p, "%llu  %s:", (unsigned long long)c->id, c->attribute);
-		if (done.obsolete)
-			page_wrap(p, 4, " obsolete: %s", done.why.text);
-		else if (done.restored)
-			page_wrap(p, 4, " %s again", words.before);
-		else
-			page_wrap(p, 4, " was %s already", words.before);
-		page_newline(p);
-		return EXIT_FINE;
-	}
-	if (r == -ESTALE)
-		say("tune: change %llu: %s is %s now, set by somebody else since osprey set it to %s; it stays, unless --force",
-		    (unsigned long long)c->id, c->attribute, done.now, words.after);
-	else
-		say("tune: change %llu: %s", (unsigned long long)c->id,
-		    note.text[0] ? note.text : done.why.text[0] ? done.why.text : strerror(-r));
-	return EXIT_UNABLE;
-}
-
-static bool wanted(const struct change *c, bool all, uint64_t id)
-{
-	return all ? tune_owns(c) && change_is_open(c) : c->id == id;
-}
-
-/* The newest first: what lies on top of another goes before it. */
-static int roll_back(const struct change_list *l, struct change_journal *j, bool all, uint64_t id,
-		     const struct arguments *args, struct page *p)
-{
-	bool touch = !args->option[DRY_RUN].given;
-	int code = EXIT_FINE;
-	size_t n = 0;
-
-	for (size_t i = l->change.n; i-- > 0;) {
-		const struct change *c = &l->change.v[i];
-
-		if (!wanted(c, all, id))
-			continue;
-		n++;
-		if (!tune_owns(c)) {
-			say("tune: change %llu was made by `osprey %s`: undo it there", (unsigned long long)id, c->command);
-			return EXIT_USAGE;
-		}
-		if (!change_is_open(c)) {
-			say("tune: change %llu is %s already", (unsigned long long)id, change_state_name(c->state));
-			return EXIT_FINE;
-		}
-		if (!touch)
-			list_one(p, c);
-		else if (roll_one(j, c, args->option[FORCE].given, p) != EXIT_FINE)
-			code = EXIT_UNABLE;
-	}
-	if (n == 0 && all)
-		say("tune: nothing to take back");
-	if (n == 0 && !all) {
-		say("tune: there is no change %llu; `osprey tune --changes` lists them", (unsigned long long)id);
-		return EXIT_USAGE;
-	}
-	return code;
-}
-
-static int rollback(const struct arguments *args)
-{
-	cleanup(buf_deinit) struct buf text = { 0 };
-	cleanup(change_list_deinit) struct change_list l = { 0 };
-	struct page p = { .out = &text, .style = output_style(args->option[NO_COLOR].given) };
-	const char *which = args->option[ROLLBACK].text;
-	bool all = strcmp(which, "all") == 0;
-	struct change_journal *j;
-	struct note note = { "" };
-	uint64_t id = 0;
-
-	if (!all && !span_u64(span_from(which), &id)) {
-		say("tune: --rollback takes the number of a change, or all, not '%s'; `osprey tune --changes` lists them", which);
-		return EXIT_USAGE;
-	}
-	int r = change_journal_open(args->option[DRY_RUN].given ? CHANGE_READ : CHANGE_WRITE, &j, &note);
-	if (r < 0) {
-		say("tune: %s", note.text[0] ? note.text : strerror(-r));
-		return EXIT_UNABLE;
-	}
-	r = changes_list(j, &l, &note);
-	int code = r < 0 ? EXIT_UNABLE : roll_back(&l, j, all, id, args, &p);
-	if (r < 0)
-		say("tune: %s", note.text[0] ? note.text : strerror(-r));
-	change_journal_close(j);
-	int written = output_write(buf_span(&text), p.error);
-	return written != EXIT_FINE ? written : code;
-}
-
-static int list_changes(const struct arguments *args)
-{
-	cleanup(buf_deinit) struct buf text = { 0 };
-	cleanup(change_list_deinit) struct change_list l = { 0 };
-	struct page p = { .out = &text, .style = output_style(args->option[NO_COLOR].given) };
-	struct change_journal *j;
-	struct note note = { "" };
-	int r = change_journal_open(CHANGE_READ, &j, &note);
-
-	if (r == 0) {
-		r = changes_list(j, &l, &note);
-		change_journal_close(j);
-	}
-	if (r < 0) {
-		say("tune: %s", note.text[0] ? note.text : strerror(-r));
-		return EXIT_UNABLE;
-	}
-	vec_each(c, &l.change)
-		if (tune_owns(c) && change_is_open(c))
-			list_one(&p, c);
-	if (text.n == 0)
-		say("tune: no change of tune is in force");
-	return output_write(buf_span(&text), p.error);
-}
-
 /* ---- the line while it watches ---- */
 
 struct progress {
@@ -452,12 +279,13 @@ static int print(const struct arguments *args, const struct tune_view *view)
 	return tune_tally(view, TUNE_KEEP) + tune_tally(view, TUNE_ELSEWHERE) == 0 ? EXIT_UNABLE : EXIT_FINE;
 }
 
-static int choose(const struct arguments *args, const struct tunable *chosen[TUNABLE_COUNT], size_t *ret_n)
+static size_t choose(const struct arguments *args, const struct tunable *chosen[TUNABLE_COUNT])
 {
-	*ret_n = 0;
-	for (size_t i = 0; i < args->noperands && *ret_n < TUNABLE_COUNT; i++)
-		chosen[(*ret_n)++] = tunable_find(args->operand[i]);
-	return 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < args->noperands && n < TUNABLE_COUNT; i++)
+		chosen[n++] = tunable_find(args->operand[i]);
+	return n;
 }
 
 static int answer(const struct arguments *args, const struct tune_result *result, bool live)
@@ -465,9 +293,8 @@ static int answer(const struct arguments *args, const struct tune_result *result
 	const struct tunable *chosen[TUNABLE_COUNT];
 	struct tune_view view = { .result = result, .interrupted = interrupted && live, .replayed = !live,
 				  .all = args->option[ALL].given, .chosen = chosen };
-	int r = choose(args, chosen, &view.nchosen);
 
-	(void)r;
+	view.nchosen = choose(args, chosen);
 	return args->option[APPLY].given ? apply(args, result) : print(args, &view);
 }
 
@@ -556,10 +383,12 @@ static int run(const struct arguments *args)
 		say("tune: %s", wrong);
 		return EXIT_USAGE;
 	}
+	struct tune_errand errand = { .dry_run = args->option[DRY_RUN].given, .force = args->option[FORCE].given,
+				      .no_color = args->option[NO_COLOR].given };
 	if (args->option[ROLLBACK].given)
-		return rollback(args);
+		return tune_take_back(args->option[ROLLBACK].text, &errand);
 	if (args->option[CHANGES].given)
-		return list_changes(args);
+		return tune_list_changes(&errand);
 	return advise(args);
 }
 
