@@ -49,13 +49,6 @@ int process_read(struct host *h, int pid, int tid, struct process *ret)
 	return 0;
 }
 
-bool process_is_same(struct host *h, const struct process *p)
-{
-	struct process now;
-
-	return process_read(h, p->pid, 0, &now) == 0 && now.start_ticks == p->start_ticks;
-}
-
 static int list_numbers(struct host *h, const char *path, tid_vec *ret)
 {
 	cleanup(buf_deinit) struct buf names = { 0 };

@@ -62,8 +62,6 @@ int process_add_descendants(struct host *h, process_vec *v) __attribute__((warn_
 
 /* One process, or one thread of it (`tid` not 0). -ESRCH: there is none. */
 int process_read(struct host *h, int pid, int tid, struct process *ret) __attribute__((warn_unused_result));
-/* Whether the pid still is that process. */
-bool process_is_same(struct host *h, const struct process *p);
 /* Threads that there are now, as tids. -ESRCH */
 typedef VEC(int) tid_vec;
 int process_threads(struct host *h, int pid, tid_vec *ret) __attribute__((warn_unused_result));
