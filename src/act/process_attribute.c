@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "lab/file.h"
+#include "source/process/process_status.h"
 
 #define IOPRIO_WHO_PROCESS 1
 #define POLICY_DEADLINE 6
@@ -377,16 +378,12 @@ const struct process_attribute *attribute_of_rlimit(const struct rlimit_kind *ki
 
 static bool has_capability(unsigned number)
 {
+	struct process_status status;
 	char text[4096];
 	ssize_t n = file_read("/proc/self/status", text, sizeof text);
-	struct span rest = { text, n > 0 ? (size_t)n : 0 }, line, key;
-	uint64_t set;
 
-	while (span_line(&rest, &line)) {
-		if (span_until(&line, ':', &key) && span_is(key, "CapEff") && span_hex(span_trim(line), &set))
-			return set >> number & 1;
-	}
-	return true;
+	process_status_parse((struct span){ text, n > 0 ? (size_t)n : 0 }, &status);
+	return !status.has_masks || status.masks.effective >> number & 1;
 }
 
 static bool hard_is_lowered(const char *before, const char *after)

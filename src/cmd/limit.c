@@ -336,7 +336,7 @@ static int act(struct host *h, const struct arguments *args)
 
 	if (code != EXIT_FINE)
 		return code;
-	code = processes_choose(h, "limit", args, args->operand, args->noperands, &s);
+	code = processes_choose(h, "limit", args, !q.nrlimit && !q.group_wanted, &s);
 	if (code == EXIT_FINE && args->option[TREE].given && processes_add_tree(h, &s.process) < 0)
 		say("limit: not all descendants could be found");
 	if (code == EXIT_FINE)

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "act/cgroup_members.h"
 #include "act/change_journal.h"
@@ -14,46 +13,17 @@
 #include "base/units.h"
 #include "cmd/output.h"
 #include "cmd/processes.h"
+#include "source/process/process_limits.h"
+#include "source/process/process_status.h"
 #include "source/process/task.h"
-
-struct used {
-	reading value[RLIMIT_KINDS]; /* in the unit of the limit */
-};
+#include "source/process/user_threads.h"
 
 /* ---- what is used ---- */
 
-/* "VmSize:     1234 kB" */
-static bool status_number(struct span line, const char *key, uint64_t *ret)
-{
-	struct span name;
+/* Both list the kernel's limits by number. */
+_Static_assert((int)PROCESS_LIMIT_COUNT == RLIMIT_KINDS, "one row for each resource limit");
 
-	return span_until(&line, ':', &name) && span_is(name, key) && span_next_u64(&line, ret);
-}
-
-static void take_status(struct span text, struct used *u, uint32_t *ret_uid)
-{
-	static const struct {
-		const char *key;
-		int resource;
-	} sizes[] = { { "VmSize", RLIMIT_AS }, { "VmData", RLIMIT_DATA }, { "VmStk", RLIMIT_STACK },
-		      { "VmLck", RLIMIT_MEMLOCK }, { "VmRSS", RLIMIT_RSS } };
-	struct span line, key, used;
-	uint64_t value;
-
-	while (span_line(&text, &line)) {
-		for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-			if (status_number(line, sizes[i].key, &value))
-				u->value[sizes[i].resource] = value * 1024;
-		}
-		if (status_number(line, "Uid", &value))
-			*ret_uid = (uint32_t)value; /* the real one: tasks are counted by it */
-		if (span_starts(line, "SigQ:") && span_until(&line, ':', &key) && span_until(&line, '/', &used) &&
-		    span_u64(span_trim(used), &value))
-			u->value[RLIMIT_SIGPENDING] = value;
-	}
-}
-
-static int number_of_fds(struct host *h, int pid, reading *ret)
+static reading number_of_fds(struct host *h, int pid)
 {
 	cleanup(buf_deinit) struct buf names = { 0 };
 	struct span rest, line;
@@ -66,64 +36,82 @@ static int number_of_fds(struct host *h, int pid, reading *ret)
 	rest = buf_span(&names);
 	while (span_line(&rest, &line))
 		n++;
-	*ret = r < 0 ? reading_from_errno(r) : n;
-	return r;
+	return r < 0 ? reading_from_errno(r) : n;
 }
 
-/* All tasks of the user, which is what nproc is held against. */
-static reading tasks_of(struct host *h, uint32_t uid)
+static reading tasks_of(struct host *h, reading uid)
 {
-	cleanup(buf_deinit) struct buf names = { 0 }, text = { 0 };
-	struct span rest, pid, line;
-	uint64_t total = 0;
+	cleanup(buf_deinit) struct buf scratch = { 0 };
+	user_threads_vec users = { 0 };
+	int r = user_threads_read(h, &scratch, &users);
+	reading n = r < 0 ? reading_from_errno(r) : READING_ABSENT;
 
-	if (host_list(h, "/proc", &names) < 0)
-		return READING_DENIED;
-	rest = buf_span(&names);
-	while (span_line(&rest, &pid)) {
-		uint64_t number, owner = UINT64_MAX, threads = 0;
-		struct span status;
-		char path[32];
-
-		if (!span_u64(pid, &number))
-			continue;
-		snprintf(path, sizeof path, "/proc/%" PRIu64 "/status", number);
-		if (host_read(h, path, &text) < 0)
-			continue;
-		status = buf_span(&text);
-		while (span_line(&status, &line)) {
-			if (!status_number(line, "Uid", &owner))
-				(void)status_number(line, "Threads", &threads);
-		}
-		total += owner == uid ? threads : 0;
-	}
-	return total;
+	vec_each(u, &users)
+		n = u->uid == uid ? u->threads : n;
+	vec_free(&users);
+	return n;
 }
 
-static void look(struct host *h, int pid, struct used *ret)
+/* The limits, and what is used of them, in their units: bytes, ns, counts. Limits may be read of everybody. */
+struct shown {
+	struct process_limits limits;
+	reading used[PROCESS_LIMIT_COUNT];
+};
+
+static void look_at_status(struct host *h, int pid, struct shown *ret)
+{
+	cleanup(buf_deinit) struct buf text = { 0 };
+	struct process_status status;
+	char path[32];
+	int r;
+
+	snprintf(path, sizeof path, "/proc/%d/status", pid);
+	process_status_missing(READING_ABSENT, &status);
+	r = host_read(h, path, &text);
+	if (r < 0)
+		return;
+	process_status_parse(buf_span(&text), &status);
+	ret->used[PROCESS_LIMIT_as] = status.virtual_bytes;
+	ret->used[PROCESS_LIMIT_data] = status.data_bytes;
+	ret->used[PROCESS_LIMIT_stack] = status.stack_bytes;
+	ret->used[PROCESS_LIMIT_memlock] = status.locked_bytes;
+	ret->used[PROCESS_LIMIT_rss] = status.resident_bytes;
+	ret->used[PROCESS_LIMIT_sigpending] = status.signals_queued;
+	ret->used[PROCESS_LIMIT_nproc] = tasks_of(h, status.uid[0]);
+}
+
+static void look_at_stat(struct host *h, int pid, struct shown *ret)
 {
 	cleanup(buf_deinit) struct buf text = { 0 };
 	struct task task;
-	uint32_t uid = UINT32_MAX;
 	char path[32];
 
-	for (size_t i = 0; i < RLIMIT_KINDS; i++)
-		ret->value[i] = READING_ABSENT;
-	snprintf(path, sizeof path, "/proc/%d/status", pid);
-	if (host_read(h, path, &text) == 0)
-		take_status(buf_span(&text), ret, &uid);
 	snprintf(path, sizeof path, "/proc/%d/stat", pid);
 	task_missing(READING_ABSENT, &task);
-	if (host_read(h, path, &text) == 0 && task_stat_parse(buf_span(&text), &task) == 0) {
-		reading ns = reading_sum(task.user_ns, task.system_ns);
+	if (host_read(h, path, &text) < 0 || task_stat_parse(buf_span(&text), &task) < 0)
+		return;
+	ret->used[PROCESS_LIMIT_cpu] = reading_sum(task.user_ns, task.system_ns);
+	ret->used[PROCESS_LIMIT_rtprio] = task.rt_priority;
+	ret->used[PROCESS_LIMIT_nice] = (uint64_t)(20 - task.nice);
+}
 
-		ret->value[RLIMIT_CPU] = reading_ok(ns) ? ns / NS_PER_S : ns;
-		ret->value[RLIMIT_RTPRIO] = task.rt_priority;
-		ret->value[RLIMIT_NICE] = (uint64_t)(20 - task.nice);
-	}
-	(void)number_of_fds(h, pid, &ret->value[RLIMIT_NOFILE]);
-	if (uid != UINT32_MAX)
-		ret->value[RLIMIT_NPROC] = tasks_of(h, uid);
+static int look(struct host *h, int pid, struct shown *ret)
+{
+	cleanup(buf_deinit) struct buf text = { 0 };
+	char path[32];
+	int r;
+
+	for (size_t i = 0; i < PROCESS_LIMIT_COUNT; i++)
+		ret->used[i] = READING_ABSENT;
+	snprintf(path, sizeof path, "/proc/%d/limits", pid);
+	r = host_read(h, path, &text);
+	if (r < 0)
+		return r == -ENOENT ? -ESRCH : r;
+	process_limits_parse(buf_span(&text), &ret->limits);
+	look_at_status(h, pid, ret);
+	look_at_stat(h, pid, ret);
+	ret->used[PROCESS_LIMIT_nofile] = number_of_fds(h, pid);
+	return 0;
 }
 
 /* ---- cgroups ---- */
@@ -205,41 +193,32 @@ static void group_value(const struct buf *text, bool bytes, char *ret, size_t si
 
 /* ---- text ---- */
 
-static void limit_text(uint64_t value, const struct rlimit_kind *k, char *ret, size_t size)
+static const char *limit_text(reading value, size_t i, struct units_text *ret)
 {
-	if (value == RLIM_INFINITY)
-		snprintf(ret, size, "unlimited");
-	else if (k->unit == RLIMIT_IN_BYTES)
-		snprintf(ret, size, "%s", bytes_text((double)value).text);
-	else if (k->unit == RLIMIT_IN_SECONDS)
-		snprintf(ret, size, "%s", duration_text((double)value).text);
-	else if (k->unit == RLIMIT_IN_US)
-		snprintf(ret, size, "%s", duration_text((double)value / 1e6).text);
+	if (!reading_ok(value))
+		snprintf(ret->text, sizeof ret->text, "-");
+	else if (value >= PROCESS_UNLIMITED)
+		snprintf(ret->text, sizeof ret->text, "unlimited");
+	else if (process_limit_about[i].unit == UNIT_BYTES)
+		*ret = bytes_text((double)value);
+	else if (process_limit_about[i].unit == UNIT_NS)
+		*ret = duration_text((double)value / (double)NS_PER_S);
 	else
-		snprintf(ret, size, "%" PRIu64, value);
+		snprintf(ret->text, sizeof ret->text, "%" PRIu64, value);
+	return ret->text;
 }
 
-static int put_rlimits(const struct process *p, const struct used *u, struct cells *cells)
+static void put_limits(const struct shown *s, struct cells *cells)
 {
-	for (size_t i = 0; i < RLIMIT_KINDS; i++) {
-		const struct rlimit_kind *k = &rlimit_kinds[i];
-		char text[40];
-		struct rlimit now;
+	for (size_t i = 0; i < PROCESS_LIMIT_COUNT; i++) {
+		struct units_text text;
 
-		if (prlimit(p->pid, (enum __rlimit_resource)k->resource, NULL, &now) < 0)
-			return -errno;
-		cells_put(cells, "%s", k->name);
-		limit_text(now.rlim_cur, k, text, sizeof text);
-		cells_put(cells, "%s", text);
-		limit_text(now.rlim_max, k, text, sizeof text);
-		cells_put(cells, "%s", text);
-		snprintf(text, sizeof text, "-");
-		if (reading_ok(u->value[i]))
-			limit_text(u->value[i], k, text, sizeof text);
-		cells_put(cells, "%s", text);
-		cells_put(cells, "%s", k->what);
+		cells_put(cells, "%s", process_limit_about[i].name);
+		cells_put(cells, "%s", limit_text(s->limits.soft[i], i, &text));
+		cells_put(cells, "%s", limit_text(s->limits.hard[i], i, &text));
+		cells_put(cells, "%s", limit_text(s->used[i], i, &text));
+		cells_put(cells, "%s", rlimit_kinds[i].what);
 	}
-	return 0;
 }
 
 static void put_groups(struct host *h, const struct process *p, struct cells *cells)
@@ -259,12 +238,6 @@ static void put_groups(struct host *h, const struct process *p, struct cells *ce
 	}
 }
 
-static const char *refused(int r)
-{
-	return r == -EPERM ? "limits of another user's process: needs CAP_SYS_RESOURCE (root)" :
-	       r == -ESRCH ? "it has ended" : strerror(-r);
-}
-
 static int show_text(struct host *h, const struct process *p, struct page *page)
 {
 	cleanup(cells_deinit) struct cells limits = {
@@ -277,80 +250,77 @@ static int show_text(struct host *h, const struct process *p, struct page *page)
 		.header = { "CGROUP FILE", "LIMIT", "USED", "CGROUP" },
 		.right = { false, true, true },
 	};
-	struct used u;
-	int r;
+	struct shown s = { 0 };
+	int r = look(h, p->pid, &s);
 
-	look(h, p->pid, &u);
+	if (r < 0) {
+		say("limit: %d (%s): %s", p->pid, p->comm, r == -ESRCH ? "it has ended" : strerror(-r));
+		return r;
+	}
 	page_tone(page, TONE_STRONG);
 	page_put(page, "%d (%s)", p->pid, p->comm);
 	page_tone(page, TONE_PLAIN);
 	page_newline(page);
-	r = put_rlimits(p, &u, &limits);
-	if (r == 0)
-		cells_page(&limits, page);
-	else
-		say("limit: %d (%s): %s", p->pid, p->comm, refused(r));
+	put_limits(&s, &limits);
+	cells_page(&limits, page);
 	put_groups(h, p, &groups);
 	if (groups.cell.n) {
 		page_newline(page);
 		cells_page(&groups, page);
 	}
-	return r;
+	return 0;
 }
 
 /* ---- JSON ---- */
 
-static void json_limit(struct json *j, const char *key, rlim_t value)
+static void json_limit(struct json *j, const char *key, reading value)
 {
-	if (value == RLIM_INFINITY)
+	if (reading_ok(value) && value >= PROCESS_UNLIMITED)
 		json_string(j, key, "unlimited");
 	else
-		json_u64(j, key, value);
+		json_reading(j, key, value);
+}
+
+static void json_group(struct host *h, const struct process *p, const struct group_file *f, struct json *j)
+{
+	cleanup(group_row_deinit) struct group_row row = { 0 };
+
+	if (!group_row(h, p->pid, f, &row))
+		return;
+	json_object(j, NULL);
+	json_string(j, "cgroup", row.dir);
+	json_string(j, "file", row.file);
+	json_string(j, "limit", row.limit.n ? row.limit.data : "");
+	json_string(j, "used", row.used.n ? row.used.data : NULL);
+	json_end(j);
 }
 
 static int show_json(struct host *h, const struct process *p, struct json *j)
 {
-	static const char *const units[] = { [RLIMIT_IN_BYTES] = "bytes", [RLIMIT_IN_COUNTS] = "count",
-					     [RLIMIT_IN_SECONDS] = "seconds", [RLIMIT_IN_US] = "us" };
-	struct used u;
-	int r = 0;
+	struct shown s = { 0 };
+	int r = look(h, p->pid, &s);
 
-	look(h, p->pid, &u);
 	json_object(j, NULL);
 	json_u64(j, "pid", (uint64_t)p->pid);
 	json_u64(j, "start_ticks", p->start_ticks);
 	json_string(j, "name", p->comm);
+	json_string(j, "error", r < 0 ? strerror(-r) : NULL);
 	json_array(j, "limits");
-	for (size_t i = 0; i < RLIMIT_KINDS && r == 0; i++) {
-		struct rlimit now;
+	for (size_t i = 0; i < PROCESS_LIMIT_COUNT && r == 0; i++) {
+		enum field_unit unit = process_limit_about[i].unit;
 
-		r = prlimit(p->pid, (enum __rlimit_resource)rlimit_kinds[i].resource, NULL, &now) < 0 ? -errno
-												      : 0;
-		if (r < 0)
-			break;
 		json_object(j, NULL);
-		json_string(j, "limit", rlimit_kinds[i].name);
-		json_string(j, "unit", units[rlimit_kinds[i].unit]);
-		json_limit(j, "soft", now.rlim_cur);
-		json_limit(j, "hard", now.rlim_max);
-		json_reading(j, "used", u.value[i]);
+		json_string(j, "limit", process_limit_about[i].name);
+		json_string(j, "unit", unit == UNIT_BYTES ? "bytes" : unit == UNIT_NS ? "ns" : "count");
+		json_limit(j, "soft", s.limits.soft[i]);
+		json_limit(j, "hard", s.limits.hard[i]);
+		json_reading(j, "used", s.used[i]);
 		json_end(j);
 	}
 	json_end(j);
-	json_string(j, "error", r < 0 ? refused(r) : NULL);
 	json_array(j, "cgroups");
-	for (size_t i = 0; i < sizeof group_files / sizeof group_files[0]; i++) {
-		cleanup(group_row_deinit) struct group_row row = { 0 };
-
-		if (!group_row(h, p->pid, &group_files[i], &row))
-			continue;
-		json_object(j, NULL);
-		json_string(j, "cgroup", row.dir);
-		json_string(j, "file", row.file);
-		json_string(j, "limit", row.limit.n ? row.limit.data : "");
-		json_string(j, "used", row.used.n ? row.used.data : NULL);
-		json_end(j);
-	}
+	for (size_t i = 0; i < sizeof group_files / sizeof group_files[0]; i++)
+		json_group(h, p, &group_files[i], j);
 	json_end(j);
 	json_end(j);
 	return r;

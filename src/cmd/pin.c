@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "cmd/attribute.h"
 #include "cmd/output.h"
+#include "source/process/process_status.h"
 #include "source/process/task.h"
 
 enum { CPUS = PROCESS_OWN, TREE, LIST, UNDO };
@@ -64,23 +65,19 @@ static void shown_deinit(struct shown *s)
 	buf_deinit(&s->memory_nodes);
 }
 
-static int read_status(struct host *h, int pid, struct shown *ret)
+static int read_nodes(struct host *h, int pid, struct buf *ret)
 {
 	cleanup(buf_deinit) struct buf text = { 0 };
-	struct span rest, line, key;
+	struct process_status status;
 	char path[32];
 	int r;
 
 	snprintf(path, sizeof path, "/proc/%d/status", pid);
 	r = host_read(h, path, &text);
-	rest = buf_span(&text);
-	while (r == 0 && span_line(&rest, &line)) {
-		if (span_until(&line, ':', &key) && span_is(key, "Mems_allowed_list")) {
-			line = span_trim(line);
-			r = buf_append(&ret->memory_nodes, line.p, line.n);
-		}
-	}
-	return r;
+	if (r < 0)
+		return r;
+	process_status_parse(buf_span(&text), &status);
+	return buf_append(ret, status.nodes_allowed, strlen(status.nodes_allowed));
 }
 
 static int look(struct host *h, const struct process *p, struct shown *ret)
@@ -100,7 +97,7 @@ static int look(struct host *h, const struct process *p, struct shown *ret)
 	if (r == 0)
 		r = process_threads(h, p->pid, &tids);
 	if (r == 0)
-		r = read_status(h, p->pid, ret);
+		r = read_nodes(h, p->pid, &ret->memory_nodes);
 	ret->threads = tids.n;
 	ret->last_cpu = task.last_cpu;
 	vec_free(&tids);
@@ -189,7 +186,7 @@ static int act(struct host *h, const struct arguments *args)
 		say("pin: %s; nothing was changed", note.text);
 		return EXIT_USAGE;
 	}
-	code = processes_choose(h, "pin", args, args->operand, args->noperands, &s);
+	code = processes_choose(h, "pin", args, !o[CPUS].given, &s);
 	if (code == EXIT_FINE && o[TREE].given && processes_add_tree(h, &s.process) < 0)
 		say("pin: not all descendants could be found");
 	if (code == EXIT_FINE)

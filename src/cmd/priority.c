@@ -205,7 +205,7 @@ static int run(const struct arguments *args)
 	h = code == EXIT_FINE ? processes_host("priority") : NULL;
 	if (!h)
 		return code == EXIT_FINE ? EXIT_UNABLE : code;
-	code = processes_choose(h, "priority", args, args->operand, args->noperands, &s);
+	code = processes_choose(h, "priority", args, n == 0, &s);
 	if (code == EXIT_FINE && o[TREE].given && processes_add_tree(h, &s.process) < 0)
 		say("priority: not all descendants could be found");
 	if (code == EXIT_FINE)

@@ -44,15 +44,15 @@ static void tell_several(struct host *h, const char *command, const struct proce
 }
 
 int processes_choose(struct host *h, const char *command, const struct arguments *args,
-		     const char *const *operand, size_t noperands, struct process_selection *ret)
+		     bool looks, struct process_selection *ret)
 {
 	struct process_wish wish = {
-		.operand = operand,
-		.noperands = noperands,
+		.operand = args->operand,
+		.noperands = args->noperands,
 		.match = args->option[PROCESS_MATCH].given,
 		.user = args->option[PROCESS_USER].text,
-		.all = args->option[PROCESS_ALL].given,
-		.force = args->option[PROCESS_FORCE].given,
+		.all = looks || args->option[PROCESS_ALL].given,
+		.force = looks || args->option[PROCESS_FORCE].given,
 	};
 	struct note note = { "" };
 	int r = process_select(h, &wish, ret, &note);

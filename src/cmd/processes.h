@@ -32,10 +32,11 @@ enum process_option {
 	[PROCESS_JSON] = { "json", 'j', OPTION_FLAG, NULL, "print one JSON document" },                     \
 	[PROCESS_NO_COLOR] = { "no-color", 0, OPTION_FLAG, NULL, "do not colour the text" }
 
-/* Chooses; says on stderr what is wrong. EXIT_FINE: *ret holds at least one process; pids that
+/* Chooses by the operands; says on stderr what is wrong. `looks`: nothing will be changed, so nothing is
+ * protected, and a name may mean several. EXIT_FINE: *ret holds at least one process; pids that
  * have ended were told. *ret is to be deinited in all cases. */
 int processes_choose(struct host *h, const char *command, const struct arguments *args,
-		     const char *const *operand, size_t noperands, struct process_selection *ret);
+		     bool looks, struct process_selection *ret);
 /* Adds all descendants. 0 or -errno. */
 int processes_add_tree(struct host *h, process_vec *v) __attribute__((warn_unused_result));
 /* A live host, or NULL after saying why not. */

@@ -103,7 +103,7 @@ static int choose(struct host *h, struct wish *w, struct process_selection *ret)
 	if (!args->option[CGROUP].given) {
 		if (args->option[TREE].given)
 			w->plan.grow = grow_tree;
-		return processes_choose(h, "signal", args, args->operand, args->noperands, ret);
+		return processes_choose(h, "signal", args, false, ret);
 	}
 	*ret = (struct process_selection){ 0 };
 	if (cgroup_find(h, args->option[CGROUP].text, w->cgroup, &note) < 0) {
