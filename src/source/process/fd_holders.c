@@ -112,12 +112,15 @@ static int look_into(struct search *s, int proc, int pid)
 	cleanup(close_fd) int fds = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fds < 0)
 		r = errno == EACCES || errno == EPERM ? -EACCES : 0;
-	while (r == 0 && fds >= 0 && (got = getdents64(fds, s->entries, sizeof s->entries)) > 0)
+	/* A short answer is the last one: the kernel fills the room there is. */
+	for (bool last = fds < 0; r == 0 && !last && (got = getdents64(fds, s->entries, sizeof s->entries)) > 0;) {
+		last = (size_t)got + sizeof *entry < sizeof s->entries;
 		for (char *at = s->entries; r == 0 && at < s->entries + got; at += entry->d_reclen) {
 			entry = (struct dirent64 *)(void *)at;
 			if (entry->d_name[0] != '.')
 				r = look_at(s, proc, fds, pid, entry->d_name);
 		}
+	}
 	if (r == -EACCES) {
 		s->complete = false;
 		r = 0;
@@ -143,6 +146,7 @@ static int list_candidates(const struct search *s, int proc, candidate_vec *ret)
 	int copy = fcntl(proc, F_DUPFD_CLOEXEC, 0);
 	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
 	struct dirent *entry;
+	int self = getpid(); /* we are gone when this is read */
 	uint64_t pid;
 
 	if (!dir) {
@@ -151,7 +155,7 @@ static int list_candidates(const struct search *s, int proc, candidate_vec *ret)
 	}
 	while ((entry = readdir(dir))) {
 		if (!span_u64(span_from(entry->d_name), &pid) || pid > INT32_MAX || (int)pid == s->pid ||
-		    (int)pid == getpid()) /* we are gone when this is read */
+		    (int)pid == self)
 			continue;
 		struct candidate *c = vec_push(ret);
 		if (!c) {
