@@ -52,14 +52,15 @@ static int explain(const struct setting *s, int r)
 	snprintf(why, sizeof why, "%.190s", text);
 	switch (r) {
 	case -EROFS:
-		return note_set(s->note, r, "%s: %s is mounted read-only here, as in containers: set it on the host", name,
+		return note_set(s->note, r, "%s: %s is mounted read-only here, as in containers: set it on "
+			    "the host", name,
 				strncmp(s->path, "/sys/", 5) == 0 ? "/sys" : "/proc/sys");
 	case -EACCES:
 	case -EPERM:
 		if (geteuid() != 0)
 			return note_set(s->note, r, "%s: setting it needs root", name);
-		return note_set(s->note, r, "%s: this namespace may not set it (a container, or it belongs to the host alone): set it "
-				"on the host", name);
+		return note_set(s->note, r, "%s: this namespace may not set it (a container, or it belongs to "
+			    "the host alone): set it on the host", name);
 	case -ENOENT:
 		return note_set(s->note, r, "%s: this kernel or network namespace has none", name);
 	case -EINVAL:
@@ -205,8 +206,9 @@ static int undo_where_it_was(struct undoing *u)
 		pid = process_within(inode);
 	int r = net_ns_within(pid, undo, u);
 	if (r == -EXDEV && inode && pid == 0)
-		return note_set(u->note, r, "change %llu was made in a network namespace (%llu) in which no process is left that "
-				"osprey can see: its value went with it, or undo it from within", (unsigned long long)u->c->id,
+		return note_set(u->note, r, "change %llu was made in a network namespace (%llu) in which no "
+			    "process is left that osprey can see: its value went with it, or undo it from "
+			    "within", (unsigned long long)u->c->id,
 				(unsigned long long)inode);
 	return r;
 }
@@ -268,7 +270,8 @@ void tune_permanent(const struct tune_item *item, const struct tune_place *place
 	tunable_path(item->tunable, place->disk.name, path, sizeof path);
 	if (place->scope == SCOPE_NET) {
 		snprintf(ret_file, file_size, "whatever makes that namespace");
-		snprintf(ret_line, line_size, "docker run --sysctl %s='%s', securityContext.sysctls in Kubernetes", item->tunable->name, value);
+		snprintf(ret_line, line_size, "docker run --sysctl %s='%s', securityContext.sysctls in "
+			    "Kubernetes", item->tunable->name, value);
 	} else if (place->scope == SCOPE_DISK) {
 		snprintf(ret_file, file_size, "/etc/udev/rules.d/90-osprey.rules");
 		snprintf(ret_line, line_size, "ACTION==\"add|change\", KERNEL==\"%s\", ATTR{queue/%s}=\"%s\"", place->disk.name,

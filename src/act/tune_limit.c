@@ -32,7 +32,8 @@ static void advise_use(const struct tune_case *c, const struct use *u, struct tu
 		tune_change(ret, value, "%.0f %s, %.0f %% of the limit: at the limit %s", u->used, u->what, 100 * u->used / now,
 			    u->failure);
 		tune_proof(ret, u->field, u->used, "", "> 80 % of the limit", "%s", u->source);
-		tune_effect(ret, "room for twice as many; when the number keeps growing it is a leak, and only later the same");
+		tune_effect(ret, "room for twice as many; when the number keeps growing it is a leak, and "
+			    "only later the same");
 	} else {
 		tune_keep(ret, "%s %s, %.2g %% of the limit", number_text(u->used).text, u->what, 100 * u->used / now);
 	}
@@ -40,7 +41,8 @@ static void advise_use(const struct tune_case *c, const struct use *u, struct tu
 
 TUNE_ADVISE(pid_max)
 {
-	struct use u = { reading_value(c->seen->now.threads), 4194304, "threads exist", "threads", "/proc/loadavg",
+	struct use u = { reading_value(c->seen->now.threads), 4194304, "threads exist", "threads",
+		    "/proc/loadavg",
 			 "fork and clone fail with EAGAIN" };
 
 	advise_use(c, &u, ret);
@@ -59,15 +61,18 @@ TUNE_ADVISE(sched_autogroup)
 	double now = tune_number(c->value);
 
 	if (now == 1 && c->seen->cpu_saturated && c->seen->nice_user.pid) {
-		tune_change(ret, "0", "the CPUs are saturated and %s (pid %d) takes %.1f of them though its nice value is %.0f: "
-			    "autogroups weigh nice values only within one session", c->seen->nice_user.comm,
+		tune_change(ret, "0", "the CPUs are saturated and %s (pid %d) takes %.1f of them though its "
+			    "nice value is %.0f: autogroups weigh nice values only within one session", c->seen->nice_user.comm,
 			    c->seen->nice_user.pid, c->seen->nice_user.value, c->seen->nice_user.other);
-		tune_proof(ret, "CPU time of the nice process", c->seen->nice_user.value, "CPUs", "> 0.5", "/proc/%d/stat",
+		tune_proof(ret, "CPU time of the nice process", c->seen->nice_user.value, "CPUs", "> 0.5",
+			    "/proc/%d/stat",
 			   c->seen->nice_user.pid);
 		tune_proof(ret, "its nice value", c->seen->nice_user.other, "", "> 0", "/proc/%d/stat", c->seen->nice_user.pid);
-		tune_effect(ret, "nice values count across sessions, for tasks that wake up from then on in the root group");
+		tune_effect(ret, "nice values count across sessions, for tasks that wake up from then on in "
+			    "the root group");
 	} else {
-		tune_keep(ret, now == 1 ? "no nice process takes CPU time that others wait for" : "nice values count across sessions");
+		tune_keep(ret, now == 1 ? "no nice process takes CPU time that others wait for" :
+			    "nice values count across sessions");
 	}
 }
 
@@ -79,11 +84,13 @@ TUNE_ADVISE(numa_balancing)
 	if (tune_number(c->value) == 0 || c->seen->nodes < 2) {
 		tune_keep(ret, c->seen->nodes < 2 ? "there is one node: it has no effect" : "off");
 	} else if (faults > 20000 * (double)c->seen->cpus / 8 && share > 0.95) {
-		tune_change(ret, "0", "%.0f page faults a second are made to look for far memory, and %.0f %% of them find it local already",
+		tune_change(ret, "0", "%.0f page faults a second are made to look for far memory, and %.0f %% "
+			    "of them find it local already",
 			    faults, 100 * share);
 		tune_proof(ret, "numa_hint_faults", faults, "/s", "", "/proc/vmstat");
 		tune_proof(ret, "numa_hint_faults_local", 100 * share, "%", "> 95 %", "/proc/vmstat");
-		tune_proof(ret, "numa_pages_migrated", tune_rate(c, c->seen->numa_migrated), "/s", "", "/proc/vmstat");
+		tune_proof(ret, "numa_pages_migrated", tune_rate(c, c->seen->numa_migrated), "/s", "",
+			    "/proc/vmstat");
 		tune_effect(ret, "those page faults end; system time falls");
 	} else {
 		tune_keep(ret, "%s hinting faults a second", number_text(faults).text);
@@ -93,13 +100,16 @@ TUNE_ADVISE(numa_balancing)
 TUNE_ADVISE(task_delayacct)
 {
 	if (tune_number(c->value) == 0 && c->seen->disk_saturated) {
-		tune_change(ret, "1", "a disk is saturated, and without delay accounting the kernel does not tell which tasks wait for it, and "
-			    "for how long");
-		tune_proof(ret, "busy time of the disk", 100 * c->seen->worst_disk_busy, "%", "the doctor found disk_saturated",
+		tune_change(ret, "1", "a disk is saturated, and without delay accounting the kernel does not "
+			    "tell which tasks wait for it, and for how long");
+		tune_proof(ret, "busy time of the disk", 100 * c->seen->worst_disk_busy, "%",
+			    "the doctor found disk_saturated",
 			   "/proc/diskstats %s", c->seen->worst_disk);
-		tune_effect(ret, "the next `osprey doctor` names who waits for the disk, among tasks that start from then on");
+		tune_effect(ret, "the next `osprey doctor` names who waits for the disk, among tasks that "
+			    "start from then on");
 	} else {
-		tune_keep(ret, tune_number(c->value) == 0 ? "no disk is saturated: nobody asks for it" : "delays are counted");
+		tune_keep(ret, tune_number(c->value) == 0 ? "no disk is saturated: nobody asks for it" :
+			    "delays are counted");
 	}
 }
 
@@ -108,34 +118,39 @@ TUNE_ADVISE(panic_on_oom)
 	double now = tune_number(c->value), panic = reading_value(c->seen->now.panic_seconds);
 
 	if (now == 2 || (now == 1 && panic == 0)) {
-		tune_danger(ret, "0", "%s%s", now == 2 ? "any cgroup that meets its limit takes the whole machine down" :
+		tune_danger(ret, "0", "%s%s", now == 2 ? "any cgroup that meets its limit takes the whole "
+			    "machine down" :
 			    "when memory ends the machine panics",
 			    panic == 0 ? ", and as kernel.panic is 0 it then hangs until somebody comes" : "");
-		tune_proof(ret, "oom_kill since boot", tune_total(c->seen->oom_kills), "", "each would have been a panic",
+		tune_proof(ret, "oom_kill since boot", tune_total(c->seen->oom_kills), "",
+			    "each would have been a panic",
 			   "/proc/vmstat");
 		tune_effect(ret, "the OOM killer kills one process in place of all");
 	} else {
-		tune_keep(ret, now == 0 ? "one process is killed, not all" : "the machine boots again by kernel.panic");
+		tune_keep(ret, now == 0 ? "one process is killed, not all" : "the machine boots again by "
+			    "kernel.panic");
 	}
 }
 
 TUNE_ADVISE(hung_task_timeout)
 {
 	if (tune_number(c->value) == 0 && c->seen->stuck.pid) {
-		tune_change(ret, "120", "%s (pid %d) was in uninterruptible sleep at each look, and the kernel's report of hung tasks is off",
+		tune_change(ret, "120", "%s (pid %d) was in uninterruptible sleep at each look, and the "
+			    "kernel's report of hung tasks is off",
 			    c->seen->stuck.comm, c->seen->stuck.pid);
 		tune_proof(ret, "looks in state D", c->seen->stuck.value, "", "all", "/proc/%d/stat", c->seen->stuck.pid);
 		tune_effect(ret, "after two minutes the kernel log shows where it hangs");
 	} else {
-		tune_keep(ret, tune_number(c->value) == 0 ? "off, and no task was in state D all the time" : "hung tasks are reported");
+		tune_keep(ret, tune_number(c->value) == 0 ? "off, and no task was in state D all the time" :
+			    "hung tasks are reported");
 	}
 }
 
 TUNE_ADVISE(sched_rt_runtime)
 {
 	if (c->value->negative) {
-		tune_danger(ret, "950000", "real-time tasks may take a CPU for ever; one in a loop takes the kernel's own threads of that CPU "
-			    "with it");
+		tune_danger(ret, "950000", "real-time tasks may take a CPU for ever; one in a loop takes the "
+			    "kernel's own threads of that CPU with it");
 		tune_effect(ret, "5 %% of each second stay for all others");
 	} else {
 		tune_keep(ret, "real-time tasks leave the rest of each period to others");
@@ -158,13 +173,14 @@ TUNE_ADVISE(nr_open)
 	char value[24];
 
 	if (limit >= now && used >= NEAR * now) {
-		tune_change(ret, tune_power(2 * now, value), "%s (pid %d) has %.0f descriptors open, and its limit is as high as this "
-			    "lets it be", c->seen->fd_user.comm, c->seen->fd_user.pid, used);
+		tune_change(ret, tune_power(2 * now, value), "%s (pid %d) has %.0f descriptors open, and its "
+			    "limit is as high as this lets it be", c->seen->fd_user.comm, c->seen->fd_user.pid, used);
 		tune_proof(ret, "open descriptors", used, "", "> 80 % of the limit", "/proc/%d/fd", c->seen->fd_user.pid);
 		tune_effect(ret, "its RLIMIT_NOFILE can then be raised: prlimit --pid %d --nofile=%s", c->seen->fd_user.pid,
 			    ret->value);
 	} else if (used >= NEAR * limit && limit > 0) {
-		tune_elsewhere(ret, "%s (pid %d) is near its own limit: %.0f of %.0f descriptors; that is RLIMIT_NOFILE, not this (prlimit --nofile)",
+		tune_elsewhere(ret, "%s (pid %d) is near its own limit: %.0f of %.0f descriptors; that is "
+			    "RLIMIT_NOFILE, not this (prlimit --nofile)",
 			       c->seen->fd_user.comm, c->seen->fd_user.pid, used, limit);
 		tune_proof(ret, "open descriptors", used, "", "", "/proc/%d/fd", c->seen->fd_user.pid);
 	} else if (used > 0) {
@@ -177,7 +193,8 @@ TUNE_ADVISE(nr_open)
 
 TUNE_ADVISE(aio_max_nr)
 {
-	struct use u = { reading_value(c->seen->now.aio_requests), 0, "requests are set up", "aio-nr", "/proc/sys/fs/aio-nr",
+	struct use u = { reading_value(c->seen->now.aio_requests), 0, "requests are set up", "aio-nr",
+		    "/proc/sys/fs/aio-nr",
 			 "io_setup fails with EAGAIN" };
 
 	advise_use(c, &u, ret);
@@ -198,12 +215,14 @@ static void advise_inotify(const struct tune_case *c, double used, uint32_t uid,
 
 TUNE_ADVISE(inotify_instances)
 {
-	advise_inotify(c, reading_value(c->seen->inotify_instances.instances), c->seen->inotify_instances.uid, "instances",
+	advise_inotify(c, reading_value(c->seen->inotify_instances.instances), c->seen->inotify_instances.uid,
+		    "instances",
 		       "inotify_init fails with EMFILE (\"too many open files\")", ret);
 }
 
 TUNE_ADVISE(inotify_watches)
 {
-	advise_inotify(c, reading_value(c->seen->inotify_watches.watches), c->seen->inotify_watches.uid, "watches",
+	advise_inotify(c, reading_value(c->seen->inotify_watches.watches), c->seen->inotify_watches.uid,
+		    "watches",
 		       "inotify_add_watch fails with ENOSPC (\"no space left on device\")", ret);
 }

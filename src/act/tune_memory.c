@@ -26,7 +26,8 @@ static bool host_is_short(const struct tune_case *c)
 
 static void proof_scans(const struct tune_case *c, struct tune_advice *ret)
 {
-	tune_proof(ret, "pgscan_kswapd", tune_rate(c, c->seen->scan_kswapd), "pages/s", "> 100/s: the host itself is short",
+	tune_proof(ret, "pgscan_kswapd", tune_rate(c, c->seen->scan_kswapd), "pages/s",
+		    "> 100/s: the host itself is short",
 		   "/proc/vmstat");
 }
 
@@ -39,7 +40,8 @@ static void proof_refaults(const struct tune_case *c, struct tune_advice *ret)
 	tune_proof(ret, "workingset_refault_file", tune_rate(c, c->seen->refault_file), "pages/s", "",
 		   "/proc/vmstat");
 	proof_scans(c, ret);
-	tune_proof(ret, "page cache", c->seen->cache_bytes, "bytes", "", "/proc/meminfo Active(file)+Inactive(file)");
+	tune_proof(ret, "page cache", c->seen->cache_bytes, "bytes", "", "/proc/meminfo "
+		    "Active(file)+Inactive(file)");
 }
 
 /* swappiness shares out reclaim between two kinds of pages, so that the one that comes back while the other
@@ -51,35 +53,40 @@ TUNE_ADVISE(swappiness)
 	char value[24];
 
 	if (now == 0 && c->seen->swap_total_bytes > 0) {
-		tune_danger(ret, "60", "0 keeps the kernel from swapping until file pages are nearly gone: the OOM killer "
-			    "comes while %s of swap stand empty. 1 to 10 is what is usually meant.",
+		tune_danger(ret, "60", "0 keeps the kernel from swapping until file pages are nearly gone: "
+			    "the OOM killer comes while %s of swap stand empty. 1 to 10 is what is usually "
+			    "meant.",
 			    bytes_text(c->seen->swap_free_bytes).text);
 		tune_proof(ret, "oom_kill since boot", tune_total(c->seen->oom_kills), "", "", "/proc/vmstat");
 		tune_effect(ret, "idle anonymous pages can be swapped before anything is killed");
 	} else if (!(c->seen->swap_total_bytes > 0)) {
 		tune_keep(ret, "there is no swap: it has no effect");
 	} else if ((anon > REFAULTS_PER_S || (file > 10 * REFAULTS_PER_S && now < 60)) && !host_is_short(c)) {
-		tune_elsewhere(ret, "pages come back soon after they were let go, but the host itself does not reclaim: a cgroup is at its "
-			       "own memory limit. Its limit is what counts; see `osprey doctor`");
+		tune_elsewhere(ret, "pages come back soon after they were let go, but the host itself does "
+			    "not reclaim: a cgroup is at its own memory limit. Its limit is what counts; see "
+			    "`osprey doctor`");
 		proof_refaults(c, ret);
 	} else if (anon > REFAULTS_PER_S && file > REFAULTS_PER_S / 4 && anon < 10 * file) {
-		tune_elsewhere(ret, "both anonymous and file pages come back soon after they were let go: memory is short, and "
-			       "no split of reclaim between them helps; see `osprey doctor`");
+		tune_elsewhere(ret, "both anonymous and file pages come back soon after they were let go: "
+			    "memory is short, and no split of reclaim between them helps; see `osprey doctor`");
 		proof_refaults(c, ret);
 	} else if (anon > REFAULTS_PER_S && cache > AMPLE && now > 10) {
-		tune_change(ret, tune_whole(fmax(10, floor(now / 2)), value), "anonymous pages are swapped out and soon wanted "
-			    "again, while %s of page cache stay, and hardly any of it is missed when dropped",
+		tune_change(ret, tune_whole(fmax(10, floor(now / 2)), value), "anonymous pages are swapped "
+			    "out and soon wanted again, while %s of page cache stay, and hardly any of it is "
+			    "missed when dropped",
 			    bytes_text(c->seen->cache_bytes).text);
 		proof_refaults(c, ret);
 		tune_effect(ret, "reclaim takes file pages first; workingset_refault_anon should fall");
 	} else if (anon > REFAULTS_PER_S) {
-		tune_elsewhere(ret, "swapped pages come back, and there is too little page cache to take from in their place: "
-			       "memory is short; see `osprey doctor`");
+		tune_elsewhere(ret, "swapped pages come back, and there is too little page cache to take from "
+			    "in their place: memory is short; see `osprey doctor`");
 		proof_refaults(c, ret);
 	} else if (file > 10 * REFAULTS_PER_S && now < 60 && c->seen->swap_free_bytes > 0.2 * c->seen->swap_total_bytes) {
-		tune_change(ret, "60", "file pages are dropped and soon read again, while anonymous pages stay, idle or not");
+		tune_change(ret, "60", "file pages are dropped and soon read again, while anonymous pages "
+			    "stay, idle or not");
 		proof_refaults(c, ret);
-		tune_effect(ret, "idle anonymous pages go to swap and the cache keeps what is read; workingset_refault_file should fall");
+		tune_effect(ret, "idle anonymous pages go to swap and the cache keeps what is read; "
+			    "workingset_refault_file should fall");
 	} else {
 		tune_keep(ret, "%.0f swapped pages a second come back, %.0f file pages", anon, file);
 		if (isnan(anon))
@@ -101,14 +108,15 @@ TUNE_ADVISE(min_free_kbytes)
 	char value[24];
 
 	if (share > 0.05 && now > 2 * usual) {
-		tune_danger(ret, tune_whole(usual, value), "%.0f %% of all memory is kept free: programs cannot have it, and the "
-			    "OOM killer comes that much earlier", 100 * share);
+		tune_danger(ret, tune_whole(usual, value), "%.0f %% of all memory is kept free: programs "
+			    "cannot have it, and the OOM killer comes that much earlier", 100 * share);
 		tune_proof(ret, "vm.min_free_kbytes", now * 1024, "bytes", "", "%s", c->tunable->path);
 		tune_proof(ret, "MemTotal", c->seen->total_bytes, "bytes", "", "/proc/meminfo");
 		tune_effect(ret, "MemAvailable grows by the difference");
 	} else if (now < usual / 4 && now < 4096) {
-		tune_danger(ret, tune_whole(usual, value), "so little is kept free that allocations which may not wait (network "
-			    "receive) fail in any burst; the kernel would choose %.0f KiB here", usual);
+		tune_danger(ret, tune_whole(usual, value), "so little is kept free that allocations which may "
+			    "not wait (network receive) fail in any burst; the kernel would choose %.0f KiB "
+			    "here", usual);
 		tune_effect(ret, "no more \"page allocation failure\" in the kernel log");
 	} else if (isnan(share)) {
 		tune_keep(ret, "the size of memory is not known");
@@ -125,22 +133,24 @@ TUNE_ADVISE(watermark_scale_factor)
 	char value[24];
 
 	if (stalls > STALLS_PER_S && available_share(c) > AMPLE && reclaimed > 0.5 && now < 200) {
-		tune_change(ret, tune_whole(fmin(now * 5, 200), value), "tasks had to reclaim memory themselves %.0f times a second "
-			    "though %.0f %% of it is available and most pages they scan are free to take: kswapd starts too late for "
-			    "these bursts", stalls, 100 * available_share(c));
+		tune_change(ret, tune_whole(fmin(now * 5, 200), value), "tasks had to reclaim memory "
+			    "themselves %.0f times a second though %.0f %% of it is available and most pages "
+			    "they scan are free to take: kswapd starts too late for these bursts", stalls, 100 * available_share(c));
 		tune_proof(ret, "allocstall", stalls, "/s", "> 10/s", "/proc/vmstat");
 		tune_proof(ret, "pgsteal_direct / pgscan_direct", 100 * reclaimed, "%", "> 50 %", "/proc/vmstat");
-		tune_proof(ret, "MemAvailable", c->seen->available_bytes, "bytes", "> 10 % of memory", "/proc/meminfo");
+		tune_proof(ret, "MemAvailable", c->seen->available_bytes, "bytes", "> 10 % of memory",
+			    "/proc/meminfo");
 		tune_effect(ret, "kswapd starts earlier and keeps more free; allocstall should stand still");
 	} else if (stalls > STALLS_PER_S) {
-		tune_elsewhere(ret, "tasks reclaim for themselves %.0f times a second, but memory is truly short: earlier reclaim only "
-			       "takes it away sooner", stalls);
+		tune_elsewhere(ret, "tasks reclaim for themselves %.0f times a second, but memory is truly "
+			    "short: earlier reclaim only takes it away sooner", stalls);
 		tune_proof(ret, "allocstall", stalls, "/s", "> 10/s", "/proc/vmstat");
 		tune_proof(ret, "MemAvailable", 100 * available_share(c), "%", "> 10 %", "/proc/meminfo");
 	} else if (isnan(stalls)) {
 		tune_keep(ret, "allocation stalls are not counted here");
 	} else {
-		tune_keep(ret, "%.0f allocations a second had to reclaim for themselves (more than 10 would speak)", stalls);
+		tune_keep(ret, "%.0f allocations a second had to reclaim for themselves (more than 10 would "
+			    "speak)", stalls);
 	}
 }
 
@@ -205,8 +215,8 @@ static void advise_dirty(const struct tune_case *c, reading threshold, double ai
 		return;
 	}
 	tune_change(ret, tune_whole(whole_mib(f.disk_bytes_s * aim_s), value),
-		    "the disk is saturated by writeback and up to %s may be dirty: at the %s/s it writes now that is %s of "
-		    "writing that each fsync, and each reader, waits behind", bytes_text(f.threshold_bytes).text,
+		    "the disk is saturated by writeback and up to %s may be dirty: at the %s/s it writes now "
+		    "that is %s of writing that each fsync, and each reader, waits behind", bytes_text(f.threshold_bytes).text,
 		    bytes_text(f.disk_bytes_s).text, duration_text(f.seconds).text);
 	proof_flood(c, &f, field, ret);
 	tune_effect(ret, "writers are slowed earlier and evenly; the longest fsync should take about %s", duration_text(aim_s).text);
@@ -227,8 +237,8 @@ TUNE_ADVISE(dirty_ratio)
 	double now = tune_number(c->value);
 
 	if (now > 60) {
-		tune_danger(ret, "20", "%.0f %% of available memory may be dirty: a crash loses all of it, and when it must be written, "
-			    "reclaim finds hardly a clean page to take", now);
+		tune_danger(ret, "20", "%.0f %% of available memory may be dirty: a crash loses all of it, "
+			    "and when it must be written, reclaim finds hardly a clean page to take", now);
 		tune_effect(ret, "writers wait for the disk before most of memory is dirty");
 	} else if (now == 0) {
 		tune_keep(ret, "vm.dirty_bytes is used in its place");
@@ -243,8 +253,8 @@ TUNE_ADVISE(dirty_background_ratio)
 	char value[24];
 
 	if (now > 0 && limit > 0 && now >= limit) {
-		tune_danger(ret, tune_whole(fmax(1, floor(limit / 2)), value), "it is not below vm.dirty_ratio (%.0f): the kernel "
-			    "uses half of that, not what stands here", limit);
+		tune_danger(ret, tune_whole(fmax(1, floor(limit / 2)), value), "it is not below "
+			    "vm.dirty_ratio (%.0f): the kernel uses half of that, not what stands here", limit);
 		tune_effect(ret, "nothing changes, but the value says what happens");
 	} else if (now == 0) {
 		tune_keep(ret, "vm.dirty_background_bytes is used in its place");
@@ -256,8 +266,10 @@ TUNE_ADVISE(dirty_background_ratio)
 TUNE_ADVISE(dirty_writeback)
 {
 	if (tune_number(c->value) == 0) {
-		tune_danger(ret, "500", "periodic writeback is off: data that nobody syncs stays in memory alone, and is lost with a crash");
-		tune_proof(ret, "nr_dirty", reading_value(c->seen->now.pages_dirty) * c->seen->page_bytes, "bytes", "",
+		tune_danger(ret, "500", "periodic writeback is off: data that nobody syncs stays in memory "
+			    "alone, and is lost with a crash");
+		tune_proof(ret, "nr_dirty", reading_value(c->seen->now.pages_dirty) * c->seen->page_bytes,
+			    "bytes", "",
 			   "/proc/vmstat");
 		tune_effect(ret, "data is on disk within about 35 s");
 	} else {
@@ -284,8 +296,8 @@ TUNE_ADVISE(overcommit_memory)
 	double now = tune_number(c->value);
 
 	if (now == 2 && !(c->seen->swap_total_bytes > 0) && c->seen->commit_limit_bytes < 0.8 * c->seen->total_bytes) {
-		tune_danger(ret, "0", "strict accounting without swap: only %s of %s can be promised, so fork and mmap fail with "
-			    "ENOMEM while the rest is free", bytes_text(c->seen->commit_limit_bytes).text,
+		tune_danger(ret, "0", "strict accounting without swap: only %s of %s can be promised, so fork "
+			    "and mmap fail with ENOMEM while the rest is free", bytes_text(c->seen->commit_limit_bytes).text,
 			    bytes_text(c->seen->total_bytes).text);
 		proof_commit(c, ret);
 		tune_effect(ret, "memory that is free can be had; or keep 2 and raise vm.overcommit_ratio");
@@ -306,8 +318,9 @@ TUNE_ADVISE(overcommit_ratio)
 	if (tune_present(c, TUNABLE_overcommit_memory) != 2) {
 		tune_keep(ret, "not looked at while vm.overcommit_memory is not 2");
 	} else if (promised(c) > 0.9 && available_share(c) > 0.25 && now > 0 && now < 95) {
-		tune_change(ret, tune_whole(fmin(95, now + 25), value), "%.0f %% of CommitLimit is promised while %.0f %% of memory is "
-			    "available: the next fork or mmap fails with ENOMEM for want of a promise, not of memory",
+		tune_change(ret, tune_whole(fmin(95, now + 25), value), "%.0f %% of CommitLimit is promised "
+			    "while %.0f %% of memory is available: the next fork or mmap fails with ENOMEM "
+			    "for want of a promise, not of memory",
 			    100 * promised(c), 100 * available_share(c));
 		proof_commit(c, ret);
 		tune_effect(ret, "CommitLimit grows; allocations succeed again");
@@ -324,8 +337,8 @@ TUNE_ADVISE(max_map_count)
 	char value[24];
 
 	if (used >= 0.8 * now) {
-		tune_change(ret, tune_power(2 * now, value), "%s (pid %d) has %.0f memory maps of %.0f: at the limit mmap fails with "
-			    "ENOMEM though memory is free", c->seen->map_user.comm, c->seen->map_user.pid, used, now);
+		tune_change(ret, tune_power(2 * now, value), "%s (pid %d) has %.0f memory maps of %.0f: at "
+			    "the limit mmap fails with ENOMEM though memory is free", c->seen->map_user.comm, c->seen->map_user.pid, used, now);
 		tune_proof(ret, "maps of the process", used, "", "> 80 % of the limit", "/proc/%d/maps", c->seen->map_user.pid);
 		tune_effect(ret, "the process can map on");
 	} else if (used > 0) {
@@ -345,13 +358,14 @@ TUNE_ADVISE(zone_reclaim_mode)
 	} else if (c->seen->nodes < 2) {
 		tune_keep(ret, "there is one node: it has no effect");
 	} else if (file > REFAULTS_PER_S && available_share(c) > AMPLE) {
-		tune_change(ret, "0", "file pages are thrown away on their node and soon read again (%.0f a second) while %.0f %% of "
-			    "memory is available on all nodes together", file, 100 * available_share(c));
+		tune_change(ret, "0", "file pages are thrown away on their node and soon read again (%.0f a "
+			    "second) while %.0f %% of memory is available on all nodes together", file, 100 * available_share(c));
 		tune_proof(ret, "workingset_refault_file", file, "pages/s", "> 100/s", "/proc/vmstat");
 		tune_proof(ret, "zone_reclaim_failed", failed, "/s", "", "/proc/vmstat");
 		tune_effect(ret, "the far node's free memory is used; refaults should stop");
 	} else {
-		tune_keep(ret, "on, and page cache is not missed while memory is free: %s file pages a second come back",
+		tune_keep(ret, "on, and page cache is not missed while memory is free: %s file pages a second "
+			    "come back",
 			  number_text(file).text);
 	}
 }
@@ -361,12 +375,14 @@ TUNE_ADVISE(vfs_cache_pressure)
 	double now = tune_number(c->value), share = c->seen->slab_reclaimable_bytes / c->seen->total_bytes;
 
 	if (now == 0) {
-		tune_danger(ret, "100", "names and inodes are never reclaimed: a walk over many files fills memory until the OOM killer comes");
+		tune_danger(ret, "100", "names and inodes are never reclaimed: a walk over many files fills "
+			    "memory until the OOM killer comes");
 		tune_proof(ret, "SReclaimable", c->seen->slab_reclaimable_bytes, "bytes", "", "/proc/meminfo");
 		tune_effect(ret, "caches shrink again when memory is wanted");
 	} else if (host_is_short(c) && available_share(c) < 0.5 && share > 0.3 && now < 200) {
 		tune_change(ret, "200", "memory is short and %.0f %% of it is cached names and inodes", 100 * share);
-		tune_proof(ret, "SReclaimable", c->seen->slab_reclaimable_bytes, "bytes", "> 30 % of memory", "/proc/meminfo");
+		tune_proof(ret, "SReclaimable", c->seen->slab_reclaimable_bytes, "bytes", "> 30 % of memory",
+			    "/proc/meminfo");
 		proof_scans(c, ret);
 		tune_effect(ret, "reclaim takes more of them; SReclaimable should fall");
 	} else {
@@ -383,11 +399,12 @@ TUNE_ADVISE(nr_hugepages)
 	if (!(c->seen->huge_total > 0)) {
 		tune_keep(ret, "none are set aside");
 	} else if (host_is_short(c) && bytes > 0.1 * c->seen->total_bytes) {
-		tune_change(ret, tune_whole(c->seen->huge_total - spare, value), "memory is short while %s of huge pages are set aside and "
-			    "unused", bytes_text(bytes).text);
+		tune_change(ret, tune_whole(c->seen->huge_total - spare, value), "memory is short while %s of "
+			    "huge pages are set aside and unused", bytes_text(bytes).text);
 		proof_scans(c, ret);
 		tune_proof(ret, "HugePages_Free", c->seen->huge_free, "pages", "", "/proc/meminfo");
-		tune_proof(ret, "HugePages_Rsvd", reading_value(c->seen->now.huge_reserved), "pages", "", "/proc/meminfo");
+		tune_proof(ret, "HugePages_Rsvd", reading_value(c->seen->now.huge_reserved), "pages", "",
+			    "/proc/meminfo");
 		tune_effect(ret, "that memory is everybody's again");
 	} else {
 		tune_keep(ret, "%.0f of %.0f are unused, and memory is not short", c->seen->huge_free, c->seen->huge_total);
@@ -400,12 +417,13 @@ TUNE_ADVISE(thp_enabled)
 	bool always = strcmp(c->value->word, "always") == 0;
 
 	if (always && host_is_short(c) && huge > 0.5 * c->seen->anon_bytes && splits > 10) {
-		tune_change(ret, "madvise", "memory is short, most anonymous memory is huge pages, and %.0f of them a second are split to "
-			    "be reclaimed: programs hold more than they touch", splits);
+		tune_change(ret, "madvise", "memory is short, most anonymous memory is huge pages, and %.0f "
+			    "of them a second are split to be reclaimed: programs hold more than they touch", splits);
 		proof_scans(c, ret);
 		tune_proof(ret, "AnonHugePages", huge, "bytes", "> half of AnonPages", "/proc/meminfo");
 		tune_proof(ret, "thp_split_page", splits, "/s", "> 10/s", "/proc/vmstat");
-		tune_effect(ret, "new memory comes in small pages unless a program asks; what is mapped stays as it is");
+		tune_effect(ret, "new memory comes in small pages unless a program asks; what is mapped stays "
+			    "as it is");
 	} else {
 		tune_keep(ret, "%s are huge pages, %s a second are split", bytes_text(huge).text, number_text(splits).text);
 	}
@@ -421,11 +439,13 @@ TUNE_ADVISE(thp_defrag)
 			    "%.0f page faults a second wait until memory is compacted for a huge page", stalls);
 		tune_proof(ret, "compact_stall", stalls, "/s", "> 10/s", "/proc/vmstat");
 		tune_proof(ret, "compact_fail", tune_rate(c, c->seen->compact_fails), "/s", "", "/proc/vmstat");
-		tune_proof(ret, "thp_fault_fallback", tune_rate(c, c->seen->huge_fallbacks), "/s", "", "/proc/vmstat");
+		tune_proof(ret, "thp_fault_fallback", tune_rate(c, c->seen->huge_fallbacks), "/s", "",
+			    "/proc/vmstat");
 		tune_effect(ret, "kcompactd works in the background instead; compact_stall should stand still");
 	} else if (stalls > COMPACTIONS_PER_S) {
-		tune_elsewhere(ret, "%.0f allocations a second wait for compaction, but page faults that did not ask for huge pages do "
-			       "not: drivers, or programs that use madvise, want contiguous memory", stalls);
+		tune_elsewhere(ret, "%.0f allocations a second wait for compaction, but page faults that did "
+			    "not ask for huge pages do not: drivers, or programs that use madvise, want "
+			    "contiguous memory", stalls);
 		tune_proof(ret, "compact_stall", stalls, "/s", "> 10/s", "/proc/vmstat");
 	} else if (isnan(stalls)) {
 		tune_keep(ret, "compaction is not counted here");

@@ -26,13 +26,17 @@ static const enum tune_role role_values[] = { ROLE_GENERAL, ROLE_WEB, ROLE_DATAB
 static const struct option options[] = {
 	[WINDOW] = { "window", 'w', OPTION_DURATION, "DURATION", "how long to watch (default: 2s)", 200 * NS_PER_MS,
 		     3600 * NS_PER_S },
-	[ROLE] = { "role", 'r', OPTION_CHOICE, "NAME", "in place of a guess: web, database, container, file, router, desktop, compute or general", .choices = role_names },
+	[ROLE] = { "role", 'r', OPTION_CHOICE, "NAME", "in place of a guess: web, database, container, file, "
+		    "router, desktop, compute or general", .choices = role_names },
 	[ALL] = { "all", 'a', OPTION_FLAG, NULL, "explain every tunable" },
-	[APPLY] = { "apply", 0, OPTION_FLAG, NULL, "set what is advised (operands choose), journalled; asks first" },
+	[APPLY] = { "apply", 0, OPTION_FLAG, NULL, "set what is advised (operands choose), journalled; asks "
+		    "first" },
 	[DRY_RUN] = { "dry-run", 'n', OPTION_FLAG, NULL, "with --apply or --rollback: say what would be done" },
 	[YES] = { "yes", 'y', OPTION_FLAG, NULL, "do not ask" },
-	[ROLLBACK] = { "rollback", 0, OPTION_TEXT, "CHANGE", "take a change of tune back, by its number, or all of them (all)" },
-	[FORCE] = { "force", 0, OPTION_FLAG, NULL, "with --rollback: also where somebody else set the value since" },
+	[ROLLBACK] = { "rollback", 0, OPTION_TEXT, "CHANGE", "take a change of tune back, by its number, or "
+		    "all of them (all)" },
+	[FORCE] = { "force", 0, OPTION_FLAG, NULL, "with --rollback: also where somebody else set the value "
+		    "since" },
 	[CHANGES] = { "changes", 0, OPTION_FLAG, NULL, "list what tune set and is still in force" },
 	[JSON] = { "json", 'j', OPTION_FLAG, NULL, "print one JSON document, schema osprey.tune/1" },
 	[NO_BPF] = { "no-bpf", 0, OPTION_FLAG, NULL, "take everything from /proc" },
@@ -56,7 +60,8 @@ static int agree(const struct arguments *args, const char *question)
 	if (args->option[YES].given)
 		return EXIT_FINE;
 	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-		say("tune: nobody can be asked without a terminal: say --yes to do it, or --dry-run to see it; nothing was changed");
+		say("tune: nobody can be asked without a terminal: say --yes to do it, or --dry-run to see "
+			    "it; nothing was changed");
 		return EXIT_USAGE;
 	}
 	fprintf(stderr, "osprey: %s [y/N] ", question);
@@ -88,7 +93,8 @@ static void title(struct page *p, const struct tune_result *r, const struct tune
 	page_tone(p, TONE_STRONG);
 	page_put(p, "%s", i->tunable->name);
 	page_tone(p, TONE_PLAIN);
-	page_put(p, "%s%s%s", place->scope == SCOPE_DISK ? " of " : "", place->scope == SCOPE_DISK ? place->disk.name : "",
+	page_put(p, "%s%s%s", place->scope == SCOPE_DISK ? " of " : "", place->scope == SCOPE_DISK ? place->disk.name :
+		    "",
 		 place->scope == SCOPE_NET ? place->net.where : "");
 }
 
@@ -367,11 +373,13 @@ static const char *contradiction(const struct arguments *args)
 	if (touches && o[JSON].given)
 		return "--json prints advice; it does not go with --apply, --rollback or --changes";
 	if ((o[DRY_RUN].given || o[YES].given) && !touches)
-		return "nothing is changed without --apply or --rollback: --dry-run and --yes have no meaning here";
+		return "nothing is changed without --apply or --rollback: --dry-run and --yes have no meaning "
+			    "here";
 	if (o[FORCE].given && !o[ROLLBACK].given)
 		return "--force is for --rollback";
 	if (args->noperands && (o[ROLLBACK].given || o[CHANGES].given))
-		return "names of tunables choose what to explain or apply; --rollback takes the number of a change";
+		return "names of tunables choose what to explain or apply; --rollback takes the number of a "
+			    "change";
 	return NULL;
 }
 
@@ -396,16 +404,16 @@ const struct command command_tune = {
 	.name = "tune",
 	.summary = "advise on kernel settings from evidence; set them and take them back",
 	.description =
-		"Watches the host for a while as the doctor does, reads the kernel settings that matter, and advises to change only "
-		"those against which something that was measured speaks: the reading, its source, the value to set, what should "
-		"change, what it may cost, and the exact commands. Without evidence a value is kept; values that are dangerous "
-		"whatever was measured are named.\n\n"
-		"With names of tunables it explains those. Nothing is changed without --apply: it sets what is advised (named ones that "
-		"are dangerous too), after a question, through a journal, so that --rollback takes it back, unless somebody else "
-		"has set the value since. What is set is lost at the next boot; the line that would make it last is printed and never "
-		"written.\n\n"
-		"Exit status: 0 nothing to change, or all was done; 1 something is advised; 3 it could not be measured, or not all was "
-		"done.",
+		"Watches the host for a while as the doctor does, reads the kernel settings that matter, and "
+		"advises to change only those against which something that was measured speaks: the reading, "
+		"its source, the value to set, what should change, what it may cost, and the exact commands. "
+		"Without evidence a value is kept; values that are dangerous whatever was measured are "
+		"named.\n\nWith names of tunables it explains those. Nothing is changed without --apply: it "
+		"sets what is advised (named ones that are dangerous too), after a question, through a "
+		"journal, so that --rollback takes it back, unless somebody else has set the value since. "
+		"What is set is lost at the next boot; the line that would make it last is printed and never "
+		"written.\n\nExit status: 0 nothing to change, or all was done; 1 something is advised; 3 it "
+		"could not be measured, or not all was done.",
 	.operands = "[TUNABLE…]",
 	.max_operands = OPERANDS_ANY,
 	.operand_choice = name_at,

@@ -77,7 +77,8 @@ static int roll_one(struct change_journal *j, const struct change *c, bool force
 		return EXIT_FINE;
 	}
 	if (r == -ESTALE)
-		say("tune: change %llu: %s is %s now, set by somebody else since osprey set it to %s; it stays, unless --force",
+		say("tune: change %llu: %s is %s now, set by somebody else since osprey set it to %s; it "
+			    "stays, unless --force",
 		    (unsigned long long)c->id, c->attribute, done.now, words.after);
 	else
 		say("tune: change %llu: %s", (unsigned long long)c->id,
@@ -136,7 +137,8 @@ int tune_take_back(const char *which, const struct tune_errand *e)
 	uint64_t id = 0;
 
 	if (!all && !span_u64(span_from(which), &id)) {
-		say("tune: --rollback takes the number of a change, or all, not '%s'; `osprey tune --changes` lists them", which);
+		say("tune: --rollback takes the number of a change, or all, not '%s'; `osprey tune --changes` "
+			    "lists them", which);
 		return EXIT_USAGE;
 	}
 	int r = change_journal_open(e->dry_run ? CHANGE_READ : CHANGE_WRITE, &j, &note);

@@ -95,11 +95,13 @@ static void head(struct page *p, const struct tune_view *v)
 
 	snprintf(text, sizeof text, "%s %s Linux %s %s %u CPU%s %s %s %s watched %s%s, up %s",
 		 r->topology.hostname[0] ? r->topology.hostname : "?", dot,
-		 r->topology.kernel[0] ? r->topology.kernel : "?", dot, r->topology.cpus, r->topology.cpus == 1 ? "" : "s", dot,
+		 r->topology.kernel[0] ? r->topology.kernel : "?", dot, r->topology.cpus, r->topology.cpus == 1 ?
+		    "" : "s", dot,
 		 bytes_text(r->seen.total_bytes).text, dot, duration_text(r->seen.seconds).text,
 		 v->replayed ? " (replayed)" : "", duration_text((double)r->seen.boot_ns / 1e9).text);
 	line(p, TONE_DIM, text);
-	snprintf(text, sizeof text, "role: %s%s%s%s%s", tune_role_title(r->roles.first), r->roles.given ? " (--role)" : " (",
+	snprintf(text, sizeof text, "role: %s%s%s%s%s", tune_role_title(r->roles.first), r->roles.given ?
+		    " (--role)" : " (",
 		 r->roles.given ? "" : r->roles.why, r->roles.given ? "" : ")",
 		 r->roles.given ? "" : "; --role says otherwise");
 	line(p, TONE_DIM, text);
@@ -127,13 +129,16 @@ static void answer(struct page *p, const struct tune_view *v)
 		return;
 	}
 	int n = changes ? snprintf(text, sizeof text, "%zu of %zu worth changing", changes, all) :
-			  snprintf(text, sizeof text, "nothing worth changing: %zu value%s, and no evidence speaks for others", all,
+			  snprintf(text, sizeof text, "nothing worth changing: %zu value%s, and no evidence "
+				    "speaks for others", all,
 				   all == 1 ? "" : "s");
 
 	if (dangers)
-		n += snprintf(text + n, sizeof text - (size_t)n, "%s %zu dangerous as set", changes ? "," : "; but", dangers);
+		n += snprintf(text + n, sizeof text - (size_t)n, "%s %zu dangerous as set", changes ? "," :
+			    "; but", dangers);
 	if (elsewhere)
-		n += snprintf(text + n, sizeof text - (size_t)n, "; %zu sign%s of trouble that no setting here causes", elsewhere,
+		n += snprintf(text + n, sizeof text - (size_t)n, "; %zu sign%s of trouble that no setting "
+			    "here causes", elsewhere,
 			      elsewhere == 1 ? "" : "s");
 	if (unread)
 		snprintf(text + n, sizeof text - (size_t)n, " (%zu not readable)", unread);
@@ -189,7 +194,8 @@ static void proof(struct page *p, const struct tune_advice *a)
 			label(p, "proof");
 		page_indent(p, hang_of(p));
 		amount(e, value, sizeof value);
-		page_wrap(p, hang_of(p) + 2, "%s: %s%s%s%s", e->field, value, e->threshold[0] ? " (speaks when " : "", e->threshold,
+		page_wrap(p, hang_of(p) + 2, "%s: %s%s%s%s", e->field, value, e->threshold[0] ? " (speaks when " :
+			    "", e->threshold,
 			  e->threshold[0] ? ")" : "");
 		page_tone(p, TONE_DIM);
 		page_wrap(p, hang_of(p) + 2, " [%s]", e->source);
@@ -310,7 +316,8 @@ static void kept(struct page *p, const struct tune_view *v)
 		if (disks && others)
 			page_put(p, ",");
 		if (others)
-			page_wrap(p, LABEL_COLUMN, "%sand %zu that do not matter for this role (--role general shows them)",
+			page_wrap(p, LABEL_COLUMN, "%sand %zu that do not matter for this role (--role "
+				    "general shows them)",
 				  disks ? " " : "", others);
 		page_newline(p);
 	}
@@ -338,7 +345,8 @@ static void unread(struct page *p, const struct tune_view *v)
 		}
 		any = true;
 		page_indent(p, LABEL_COLUMN);
-		page_wrap(p, LABEL_COLUMN, "%s:", error == -ENOENT && v->replayed ? "not in this capture (osprey tune --capture takes them), or not in its kernel" :
+		page_wrap(p, LABEL_COLUMN, "%s:", error == -ENOENT && v->replayed ? "not in this capture "
+			    "(osprey tune --capture takes them), or not in its kernel" :
 			  error == -ENOENT ? "this kernel, or a namespace, has none" :
 			  error == -EACCES || error == -EPERM ? "needs root" : strerror(-error));
 		for (const struct tune_item *e = i; e < r->items.v + r->items.n; e++)
