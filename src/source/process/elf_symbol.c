@@ -6,9 +6,11 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bounded.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 
@@ -20,11 +22,11 @@ static void end_elf(Elf **elf)
 	elf_end(*elf);
 }
 
-static int open_file(struct host *h, const char *path)
+static int open_file(int root_fd, const char *path)
 {
 	while (*path == '/')
 		path++;
-	int fd = openat(host_root_fd(h), path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = openat(root_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -167,13 +169,13 @@ static bool debug_path(Elf *elf, char *ret, size_t size)
 	return false;
 }
 
-static void search_debug_file(struct host *h, Elf *elf, uint64_t address, struct best *best)
+static void search_debug_file(int root_fd, Elf *elf, uint64_t address, struct best *best)
 {
 	char path[200];
 
 	if (!debug_path(elf, path, sizeof path))
 		return;
-	cleanup(close_fd) int fd = open_file(h, path);
+	cleanup(close_fd) int fd = open_file(root_fd, path);
 	if (fd < 0)
 		return;
 	cleanup(end_elf) Elf *debug = elf_begin(fd, ELF_C_READ, NULL);
@@ -198,7 +200,7 @@ static int put_code(int fd, uint64_t offset, struct buf *ret)
 	return r < 0 ? r : buf_printf(ret, "\n");
 }
 
-static int answer(struct host *h, int fd, Elf *elf, const struct elf_place *place, struct buf *ret)
+static int answer(int root_fd, int fd, Elf *elf, const struct elf_place *place, struct buf *ret)
 {
 	uint64_t offset = 0, address;
 	struct best best = { "", 0, false };
@@ -215,7 +217,7 @@ static int answer(struct host *h, int fd, Elf *elf, const struct elf_place *plac
 		search(elf, SHT_DYNSYM, address, &best);
 	bool own = best.name[0];
 	if (!own)
-		search_debug_file(h, elf, address, &best);
+		search_debug_file(root_fd, elf, address, &best);
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	int r = buf_printf(ret, "address %" PRIx64 "\nchanged %" PRIu64 "\n%s", address,
@@ -226,18 +228,22 @@ static int answer(struct host *h, int fd, Elf *elf, const struct elf_place *plac
 	return r < 0 ? r : put_code(fd, offset, ret);
 }
 
+/* Files may lie on a server that has gone: then the one who asks goes on without the answer. */
+#define TIMEOUT_MS 3000
+
 struct question {
-	const char *path;
-	const struct elf_place *place;
+	int root_fd; /* owned */
+	struct elf_place place;
+	struct buf text;
+	char path[];
 };
 
-static int live_find(struct host *h, const char *key, void *arg, struct buf *ret)
+static int question_call(void *arg)
 {
-	const struct question *q = arg;
+	struct question *q = arg;
 	struct stat st;
+	cleanup(close_fd) int fd = open_file(q->root_fd, q->path);
 
-	(void)key;
-	cleanup(close_fd) int fd = open_file(h, q->path);
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
@@ -248,20 +254,71 @@ static int live_find(struct host *h, const char *key, void *arg, struct buf *ret
 	cleanup(end_elf) Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (!elf || elf_kind(elf) != ELF_K_ELF)
 		return -EBADMSG;
-	return answer(h, fd, elf, q->place, ret);
+	return answer(q->root_fd, fd, elf, &q->place, &q->text);
+}
+
+static void question_release(void *arg)
+{
+	struct question *q = arg;
+
+	close_fd(&q->root_fd);
+	buf_deinit(&q->text);
+	free(q);
+}
+
+static int question_new(struct host *h, const char *path, const struct elf_place *place, struct question **ret)
+{
+	size_t n = strlen(path) + 1;
+	struct question *q = calloc(1, sizeof *q + n);
+
+	if (!q)
+		return -ENOMEM;
+	q->root_fd = fcntl(host_root_fd(h), F_DUPFD_CLOEXEC, 0);
+	if (q->root_fd < 0) {
+		int r = -errno;
+		free(q);
+		return r;
+	}
+	q->place = *place;
+	memcpy(q->path, path, n);
+	*ret = q;
+	return 0;
+}
+
+struct asked {
+	const char *path;
+	const struct elf_place *place;
+};
+
+static int live_find(struct host *h, const char *key, void *arg, struct buf *ret)
+{
+	const struct asked *asked = arg;
+	struct question *q = NULL;
+	int r = question_new(h, asked->path, asked->place, &q);
+
+	(void)key;
+	if (r < 0)
+		return r;
+	r = bounded_call(question_call, q, question_release, TIMEOUT_MS);
+	if (r == -ETIMEDOUT)
+		return r;
+	if (r == 0)
+		r = buf_append(ret, buf_span(&q->text).p, q->text.n);
+	question_release(q);
+	return r;
 }
 
 int elf_symbol_find(struct host *h, const char *path, const struct elf_place *place, struct elf_symbol *ret)
 {
 	cleanup(buf_deinit) struct buf text = { 0 };
-	struct question q = { path, place };
+	struct asked asked = { path, place };
 	char key[PATH_MAX + 100], offset[24] = "-";
 
 	if (reading_ok(place->file_offset))
 		snprintf(offset, sizeof offset, "%" PRIx64, place->file_offset);
 	snprintf(key, sizeof key, "elf_symbol:%" PRIx64 ":%" PRIx64 ":%" PRIx64 ":%s:%s", place->ip, place->base,
 		 place->size, offset, path);
-	int r = host_fetch(h, key, live_find, &q, &text);
+	int r = host_fetch(h, key, live_find, &asked, &text);
 	return r < 0 ? r : elf_symbol_parse(buf_span(&text), ret);
 }
 

@@ -34,7 +34,7 @@ struct elf_symbol {
 };
 
 /* 0; -ENOENT, -EACCES: no such file; -EBADMSG: no ELF file of this machine's word size; -ESRCH: no part
- * of the file with code can have been the mapping, so it is not the file that ran. -ENOMEM. */
+ * of the file with code can have been the mapping, so it is not the file that ran. -ETIMEDOUT: its file system does not answer. -ENOMEM. */
 int elf_symbol_find(struct host *h, const char *path, const struct elf_place *place, struct elf_symbol *ret)
 	__attribute__((warn_unused_result));
 /* The answer's text. Pure. */
