@@ -252,7 +252,6 @@ static int tell(struct host *h, const struct request *request)
 	struct log_wanted wanted = { .binaries = request->binaries, .nbinaries = request->nbinaries };
 	struct log_page of = {
 		.wanted = &wanted,
-		.since = args->option[SINCE].given ? args->option[SINCE].text : NULL,
 		.each = args->option[EACH].given,
 		.replayed = !host_is_live(h),
 	};

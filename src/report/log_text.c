@@ -243,8 +243,10 @@ static void put_counts(struct page *p, const struct log_page *of)
 	}
 	if (!any)
 		page_put(p, "Nothing to tell");
-	if (of->since)
-		page_put(p, " since %s", of->since);
+	if (of->wanted->since_cleared)
+		page_put(p, " since it was cleared");
+	else if (of->wanted->since_ns)
+		page_put(p, " since %s", moment(of, of->wanted->since_ns, false).text);
 	page_put(p, ".");
 }
 

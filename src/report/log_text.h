@@ -9,7 +9,6 @@
 struct log_page {
 	const struct log_book *book;
 	const struct log_wanted *wanted;
-	const char *since; /* as it was asked for; NULL: it was not */
 	bool each;	   /* every event by itself, oldest first, in place of groups */
 	bool replayed;	   /* a capture */
 };
