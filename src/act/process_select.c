@@ -193,7 +193,7 @@ static bool is_kin(const struct selecting *s, int pid)
 {
 	const struct process *p = find(&s->all, getpid());
 
-	for (int i = 0; p && i < 1000; i++, p = find(&s->all, p->ppid)) {
+	for (int i = 0; p && !s->wish->kin && i < 1000; i++, p = find(&s->all, p->ppid)) {
 		if (p->pid == pid)
 			return true;
 	}

@@ -37,7 +37,7 @@ struct process_wish {
 	const char *const *operand;
 	size_t noperands;
 	const char *user; /* name or uid; NULL: any */
-	bool match, all, force;
+	bool match, all, force, kin; /* kin: names and expressions hit ancestors as well */
 };
 
 struct process_selection {

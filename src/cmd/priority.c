@@ -149,6 +149,10 @@ static int show(struct host *h, const process_vec *v, const struct arguments *ar
 	if (args->option[PROCESS_JSON].given)
 		return show_json(h, v);
 	vec_each(p, v) {
+		if (!value_of(h, p, &attribute_nice, &value)) {
+			say("priority: %d (%s) has ended", p->pid, p->comm);
+			continue;
+		}
 		cells_put(&cells, "%d", p->pid);
 		for (size_t i = 0; i < NSHOWN; i++) {
 			const char *now = value_of(h, p, shown[i], &value);

@@ -51,6 +51,7 @@ int processes_choose(struct host *h, const char *command, const struct arguments
 		.noperands = args->noperands,
 		.match = args->option[PROCESS_MATCH].given,
 		.user = args->option[PROCESS_USER].text,
+		.kin = looks,
 		.all = looks || args->option[PROCESS_ALL].given,
 		.force = looks || args->option[PROCESS_FORCE].given,
 	};
