@@ -53,24 +53,6 @@ struct keeper {
 
 /* ---- reaping ---- */
 
-static void add_reading(reading *sum, reading more)
-{
-	*sum = reading_sum(*sum, more);
-}
-
-/* A process that nobody has waited for yet shows the I/O of itself and of those it waited for. */
-static void count_io(struct keeper *k, pid_t pid)
-{
-	struct run_result *result = k->result;
-	struct tree_io io;
-
-	tree_io_read(pid, &io);
-	add_reading(&result->read_bytes, io.read_bytes);
-	add_reading(&result->written_bytes, io.written_bytes);
-	add_reading(&result->read_call_bytes, io.read_call_bytes);
-	add_reading(&result->write_call_bytes, io.write_call_bytes);
-}
-
 static void program_ended(struct keeper *k, const siginfo_t *info)
 {
 	struct run_result *result = k->result;
@@ -105,7 +87,6 @@ static void reap_one(struct keeper *k, const siginfo_t *info)
 	}
 	if (info->si_pid == k->pid)
 		program_ended(k, info);
-	count_io(k, info->si_pid);
 	(void)!waitid(P_PID, (id_t)info->si_pid, &taken, WEXITED | WNOHANG);
 }
 
@@ -133,8 +114,12 @@ static void signal_tree(struct keeper *k, int number)
 {
 	int error = 0;
 
-	if (tree_read(&k->tree, getpid(), NULL) < 0)
+	if (tree_read(&k->tree, getpid(), NULL) < 0) {
+		/* Without /proc the program is the only one that is known. */
+		if (!k->program_ended)
+			kill(k->pid, number);
 		return;
+	}
 	vec_each(p, &k->tree.member) {
 		int r = p->state == 'Z' ? 0 : tree_signal(p, p->direct, number);
 
@@ -397,8 +382,14 @@ static void name_those_left(struct keeper *k)
 static void measure(struct keeper *k)
 {
 	struct run_result *result = k->result;
+	struct tree_io io;
 	struct rusage u;
 
+	tree_io_of_children(&io);
+	result->read_bytes = io.read_bytes;
+	result->written_bytes = io.written_bytes;
+	result->read_call_bytes = io.read_call_bytes;
+	result->write_call_bytes = io.write_call_bytes;
 	getrusage(RUSAGE_CHILDREN, &u);
 	result->user_ns = (uint64_t)u.ru_utime.tv_sec * NS_PER_S + (uint64_t)u.ru_utime.tv_usec * NS_PER_US;
 	result->system_ns = (uint64_t)u.ru_stime.tv_sec * NS_PER_S + (uint64_t)u.ru_stime.tv_usec * NS_PER_US;

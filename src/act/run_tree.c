@@ -103,24 +103,42 @@ void tree_io_parse(struct span text, struct tree_io *ret)
 	*ret = io;
 }
 
-void tree_io_read(pid_t pid, struct tree_io *ret)
+/* Bytes that were read of it, or -errno. */
+static ssize_t io_read(const char *path, struct tree_io *ret)
 {
-	char path[32], text[512];
-	ssize_t n;
-	int fd;
+	char text[512];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
 
-	snprintf(path, sizeof path, "/proc/%d/io", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof text);
-	if (n < 0) {
-		reading why = reading_from_errno(-errno);
-
-		*ret = (struct tree_io){ why, why, why, why };
-	} else {
+	if (n < 0)
+		n = -errno;
+	else
 		tree_io_parse((struct span){ text, (size_t)n }, ret);
-	}
 	if (fd >= 0)
 		close(fd);
+	return n;
+}
+
+void tree_io_of_children(struct tree_io *ret)
+{
+	struct tree_io all, own;
+	ssize_t n = io_read("/proc/self/io", &all), m = n < 0 ? n : io_read("/proc/thread-self/io", &own);
+
+	if (m < 0) {
+		reading why = reading_from_errno((int)m);
+
+		*ret = (struct tree_io){ why, why, why, why };
+		return;
+	}
+	/* The first look has been counted by the second. */
+	if (reading_ok(own.read_call_bytes) && own.read_call_bytes >= (uint64_t)n)
+		own.read_call_bytes -= (uint64_t)n;
+	*ret = (struct tree_io){
+		reading_delta(own.read_bytes, all.read_bytes),
+		reading_delta(own.written_bytes, all.written_bytes),
+		reading_delta(own.read_call_bytes, all.read_call_bytes),
+		reading_delta(own.write_call_bytes, all.write_call_bytes),
+	};
 }
 
 static int read_process(struct tree *t, pid_t pid, struct tree_process *ret)

@@ -49,14 +49,15 @@ int tree_signal(const struct tree_process *p, bool own, int signal) __attribute_
  * -ENOENT: the kernel has no file of children. */
 int tree_kill_children(const pid_t *keep) __attribute__((warn_unused_result));
 
-/* /proc/PID/io: of the process and of those it waited for. Pure; what is not there is absent. */
+/* /proc/PID/io. Pure; what is not there is absent. */
 struct tree_io {
 	reading read_bytes, written_bytes; /* storage */
 	reading read_call_bytes, write_call_bytes; /* through read, write and their like */
 };
 void tree_io_parse(struct span text, struct tree_io *ret);
-/* Of a process that has ended and was not waited for, too. */
-void tree_io_read(pid_t pid, struct tree_io *ret);
+/* Of all that the calling process has waited for, and what those had waited for: its own sum, which has them,
+ * without that of its only thread. (/proc/PID/io of a process that has ended belongs to root.) */
+void tree_io_of_children(struct tree_io *ret);
 
 /* /proc/PID/stat. Pure. -EBADMSG. */
 int tree_stat_parse(struct span text, struct tree_process *ret) __attribute__((warn_unused_result));

@@ -19,7 +19,7 @@ before=$(groups | sort)
 # CPU: a tenth of one, and the throttling is told.
 json --cpu-limit 0.1 --timeout 700ms --grace 0s -- sh -c 'while :; do :; done'
 is "cpu: exit code" $? 124
-more throttled "$(figure throttled_s)" 0.2
+more throttled "$(figure throttled_s)" 0.02
 more "throttled periods" "$(figure throttled_periods)" 2
 
 # Memory: who wants more is killed, and it says so.
