@@ -42,6 +42,7 @@ until_state "$last" T || fail "not stopped"
 run -s sigcont "$last"
 until_state "$last" S || fail "does not go on"
 run -s 19 "$last"
+until_state "$last" T || fail "not stopped by number"
 run --signal 0 "$last"; is "signal 0" "$code" 0
 run "$last"
 is "one that is stopped" "$code" 0; has "one that is stopped" "$output" "CONT since it was stopped; ended"
