@@ -68,8 +68,7 @@ TUNE_ADVISE(sched_autogroup)
 			    "/proc/%d/stat",
 			   c->seen->nice_user.pid);
 		tune_proof(ret, "its nice value", c->seen->nice_user.other, "", "> 0", "/proc/%d/stat", c->seen->nice_user.pid);
-		tune_effect(ret, "nice values count across sessions, for tasks that wake up from then on in "
-			    "the root group");
+		tune_effect(ret, "nice values count across sessions, for programs that start from then on");
 	} else {
 		tune_keep(ret, now == 1 ? "no nice process takes CPU time that others wait for" :
 			    "nice values count across sessions");

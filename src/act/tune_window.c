@@ -8,6 +8,7 @@
 #include "act/tune_watch.h"
 #include "base/clock.h"
 #include "diagnose/evidence.h"
+#include "diagnose/memory_evidence.h"
 #include "diagnose/network_evidence.h"
 #include "diagnose/storage_evidence.h"
 
@@ -230,12 +231,20 @@ static void tell_descriptors(const struct process_span *p, struct tune_evidence 
 	}
 }
 
+/* Autogroups hold only tasks of the root cgroup. */
+static bool in_root_group(const struct window *w, const struct process_span *p)
+{
+	const struct cgroup *c = window_cgroup(w, p, TASK_CGROUP_CPU);
+
+	return !c || cgroup_subpath(c)[0] == '\0';
+}
+
 static void tell_nice(const struct window *w, const struct process_span *p, struct tune_evidence *e)
 {
 	double cpus = reading_value(p->cpu_ns) / 1e9 / w->seconds;
 	int nice = p->threads ? process_threads(w, p)->last.nice : 0;
 
-	if (nice > 0 && cpus > 0.5 && cpus > e->nice_user.value) {
+	if (nice > 0 && cpus > 0.5 && cpus > e->nice_user.value && in_root_group(w, p)) {
 		name_user(p, &e->nice_user.pid, e->nice_user.comm);
 		e->nice_user.value = cpus;
 		e->nice_user.other = nice;
