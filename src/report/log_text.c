@@ -295,6 +295,8 @@ void log_page_happening(struct page *p, const struct log_page *of, const struct 
 	put_line(p, &h->event);
 }
 
+#define MAX_NOTES 10 /* told by themselves; a boot may leave dozens */
+
 void log_page_events(struct page *p, const struct log_page *of)
 {
 	const struct log_book *b = of->book;
@@ -310,7 +312,11 @@ void log_page_events(struct page *p, const struct log_page *of)
 		}
 		return;
 	}
+	size_t notes = 0;
+
 	vec_each(g, &b->groups) {
+		if (g->severity == LOG_NOTE && ++notes > MAX_NOTES)
+			continue;
 		/* Notes stand together. */
 		if (g == b->groups.v || g->severity != LOG_NOTE || before != LOG_NOTE)
 			page_newline(p);
@@ -318,6 +324,12 @@ void log_page_events(struct page *p, const struct log_page *of)
 		put_group(p, &told, of, g);
 	}
 	map_deinit(&told);
+	if (notes > MAX_NOTES) {
+		page_tone(p, TONE_DIM);
+		page_wrap(p, 2, "… and %zu more notes: osprey log --filter 'severity == note'", notes - MAX_NOTES);
+		page_tone(p, TONE_PLAIN);
+		page_newline(p);
+	}
 }
 
 /* ---- records ---- */

@@ -18,6 +18,12 @@ trap clean_up EXIT
 bad=0 done=0
 wrong() { echo "not so: $*"; bad=1; }
 
+# Each kind of event is in the help.
+"$osprey" help log >"$work/help"
+for kind in $(sed -n 's/^KIND([A-Z_]*, "\([a-z_]*\)".*/\1/p' src/source/kernel_log/kinds.def); do
+	grep -qE "[ ,]$kind[,.]|^$kind[,.]" "$work/help" || wrong "help does not name the kind $kind"
+done
+
 # ---- without privilege ----
 if [ "$(id -u)" = 0 ] && [ "$(cat /proc/sys/kernel/dmesg_restrict)" = 1 ]; then
 	cp "$osprey" "$work/osprey"
