@@ -524,7 +524,7 @@ static const struct column cgroup_columns[] = {
 	COLUMN(2925, unit, "UNIT", TEXT, LABEL, get_group_unit, 9, "cgroup", "unit of both"),
 	COLUMN(2926, own, "OWN", COUNT, GAUGE, get_own, 9, "/proc/PID/cgroup", "1: its own group, 0: one above that"),
 	COLUMN(2927, throttled_ns, "THROTTLED", NS, COUNTER, get_throttled, 9, "cpu.stat", "time its tasks were held back"),
-	COLUMN(2928, note, "EVENTS", TEXT, LABEL, get_group_note, 3, "cgroup", "throttling, limit hits, OOM kills"),
+	COLUMN(2928, note, "EVENTS", TEXT, LABEL, get_group_note, 1, "cgroup", "throttling, limit hits, OOM kills"),
 	COLUMN_ELASTIC(2929, path, "CGROUP", TEXT, LABEL, get_group_path, 0, "/proc/PID/cgroup", "its path"),
 };
 
