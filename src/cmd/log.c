@@ -16,15 +16,23 @@ enum { SINCE = VIEW_OWN, UNTIL, LEVEL, FACILITY, EVENT, ALL, EACH, FOLLOW, BINAR
 
 static const struct option options[] = {
 	VIEW_OPTIONS,
-	[SINCE] = { "since", 'S', OPTION_TEXT, "TIME", "from then on: 10m, 2h, 3d (ago), 21:00, '2026-11-20 21:00', boot, clear" },
+	[SINCE] = { "since", 'S', OPTION_TEXT, "TIME",
+		     "from then on: 10m, 2h, 3d (ago), 21:00, '2026-11-20 21:00', boot, clear" },
 	[UNTIL] = { "until", 'U', OPTION_TEXT, "TIME", "up to then" },
-	[LEVEL] = { "level", 'l', OPTION_TEXT, "LEVEL,…", "only these levels; err+ (or err..): it and worse, +err: it and less" },
-	[FACILITY] = { "facility", 0, OPTION_TEXT, "NAME,…", "only records of these facilities: kern, user, daemon…" },
-	[EVENT] = { "event", 'e', OPTION_TEXT, "KIND,…", "only these kinds of events: oom, segfault, io, hung_task…" },
-	[ALL] = { "all", 'a', OPTION_FLAG, NULL, "each record with the time of day, as dmesg -T, in place of events" },
-	[EACH] = { "each", 'x', OPTION_FLAG, NULL, "each event by itself with all that is known of it, oldest first" },
-	[FOLLOW] = { "follow", 'w', OPTION_FLAG, NULL, "go on: tell events (with --all, records) as they come, until Ctrl-C" },
-	[BINARIES] = { "binaries", 0, OPTION_FILE, "DIR", "look for the files of segfaults here first; may be given often" },
+	[LEVEL] = { "level", 'l', OPTION_TEXT, "LEVEL,…",
+		     "only these levels; err+ (or err..): it and worse, +err: it and less" },
+	[FACILITY] = { "facility", 0, OPTION_TEXT, "NAME,…",
+		     "only records of these facilities: kern, user, daemon…" },
+	[EVENT] = { "event", 'e', OPTION_TEXT, "KIND,…",
+		     "only these kinds of events: oom, segfault, io, hung_task…" },
+	[ALL] = { "all", 'a', OPTION_FLAG, NULL,
+		     "each record with the time of day, as dmesg -T, in place of events" },
+	[EACH] = { "each", 'x', OPTION_FLAG, NULL,
+		     "each event by itself with all that is known of it, oldest first" },
+	[FOLLOW] = { "follow", 'w', OPTION_FLAG, NULL,
+		     "go on: tell events (with --all, records) as they come, until Ctrl-C" },
+	[BINARIES] = { "binaries", 0, OPTION_FILE, "DIR",
+		     "look for the files of segfaults here first; may be given often" },
 };
 
 /* Records are read in pieces while following. */
@@ -111,8 +119,9 @@ static bool worse_than_note(const struct log_book *b)
 static struct page page_for(const struct arguments *args, struct buf *text)
 {
 	bool plain = args->option[VIEW_NO_COLOR].given || config_get()->no_color;
-	struct page p = { .out = text, .style = args->option[ALL].given ? output_table_style(plain) : output_style(plain) };
+	struct page p = { .out = text };
 
+	p.style = args->option[ALL].given ? output_table_style(plain) : output_style(plain);
 	p.style.palette = config_get()->palette;
 	return p;
 }
@@ -317,7 +326,8 @@ static int run_tables(const struct request *request)
 static const char *conflict(const struct option_value *o)
 {
 	if (o[FOLLOW].given && (as_tables(o) || o[VIEW_WATCH].given))
-		return "--follow tells lines as they come; it cannot go with tables (--table, --columns, --sort, --filter, "
+		return "--follow tells lines as they come; it cannot go with tables (--table, --columns, "
+			"--sort, --filter, "
 		       "--csv, --watch)";
 	if (o[ALL].given && o[EACH].given)
 		return "--all tells records, --each events: choose one";
@@ -358,20 +368,30 @@ const struct command command_log = {
 	.name = "log",
 	.summary = "show the kernel log, decoded: what went wrong, when, to whom",
 	.description =
-		"Reads all that the kernel still has of its log and makes events of it: OOM kills with the victim and who "
-		"held memory, hung tasks, lockups, stalls, bugs, segfaults with the function, I/O errors, filesystems, "
-		"links, full tables, hardware. Events that are alike stand together, the worst first, of these the most "
+		"Reads all that the kernel still has of its log and makes events of it: OOM kills with the "
+		"victim and who "
+		"held memory, hung tasks, lockups, stalls, bugs, segfaults with the function, I/O errors, "
+		"filesystems, "
+		"links, full tables, hardware. Events that are alike stand together, the worst first, of "
+		"these the most "
 		"recent; each with what it means and what to do next.\n\n"
-		"Times are the time of day, counted back from now: steps of the clock since then do no harm. How far the "
+		"Times are the time of day, counted back from now: steps of the clock since then do no "
+		"harm. How far the "
 		"log reaches back is told; what the kernel has overwritten is gone.\n\n"
-		"The tables groups (default), events and records come with --table, --columns, --sort, --filter or --csv. "
-		"--json alone prints one document with all details (docs/log-json.md); with --follow a line for each event.\n\n"
-		"Kinds of events: panic, oops, hard_lockup, soft_lockup, rcu_stall, hung_task, oom, oom_stuck, readonly, "
-		"filesystem, io, swap, raid, hardware, files, io_timeout, disk, allocation, overcommit, segfault, trap, "
-		"seccomp, warning, workqueue, workqueue_hog, pids, link, tx_timeout, table_full, syn_flood, tcp_memory, nfs, "
+		"The tables groups (default), events and records come with --table, --columns, --sort, "
+		"--filter or --csv. "
+		"--json alone prints one document with all details (docs/log-json.md); with --follow a "
+		"line for each event.\n\n"
+		"Kinds of events: panic, oops, hard_lockup, soft_lockup, rcu_stall, hung_task, oom, "
+		"oom_stuck, readonly, "
+		"filesystem, io, swap, raid, hardware, files, io_timeout, disk, allocation, overcommit, "
+		"segfault, trap, "
+		"seccomp, warning, workqueue, workqueue_hog, pids, link, tx_timeout, table_full, "
+		"syn_flood, tcp_memory, nfs, "
 		"thermal, clock, rt_throttled, sched_ext, gpu, firmware, audit, corrected, filesystem_note, usb, "
 		"slow_interrupt, suspend, error.\n\n"
-		"Needs root (CAP_SYSLOG) where kernel.dmesg_restrict is 1. Exit status: 0 nothing worse than a note, 1 "
+		"Needs root (CAP_SYSLOG) where kernel.dmesg_restrict is 1. Exit status: 0 nothing worse "
+		"than a note, 1 "
 		"something worse was found, 3 the log could not be read.",
 	OPTIONS(options),
 	.run = run,

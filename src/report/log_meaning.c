@@ -57,7 +57,8 @@ static void oom_title(const struct log_oom *o, struct prose *p)
 	switch (o->constraint) {
 	case LOG_CONSTRAINT_HOST: say(p, "OOM kill: the host ran out of memory"); break;
 	case LOG_CONSTRAINT_CGROUP:
-		say(p, "OOM kill at the memory limit of %s%s", o->limit_cgroup[0] ? "cgroup " : "a cgroup", o->limit_cgroup);
+		say(p, "OOM kill at the memory limit of %s%s", o->limit_cgroup[0] ? "cgroup " : "a "
+			"cgroup", o->limit_cgroup);
 		break;
 	case LOG_CONSTRAINT_CPUSET: say(p, "OOM kill: the memory nodes of cpuset %s ran out", o->cpuset); break;
 	case LOG_CONSTRAINT_MEMORY_POLICY: say(p, "OOM kill: the memory nodes of a memory policy ran out"); break;
@@ -225,7 +226,8 @@ static void access_words(const struct log_fault *f, struct prose *p)
 
 	if (!reading_ok(f->error) || !reading_ok(f->address))
 		return;
-	say(p, " It tried to %s address %#" PRIx64, error & PF_INSTR ? "run code at" : error & PF_WRITE ? "write to" : "read from",
+	say(p, " It tried to %s address %#" PRIx64, error & PF_INSTR ? "run code "
+		"at" : error & PF_WRITE ? "write to" : "read from",
 	    address);
 	if (!(error & PF_PROT))
 		say(p, ", where nothing is mapped");
@@ -254,18 +256,21 @@ static void place_words(const struct log_happening *h, struct prose *p)
 		return;
 	}
 	if (!f->module[0]) {
-		say(p, " Its code was at %#" PRIx64 ", in no file: it jumped astray, or ran code made at run time.", f->ip);
+		say(p, " Its code was at %#" PRIx64 ", in no file: it jumped astray, or ran code made at "
+			"run time.", f->ip);
 		return;
 	}
 	if (s && s->state == LOG_SYMBOL_FOUND) {
-		say(p, " It was in %s+%#" PRIx64 " of %s (address %#" PRIx64 ")%s.", s->symbol.name, s->symbol.offset,
+		say(p, " It was in %s+%#" PRIx64 " of %s (address "
+			"%#" PRIx64 ")%s.", s->symbol.name, s->symbol.offset,
 		    s->path, s->symbol.address, s->symbol.debug_file ? ", as its debug file says" : "");
 		if (!s->sure)
 			say(p, " That the file is the one that ran could not be checked by its code.");
 		return;
 	}
 	if (s && s->state == LOG_SYMBOL_STRIPPED) {
-		say(p, " It was at address %#" PRIx64 " of %s, which is stripped: no symbol covers it.", s->symbol.address,
+		say(p, " It was at address %#" PRIx64 " of %s, which is stripped: no symbol covers "
+			"it.", s->symbol.address,
 		    s->path);
 		return;
 	}
@@ -334,7 +339,8 @@ static void taint_words(const struct log_event *e, struct prose *p)
 
 static void hung(const struct log_event *e, struct prose *p)
 {
-	say(p, "%s (%d) was stuck in an uninterruptible sleep (state D) for more than %" PRIu64 " s", name_of(e), e->pid,
+	say(p, "%s (%d) was stuck in an uninterruptible sleep (state D) for more than "
+		"%" PRIu64 " s", name_of(e), e->pid,
 	    reading_or(e->number, 0));
 	if (e->where[0])
 		say(p, ", in %s", e->where);
@@ -352,7 +358,8 @@ static void lockup(const struct log_event *e, struct prose *p)
 	if (e->kind == LOG_HARD_LOCKUP)
 		say(p, " took no interrupts any more");
 	else
-		say(p, " ran in the kernel for %" PRIu64 " s without letting another task run", reading_or(e->number, 0));
+		say(p, " ran in the kernel for %" PRIu64 " s without letting another task "
+			"run", reading_or(e->number, 0));
 	if (e->comm[0])
 		say(p, ", for %s (%d)", e->comm, e->pid);
 	if (e->where[0])
@@ -382,7 +389,8 @@ static void rcu(const struct log_event *e, struct prose *p)
 
 static void bug(const struct log_event *e, struct prose *p)
 {
-	quote(p, strstr(e->detail, ".c:") && !strchr(e->detail, ' ') ? "It was raised at " : "The kernel says: ", e->detail);
+	quote(p, strstr(e->detail, ".c:") && !strchr(e->detail, ' ') ? "It was raised at " : "The kernel "
+		"says: ", e->detail);
 	if (e->comm[0] && e->pid)
 		say(p, " It ran for %s (%d)%s.", e->comm, e->pid,
 		    e->kind == LOG_OOPS ? ", which was ended; locks that it held may stay taken" : "");
@@ -410,23 +418,34 @@ static void io(const struct log_event *e, struct prose *p)
 
 /* What has a fixed meaning. %s: the object. */
 static const char *const meanings[LOG_KINDS] = {
-	[LOG_OOM_STUCK] = "Memory ran out and no task may be killed for it: all are exempt (oom_score_adj -1000), or already dying.",
-	[LOG_FS_SHUTDOWN] = "The filesystem on %s protects itself: writing fails from here on (EROFS or EIO) until it is checked.",
-	[LOG_SWAP_ERROR] = "A page could not be read from or written to swap; the process that owned it is killed with SIGBUS.",
-	[LOG_IO_TIMEOUT] = "%s did not answer in time; the command is sent again or the device reset. Processes wait meanwhile.",
+	[LOG_OOM_STUCK] = "Memory ran out and no task may be killed for it: all are exempt (oom_score_adj "
+		"-1000), or already dying.",
+	[LOG_FS_SHUTDOWN] = "The filesystem on %s protects itself: writing fails from here on (EROFS or "
+		"EIO) until it is checked.",
+	[LOG_SWAP_ERROR] = "A page could not be read from or written to swap; the process that owned it is "
+		"killed with SIGBUS.",
+	[LOG_IO_TIMEOUT] = "%s did not answer in time; the command is sent again or the device reset. "
+		"Processes wait meanwhile.",
 	[LOG_RAID] = "The array goes on without redundancy: the next failure loses data.",
-	[LOG_FILES_EXHAUSTED] = "The host's table of open files is full: open, accept and socket fail with ENFILE for all users.",
-	[LOG_TX_TIMEOUT] = "The card did not send what it was given for seconds; the driver resets it and traffic stops meanwhile.",
+	[LOG_FILES_EXHAUSTED] = "The host's table of open files is full: open, accept and socket fail with "
+		"ENFILE for all users.",
+	[LOG_TX_TIMEOUT] = "The card did not send what it was given for seconds; the driver resets it and "
+		"traffic stops meanwhile.",
 	[LOG_SYN_FLOOD] = "The listener's queue is full: more connections are opened than the program accepts.",
-	[LOG_TCP_MEMORY] = "TCP reached net.ipv4.tcp_mem: sockets are refused memory, connections stall or are reset.",
-	[LOG_THERMAL] = "The CPU ran hot and lowered its clock: all that runs on it is slower until it has cooled down.",
+	[LOG_TCP_MEMORY] = "TCP reached net.ipv4.tcp_mem: sockets are refused memory, connections stall or "
+		"are reset.",
+	[LOG_THERMAL] = "The CPU ran hot and lowered its clock: all that runs on it is slower until it has "
+		"cooled down.",
 	[LOG_CLOCK] = "The kernel changes to a slower clock: each reading of the time becomes a system call.",
-	[LOG_RT_THROTTLED] = "Real-time tasks wanted more than 95 % of a CPU and were held back for the rest of the period.",
-	[LOG_WORKQUEUE_LOCKUP] = "Work that the kernel put off was not done for that long; something occupies its worker.",
+	[LOG_RT_THROTTLED] = "Real-time tasks wanted more than 95 % of a CPU and were held back for the "
+		"rest of the period.",
+	[LOG_WORKQUEUE_LOCKUP] = "Work that the kernel put off was not done for that long; something "
+		"occupies its worker.",
 	[LOG_AUDIT] = "More audit records come than auditd takes; some are lost, or tasks wait for it.",
 	[LOG_GPU] = "The GPU stopped answering; what computes or draws on it fails.",
 	[LOG_FIRMWARE] = "The device's own firmware failed; the driver restarts it or leaves it dead.",
-	[LOG_HARDWARE_CORRECTED] = "The hardware corrected it and nothing is lost; many of them announce one that cannot be corrected.",
+	[LOG_HARDWARE_CORRECTED] = "The hardware corrected it and nothing is lost; many of them announce "
+		"one that cannot be corrected.",
 	[LOG_HARDWARE] = "The hardware could not correct it: data or a task is lost.",
 };
 
@@ -448,7 +467,8 @@ static void link_words(const struct log_event *e, struct prose *p)
 	else if (strstr(e->text, "without any active"))
 		say(p, "None of its slaves has a link: nothing goes through it.");
 	else
-		say(p, "The cable, the switch's port or the other side is gone; nothing goes through it until it is back.");
+		say(p, "The cable, the switch's port or the other side is gone; nothing goes through it "
+			"until it is back.");
 }
 
 static void numbers(const struct log_event *e, struct prose *p)
@@ -458,7 +478,8 @@ static void numbers(const struct log_event *e, struct prose *p)
 	switch (e->kind) {
 	case LOG_ALLOCATION:
 		if (strstr(e->text, "page allocation failure"))
-			say(p, "The kernel found no %s in one piece (order %" PRIu64 ", %s): memory is short or in small pieces.",
+			say(p, "The kernel found no %s in one piece (order %" PRIu64 ", %s): memory is "
+				"short or in small pieces.",
 			    bytes_text(4096.0 * (double)(UINT64_C(1) << (n & 31))).text, n, e->detail);
 		break;
 	case LOG_OVERCOMMIT:
@@ -468,25 +489,30 @@ static void numbers(const struct log_event *e, struct prose *p)
 		say(p, " of memory: more than the kernel would promise (vm.overcommit_memory), whatever was free.");
 		break;
 	case LOG_SECCOMP:
-		say(p, "%s (%d) made system call %" PRIu64 ", which its seccomp filter forbids", name_of(e), e->pid, n);
+		say(p, "%s (%d) made system call %" PRIu64 ", which its seccomp filter "
+			"forbids", name_of(e), e->pid, n);
 		say(p, "%s%s.", e->detail[0] ? ": " : " (it was only noted)", e->detail);
 		break;
 	case LOG_TABLE_FULL:
 		if (strcmp(e->object, "conntrack") == 0)
 			say(p, "The table of tracked connections is full: packets of new connections are dropped.");
 		else
-			say(p, "The table of neighbours (%s) is full: hosts on the network cannot be reached.", e->object);
+			say(p, "The table of neighbours (%s) is full: hosts on the network cannot be "
+				"reached.", e->object);
 		break;
 	case LOG_NFS:
 		if (e->good)
 			say(p, "%s answers again.", e->object);
 		else
-			say(p, "%s does not answer; processes that use its files hang, most of them where no signal ends them.",
+			say(p, "%s does not answer; processes that use its files hang, most of them where "
+				"no signal ends them.",
 			    e->object);
 		break;
-	case LOG_PIDS_LIMIT: say(p, "The cgroup has as many tasks as pids.max allows: fork and threads fail with EAGAIN."); break;
+	case LOG_PIDS_LIMIT: say(p, "The cgroup has as many tasks as pids.max allows: fork and threads "
+		"fail with EAGAIN."); break;
 	case LOG_WORKQUEUE_HOG:
-		say(p, "%s held a CPU for more than 10 ms, %" PRIu64 " times: other work on that CPU is late.", e->where, n);
+		say(p, "%s held a CPU for more than 10 ms, %" PRIu64 " times: other work on that CPU is "
+			"late.", e->where, n);
 		break;
 	case LOG_SCHED_EXT:
 		say(p, "BPF scheduler %s: %s.", e->object, e->good ? "started or stopped by its owner" : e->detail);

@@ -74,7 +74,8 @@ static void put_tasks(struct page *p, const struct log_oom *o, int32_t victim, s
 		return;
 	page_indent(p, 2);
 	page_tone(p, TONE_DIM);
-	page_wrap(p, 2, "Tasks that could be killed: %" PRIu64 ", with %s of memory and %s of swap. The largest:", o->all_tasks,
+	page_wrap(p, 2, "Tasks that could be killed: %" PRIu64 ", with %s of memory and %s of swap. The "
+		"largest:", o->all_tasks,
 		  bytes_text((double)o->all_rss_bytes).text, bytes_text((double)o->all_swap_bytes).text);
 	page_newline(p);
 	put_cell(p, 11, "PID");
@@ -258,7 +259,8 @@ static void put_reach(struct page *p, const struct log_page *of)
 	if (b->all_records == 0) {
 		page_wrap(p, 0, " The log is empty.");
 	} else if (!reading_ok(b->oldest_real_ns)) {
-		page_wrap(p, 0, " The log's records have no times here (printk.time is off, and only syslog(2) answers).");
+		page_wrap(p, 0, " The log's records have no times here (printk.time is off, and only "
+			"syslog(2) answers).");
 	} else {
 		page_wrap(p, 0, " The log holds %" PRIu64 " records and reaches back to %s (%s)%s.", b->all_records,
 			  moment(of, b->oldest_real_ns, false).text, ago(of, b->oldest_real_ns).text,
@@ -269,10 +271,12 @@ static void put_reach(struct page *p, const struct log_page *of)
 	if (b->lost)
 		page_wrap(p, 0, " %" PRIu64 " records were lost: overwritten before they could be read.", b->lost);
 	if (b->cleared)
-		page_wrap(p, 0, " %" PRIu64 " of them are from before somebody cleared it (dmesg -C; --since clear leaves them out).",
+		page_wrap(p, 0, " %" PRIu64 " of them are from before somebody cleared it (dmesg -C; "
+			"--since clear leaves them out).",
 			  b->cleared);
 	if (b->clock.unsure_before_ns)
-		page_wrap(p, 0, " The machine has slept more than once: times before %s may be told too late, by at most %s.",
+		page_wrap(p, 0, " The machine has slept more than once: times before %s may be told too "
+			"late, by at most %s.",
 			  moment(of, log_clock_real(&b->clock, b->clock.unsure_before_ns), false).text,
 			  duration_text((double)b->clock.unknown_ns / 1e9).text);
 	page_tone(p, TONE_PLAIN);
@@ -336,7 +340,9 @@ void log_page_events(struct page *p, const struct log_page *of)
 
 static enum page_tone level_tone(unsigned level)
 {
-	return level <= LEVEL_ERR ? TONE_RED : level == LEVEL_WARNING ? TONE_YELLOW : level == LEVEL_DEBUG ? TONE_DIM : TONE_PLAIN;
+	if (level <= LEVEL_ERR)
+		return TONE_RED;
+	return level == LEVEL_WARNING ? TONE_YELLOW : level == LEVEL_DEBUG ? TONE_DIM : TONE_PLAIN;
 }
 
 static void put_stamp(struct page *p, reading real_ns)

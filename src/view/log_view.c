@@ -45,9 +45,11 @@ static struct cell group_object(const void *r) { return text_or_none(latest_of(r
 static struct cell group_text(const void *r) { return cell_text(latest_of(r)->text); }
 
 static const struct column group_columns[] = {
-	COLUMN(3200, severity, "SEVERITY", TEXT, LABEL, group_severity, 0, "/dev/kmsg", "note, risk, warning or critical"),
+	COLUMN(3200, severity, "SEVERITY", TEXT, LABEL, group_severity, 0, "/dev/kmsg",
+	       "note, risk, warning or critical"),
 	COLUMN(3201, kind, "KIND", TEXT, LABEL, group_kind, 0, "/dev/kmsg", "kind of event: oom, segfault, io…"),
-	COLUMN(3202, count, "COUNT", COUNT, GAUGE, group_count, 0, "/dev/kmsg", "events of the group, without good ends"),
+	COLUMN(3202, count, "COUNT", COUNT, GAUGE, group_count, 0, "/dev/kmsg",
+	       "events of the group, without good ends"),
 	COLUMN(3203, recovered_count, "BACK", COUNT, GAUGE, group_recovered, 6, "/dev/kmsg",
 	       "good ends: link up, server answers again"),
 	COLUMN(3204, first, "FIRST", TIME, LABEL, group_first, 5, "/dev/kmsg", "when the first came"),
@@ -56,7 +58,8 @@ static const struct column group_columns[] = {
 	COLUMN(3207, comm, "COMMAND", TEXT, LABEL, group_comm, 3, "/dev/kmsg", "name of that task"),
 	COLUMN(3208, object, "OBJECT", TEXT, LABEL, group_object, 2, "/dev/kmsg",
 	       "device, filesystem, interface, cgroup, server"),
-	COLUMN_ELASTIC(3209, text, "TEXT", TEXT, LABEL, group_text, 2, "/dev/kmsg", "the kernel's line that tells the latest"),
+	COLUMN_ELASTIC(3209, text, "TEXT", TEXT, LABEL, group_text, 2, "/dev/kmsg",
+	       "the kernel's line that tells the latest"),
 	COLUMN(3210, severity_rank, "RANK", COUNT, LABEL, group_rank, 9, "/dev/kmsg",
 	       "severity as a number, 0 (note) to 3 (critical), to sort by"),
 };
@@ -108,22 +111,28 @@ static struct cell event_text(const void *r) { return cell_text(event_of(r)->tex
 
 static const struct column event_columns[] = {
 	COLUMN(3220, time, "TIME", TIME, LABEL, event_time, 0, "/dev/kmsg", "when its first line was written"),
-	COLUMN(3221, severity, "SEVERITY", TEXT, LABEL, event_severity, 1, "/dev/kmsg", "note, risk, warning or critical"),
+	COLUMN(3221, severity, "SEVERITY", TEXT, LABEL, event_severity, 1, "/dev/kmsg",
+	       "note, risk, warning or critical"),
 	COLUMN(3222, kind, "KIND", TEXT, LABEL, event_kind, 0, "/dev/kmsg", "kind of event"),
-	COLUMN(3223, recovered, "BACK", TEXT, LABEL, event_recovered, 8, "/dev/kmsg", "yes: a good end, as a link that is up again"),
+	COLUMN(3223, recovered, "BACK", TEXT, LABEL, event_recovered, 8, "/dev/kmsg",
+	       "yes: a good end, as a link that is up again"),
 	COLUMN(3224, pid, "PID", COUNT, LABEL, event_pid, 3, "/dev/kmsg", "whom it befell"),
 	COLUMN(3225, comm, "COMMAND", TEXT, LABEL, event_comm, 2, "/dev/kmsg", "name of that task"),
 	COLUMN(3226, cpu, "CPU", COUNT, LABEL, event_cpu, 7, "/dev/kmsg", "on which CPU"),
-	COLUMN(3227, object, "OBJECT", TEXT, LABEL, event_object, 2, "/dev/kmsg", "device, filesystem, interface, cgroup, server"),
+	COLUMN(3227, object, "OBJECT", TEXT, LABEL, event_object, 2, "/dev/kmsg",
+	       "device, filesystem, interface, cgroup, server"),
 	COLUMN(3228, where, "WHERE", TEXT, LABEL, event_where, 4, "/dev/kmsg, the program's file",
 	       "function of the kernel, or of the program that broke"),
 	COLUMN(3229, detail, "DETAIL", TEXT, LABEL, event_detail, 6, "/dev/kmsg", "what else the line says"),
-	COLUMN(3230, number, "NUMBER", COUNT, LABEL, event_number, 8, "/dev/kmsg", "sector, seconds, order, bytes, as the kind has it"),
+	COLUMN(3230, number, "NUMBER", COUNT, LABEL, event_number, 8, "/dev/kmsg",
+	       "sector, seconds, order, bytes, as the kind has it"),
 	COLUMN(3231, victim_bytes, "FREED", BYTES, GAUGE, event_victim_bytes, 5, "/dev/kmsg",
 	       "memory that the victim of an OOM kill held"),
 	COLUMN(3232, level, "LEVEL", TEXT, LABEL, event_level, 8, "/dev/kmsg", "level of the line"),
-	COLUMN(3233, sequence, "SEQUENCE", COUNT, LABEL, event_sequence, 9, "/dev/kmsg", "number of its first record"),
-	COLUMN_ELASTIC(3234, text, "TEXT", TEXT, LABEL, event_text, 3, "/dev/kmsg", "the kernel's line that tells it"),
+	COLUMN(3233, sequence, "SEQUENCE", COUNT, LABEL, event_sequence, 9, "/dev/kmsg",
+	       "number of its first record"),
+	COLUMN_ELASTIC(3234, text, "TEXT", TEXT, LABEL, event_text, 3, "/dev/kmsg",
+	       "the kernel's line that tells it"),
 };
 
 const struct entity entity_kernel_event = {
@@ -163,7 +172,9 @@ static struct cell record_device(const void *r)
 {
 	struct span device;
 
-	return log_record_value(&entry_of(r)->record, "DEVICE", &device) ? cell_span(device) : cell_reading(READING_ABSENT);
+	if (!log_record_value(&entry_of(r)->record, "DEVICE", &device))
+		return cell_reading(READING_ABSENT);
+	return cell_span(device);
 }
 static struct cell record_text(const void *r)
 {
@@ -174,14 +185,18 @@ static struct cell record_text(const void *r)
 
 static const struct column record_columns[] = {
 	COLUMN(3250, time, "TIME", TIME, LABEL, record_time, 0, "/dev/kmsg", "when it was written"),
-	COLUMN(3251, log_ns, "LOG CLOCK", NS, LABEL, record_clock, 8, "/dev/kmsg", "the same by the log's clock, since boot"),
+	COLUMN(3251, log_ns, "LOG CLOCK", NS, LABEL, record_clock, 8, "/dev/kmsg",
+	       "the same by the log's clock, since boot"),
 	COLUMN(3252, sequence, "SEQUENCE", COUNT, LABEL, record_sequence, 9, "/dev/kmsg", "number of the record"),
-	COLUMN(3253, facility, "FACILITY", TEXT, LABEL, record_facility, 6, "/dev/kmsg", "who wrote: kern, user, daemon…"),
+	COLUMN(3253, facility, "FACILITY", TEXT, LABEL, record_facility, 6, "/dev/kmsg",
+	       "who wrote: kern, user, daemon…"),
 	COLUMN(3254, level, "LEVEL", TEXT, LABEL, record_level, 2, "/dev/kmsg", "emerg to debug"),
 	COLUMN(3255, caller, "CALLER", TEXT, LABEL, record_caller, 7, "/dev/kmsg",
 	       "thread (T) or CPU (C) that wrote, where the kernel tells (CONFIG_PRINTK_CALLER)"),
-	COLUMN(3256, event, "EVENT", TEXT, LABEL, record_event, 4, "/dev/kmsg", "kind of the event that it is part of"),
-	COLUMN(3257, device, "DEVICE", TEXT, LABEL, record_device, 8, "/dev/kmsg", "DEVICE of the record's dictionary"),
+	COLUMN(3256, event, "EVENT", TEXT, LABEL, record_event, 4, "/dev/kmsg",
+	       "kind of the event that it is part of"),
+	COLUMN(3257, device, "DEVICE", TEXT, LABEL, record_device, 8, "/dev/kmsg",
+	       "DEVICE of the record's dictionary"),
 	COLUMN_ELASTIC(3258, text, "TEXT", TEXT, LABEL, record_text, 0, "/dev/kmsg", "what was written"),
 };
 

@@ -293,7 +293,8 @@ static bool starts_as_trace(struct span line)
 		"Mem abort info:", "Data abort info:", "user pgtable:", "swapper pgtable:", "[<", "Exception stack",
 		"Future hung task reports are suppressed", "last unloaded:", "rcu: ", "unwind stack", "EFLAGS:",
 		"Fixing recursive fault", "Future hung", "kvm: ", "x", "blocked_on", "ESR = ", "EC = ", "FSC = ",
-		"INFO: lockdep", "watchdog: CPU#", "watchdog: \t#", "Preemption disabled at", "in_atomic(): ", "CPU: ", "preempt_count: ",
+		"INFO: lockdep", "watchdog: CPU#", "watchdog: \t#",
+		"Preemption disabled at", "in_atomic(): ", "CPU: ", "preempt_count: ",
 	};
 
 	for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
