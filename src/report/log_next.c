@@ -56,12 +56,11 @@ static void next_of_fault(const struct log_happening *h, struct log_next *n)
 	const struct log_symbol *s = h->symbol;
 
 	if (s && (s->state == LOG_SYMBOL_FOUND || s->state == LOG_SYMBOL_STRIPPED) && !strpbrk(s->path, " '\"\\$`\n"))
-		add(n, "addr2line -fCie %s %#" PRIx64 "   # the line of source, where debug information "
-			"is", s->path,
+		add(n, "addr2line -fCie %s %#" PRIx64 "   # the line of source, with debug information", s->path,
 		    s->symbol.address);
 	if (h->event.pid)
-		add(n, "coredumpctl info %d   # where systemd keeps core dumps; else see "
-			"kernel.core_pattern", h->event.pid);
+		add(n, "coredumpctl info %d   # where systemd keeps core dumps; else see kernel.core_pattern",
+		    h->event.pid);
 }
 
 static void next_of_oom(const struct log_event *e, struct log_next *n)
@@ -92,8 +91,9 @@ void log_next_of(const struct log_happening *h, struct log_next *ret)
 		break;
 	case LOG_SOFT_LOCKUP:
 	case LOG_HARD_LOCKUP:
-	case LOG_RCU_STALL: add(ret, "osprey log --event %s --each   # whether it is always the "
-		"same", log_kinds[e->kind].id); break;
+	case LOG_RCU_STALL:
+		add(ret, "osprey log --event %s --each   # whether it is always the same", log_kinds[e->kind].id);
+		break;
 	case LOG_IO_ERROR:
 	case LOG_IO_TIMEOUT:
 	case LOG_DISK_FAULT:
@@ -123,11 +123,13 @@ void log_next_of(const struct log_happening *h, struct log_next *ret)
 	case LOG_ALLOCATION: add(ret, "cat /proc/buddyinfo   # free memory by size of piece"); break;
 	case LOG_CLOCK: add(ret, "cat /sys/devices/system/clocksource/clocksource0/current_clocksource"); break;
 	case LOG_HARDWARE:
-	case LOG_HARDWARE_CORRECTED: add(ret, "ras-mc-ctl --errors   # counts by memory module, where "
-		"rasdaemon runs"); break;
+	case LOG_HARDWARE_CORRECTED:
+		add(ret, "ras-mc-ctl --errors   # counts by memory module, where rasdaemon runs");
+		break;
 	case LOG_OOPS:
-	case LOG_KERNEL_WARNING: add(ret, "osprey log --all --event %s   # the whole "
-		"report", log_kinds[e->kind].id); break;
+	case LOG_KERNEL_WARNING:
+		add(ret, "osprey log --all --event %s   # the whole report", log_kinds[e->kind].id);
+		break;
 	default: break;
 	}
 }
