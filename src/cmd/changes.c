@@ -134,6 +134,7 @@ static void put_row(struct cells *cells, const struct change_command *cc, const 
 	cells_put(cells, "%s", before);
 	cells_put(cells, "%s", after);
 	cells_put(cells, "%s", now);
+	cells_put(cells, "%s", c->who);
 }
 
 static int list_text(const struct change_command *cc, const struct change_list *l, const char *path,
@@ -142,7 +143,7 @@ static int list_text(const struct change_command *cc, const struct change_list *
 	size_t settled = 0;
 
 	cleanup(cells_deinit) struct cells cells = {
-		.ncolumns = 6, .header = { "ID", "WHEN", "WHAT", "BEFORE", "AFTER", "NOW" }, .right = { true },
+		.ncolumns = 7, .header = { "ID", "WHEN", "WHAT", "BEFORE", "AFTER", "NOW", "BY" }, .right = { true },
 	};
 	cleanup(buf_deinit) struct buf text = { 0 };
 	struct page p = { .out = &text, .style = output_table_style(w->no_color) };

@@ -112,26 +112,37 @@ static const char *cell_text(const struct cells *c, size_t i)
 	return c->cell.v[i] ? c->cell.v[i] : "?";
 }
 
-/* The last cell is never cut: where it does not fit it has a line of its own. */
-static void put_cell(struct page *p, const char *text, unsigned width, bool right, bool last)
+/* A cell that starts at column `at`. The last one is never cut: where it does not fit it has a line of
+ * its own. */
+static void put_cell(struct page *p, const char *text, unsigned at, unsigned width, bool right, bool last)
 {
 	struct span s = span_from(text);
-	unsigned columns = text_columns(s, p->style.unicode), gap = p->style.width < 60 ? 1 : 2;
+	unsigned columns = text_columns(s, p->style.unicode);
 
-	if (last && p->column && p->column + columns > p->style.width) {
+	if (last && p->column && at + columns > p->style.width) {
 		page_newline(p);
-		page_indent(p, 4);
+		at = 4;
 	}
-	if (right && columns < width)
-		page_indent(p, p->column + width - columns);
+	page_indent(p, right && columns < width ? at + width - columns : at);
 	page_put_span(p, s);
-	if (!last)
-		page_indent(p, p->column + (right || columns >= width ? 0 : width - columns) + gap);
+}
+
+static void put_row(const struct cells *c, const unsigned *width, char *const *cell, struct page *p)
+{
+	unsigned at = 0, gap = p->style.width < 60 ? 1 : 2;
+
+	for (size_t i = 0; i < c->ncolumns; i++) {
+		const char *text = cell ? cell[i] : c->header[i];
+
+		put_cell(p, text ? text : "?", at, width[i], c->right[i], i + 1 == c->ncolumns);
+		at += width[i] + gap;
+	}
+	page_newline(p);
 }
 
 void cells_page(const struct cells *c, struct page *p)
 {
-	unsigned width[CELLS_MAX];
+	unsigned width[CELLS_MAX] = { 0 };
 	size_t n = c->ncolumns;
 
 	for (size_t i = 0; i < n; i++)
@@ -142,13 +153,8 @@ void cells_page(const struct cells *c, struct page *p)
 		width[i % n] = columns > width[i % n] ? columns : width[i % n];
 	}
 	page_tone(p, TONE_STRONG);
-	for (size_t i = 0; i < n; i++)
-		put_cell(p, c->header[i], width[i], c->right[i], i + 1 == n);
+	put_row(c, width, NULL, p);
 	page_tone(p, TONE_PLAIN);
-	page_newline(p);
-	for (size_t i = 0; i < c->cell.n; i++) {
-		put_cell(p, cell_text(c, i), width[i % n], c->right[i % n], (i + 1) % n == 0);
-		if ((i + 1) % n == 0)
-			page_newline(p);
-	}
+	for (size_t i = 0; i + n <= c->cell.n; i += n)
+		put_row(c, width, c->cell.v + i, p);
 }
