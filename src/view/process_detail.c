@@ -221,6 +221,19 @@ static int compare_u64(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* By inode; of one inode the nearest pid first. */
+static int compare_holders(const void *a, const void *b, void *pid)
+{
+	const struct fd_holder *x = a, *y = b;
+	int left = abs(x->pid - *(int32_t *)pid), right = abs(y->pid - *(int32_t *)pid);
+
+	if (x->inode != y->inode)
+		return x->inode < y->inode ? -1 : 1;
+	if (left != right)
+		return left < right ? -1 : 1;
+	return x->pid != y->pid ? (x->pid < y->pid ? -1 : 1) : (x->fd > y->fd) - (x->fd < y->fd);
+}
+
 /* Inodes of the other ends: a pipe's is its own. */
 static int find_holders(struct detail_reader *r)
 {
@@ -250,6 +263,8 @@ static int find_holders(struct detail_reader *r)
 			e = 0;
 		}
 	}
+	if (d->holders.n)
+		qsort_r(d->holders.v, d->holders.n, sizeof *d->holders.v, compare_holders, &d->pid);
 	vec_free(&wanted);
 	return e;
 }
@@ -291,15 +306,32 @@ static bool other_end(const struct process_fd *fd, const struct fd_holder *h)
 	return fd->access == 'u' || h->access == 'u' || fd->access != h->access;
 }
 
+static size_t first_holder(const struct process_detail *d, uint64_t inode)
+{
+	size_t low = 0, high = d->holders.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (d->holders.v[middle].inode < inode)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 const struct fd_holder *process_detail_peer(const struct process_detail *d, const struct process_fd *fd, size_t *at)
 {
 	const struct process_socket *s = fd->kind == FD_SOCKET ? process_detail_socket(d, fd) : NULL;
 	uint64_t inode = fd->kind == FD_PIPE ? fd->inode : s ? s->peer_inode : 0;
 
-	for (; inode && *at < d->holders.n; ++*at) {
+	if (*at == 0)
+		*at = first_holder(d, inode);
+	for (; inode && *at < d->holders.n && d->holders.v[*at].inode == inode; ++*at) {
 		const struct fd_holder *h = &d->holders.v[*at];
 
-		if (h->inode == inode && (fd->kind == FD_SOCKET || other_end(fd, h))) {
+		if (fd->kind == FD_SOCKET || other_end(fd, h)) {
 			++*at;
 			return h;
 		}

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/cleanup.h"
+#include "base/map.h"
 #include "base/units.h"
 #include "source/process/wait_words.h"
 
@@ -179,23 +181,40 @@ static int append_what(struct buf *text, const struct process_detail *d, const s
 	return r;
 }
 
-/* A process may talk to itself: the other end of the same pipe, or the peer of its socket. */
-static const struct process_fd *own_peer(const struct process_detail *d, const struct process_fd *fd)
+/* Ends of pipes and sockets by inode and way of access: a process may talk to itself. */
+static uint64_t end_key(uint64_t inode, char access)
 {
-	const struct process_socket *s = fd->kind == FD_SOCKET ? process_detail_socket(d, fd) : NULL;
-	uint64_t inode = fd->kind == FD_PIPE ? fd->inode : s ? s->peer_inode : 0;
-
-	if (inode)
-		vec_each(other, &d->fds.fds)
-			if (other != fd && other->inode == inode && other->kind == fd->kind &&
-			    (fd->kind == FD_SOCKET || other->access != fd->access))
-				return other;
-	return NULL;
+	return inode * 4 + (access == 'r' ? 1 : access == 'w' ? 2 : 3);
 }
 
-static int append_peers(struct buf *text, const struct process_detail *d, const struct process_fd *fd)
+static int index_ends(const struct process_detail *d, struct map *ret)
 {
-	const struct process_fd *own = own_peer(d, fd);
+	int r = 0;
+
+	vec_each(fd, &d->fds.fds)
+		if (r == 0 && fd->inode && (fd->kind == FD_PIPE || fd->kind == FD_SOCKET))
+			r = map_set(ret, end_key(fd->inode, fd->kind == FD_SOCKET ? 'u' : fd->access),
+				    (uint32_t)(fd - d->fds.fds.v));
+	return r;
+}
+
+static const struct process_fd *own_peer(const struct process_detail *d, const struct map *ends,
+					 const struct process_fd *fd)
+{
+	const struct process_socket *s = fd->kind == FD_SOCKET ? process_detail_socket(d, fd) : NULL;
+	uint32_t at = MAP_NONE;
+
+	if (s && s->peer_inode)
+		at = map_get(ends, end_key(s->peer_inode, 'u'));
+	else if (fd->kind == FD_PIPE && fd->inode && fd->access != 'u')
+		at = map_get(ends, end_key(fd->inode, fd->access == 'r' ? 'w' : 'r'));
+	return at == MAP_NONE ? NULL : &d->fds.fds.v[at];
+}
+
+static int append_peers(struct buf *text, const struct process_detail *d, const struct map *ends,
+			const struct process_fd *fd)
+{
+	const struct process_fd *own = own_peer(d, ends, fd);
 	const struct fd_holder *h;
 	size_t at = 0;
 	int32_t last = 0;
@@ -218,6 +237,11 @@ static int append_peers(struct buf *text, const struct process_detail *d, const 
 
 static int make_fds(const struct process_detail *d, struct process_tables *t)
 {
+	cleanup(map_deinit) struct map ends = { 0 };
+	int indexed = index_ends(d, &ends);
+
+	if (indexed < 0)
+		return indexed;
 	vec_each(fd, &d->fds.fds) {
 		struct detail_fd *f = vec_push(&t->fds);
 		if (!f)
@@ -230,7 +254,7 @@ static int make_fds(const struct process_detail *d, struct process_tables *t)
 		f->what_n = t->text.n - f->what_at;
 		f->peer_at = t->text.n;
 		if (r == 0)
-			r = append_peers(&t->text, d, fd);
+			r = append_peers(&t->text, d, &ends, fd);
 		f->peer_n = t->text.n - f->peer_at;
 		if (r < 0)
 			return r;

@@ -13,7 +13,8 @@
 #include "base/clock.h"
 
 #define MAX_FDS 65536
-#define LINKS_MS 400
+#define LINKS_MS 2000 /* when it hangs */
+#define ENOUGH_MS 700 /* when there are too many */
 #define STATS_MS 100
 #define MAX_INFO 65536 /* of an epoll set of a thousand targets; the rest is not counted */
 
@@ -369,15 +370,17 @@ static int append_entry(struct look *l, int fds, int fdinfo, const char *name, s
 
 static int append_entries(struct look *l, DIR *dir, int fdinfo, struct scratch *scratch, size_t *ret_skipped)
 {
-	uint64_t deadline_ns = clock_mono_ns() + LINKS_MS * (NS_PER_MS / 2);
+	uint64_t deadline_ns = clock_mono_ns() + ENOUGH_MS * NS_PER_MS;
 	struct dirent *entry;
+	bool enough = false;
 	size_t n = 0;
 	int r = 0;
 
 	while (r == 0 && (errno = 0, entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
 			continue;
-		if (n++ >= MAX_FDS || (n % 64 == 0 && clock_mono_ns() > deadline_ns))
+		enough |= n >= MAX_FDS || (++n % 64 == 0 && clock_mono_ns() > deadline_ns);
+		if (enough)
 			++*ret_skipped;
 		else
 			r = append_entry(l, dirfd(dir), fdinfo, entry->d_name, scratch);

@@ -4,7 +4,7 @@
  * key "fds:PID"; then type and size of the files, under "fdstats:PID", by statx without asking a
  * server (4.11). Both in a thread that is left behind when it hangs (epoll and inotify records take
  * locks; a dead server). Privilege: the same user or CAP_SYS_PTRACE. Cost: ~5 us a descriptor; at most
- * 65536 of them, those beyond are counted in `skipped`. Format: proc_pid_fd(5), proc_pid_fdinfo(5). */
+ * 65536 of them, or 0.7 s: those beyond are counted in `skipped`. A hang costs 2 s. Format: proc_pid_fd(5), proc_pid_fdinfo(5). */
 #ifndef OSPREY_SOURCE_PROCESS_PROCESS_FD_H
 #define OSPREY_SOURCE_PROCESS_PROCESS_FD_H
 
