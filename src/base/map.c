@@ -77,6 +77,25 @@ int map_set(struct map *m, uint64_t key, uint32_t value)
 	return 0;
 }
 
+/* Whoever stands behind the hole, and would be looked for from before it, moves into it. */
+void map_remove(struct map *m, uint64_t key)
+{
+	if (m->capacity == 0)
+		return;
+	size_t mask = m->capacity - 1, hole = (size_t)(find(m, key) - m->slots);
+	if (!m->slots[hole].key)
+		return;
+	for (size_t i = (hole + 1) & mask; m->slots[i].key; i = (i + 1) & mask) {
+		/* How far from its home, and how far from the hole. */
+		if (((i - home(m, m->slots[i].key)) & mask) < ((i - hole) & mask))
+			continue;
+		m->slots[hole] = m->slots[i];
+		hole = i;
+	}
+	m->slots[hole].key = 0;
+	m->n--;
+}
+
 uint64_t map_hash(const void *data, size_t n)
 {
 	const unsigned char *p = data;

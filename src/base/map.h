@@ -21,6 +21,8 @@ void map_clear(struct map *m);
 uint32_t map_get(const struct map *m, uint64_t key);
 /* Inserts or replaces. 0 or -ENOMEM. */
 int map_set(struct map *m, uint64_t key, uint32_t value) __attribute__((warn_unused_result));
+/* Without the key: nothing happens. */
+void map_remove(struct map *m, uint64_t key);
 
 /* FNV-1a, never 0: turns a name into a key. */
 uint64_t map_hash(const void *data, size_t n);

@@ -46,6 +46,34 @@ static void test_strided_keys(void)
 	map_deinit(&m);
 }
 
+/* Removed in any order, in a crowded map: all others stay to be found. */
+static void test_remove(void)
+{
+	struct map m = { 0 };
+	bool there[3001] = { false };
+	uint64_t seed = 7;
+
+	map_remove(&m, 1);
+	for (int step = 0; step < 20000; step++) {
+		seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+		uint64_t key = 1 + (seed >> 33) % 3000;
+		if (seed >> 20 & 1) {
+			CHECK(map_set(&m, key, (uint32_t)key) == 0);
+			there[key] = true;
+		} else {
+			map_remove(&m, key);
+			there[key] = false;
+		}
+	}
+	size_t n = 0;
+	for (uint64_t key = 1; key <= 3000; key++) {
+		CHECK_U64(map_get(&m, key), there[key] ? key : MAP_NONE);
+		n += there[key];
+	}
+	CHECK_U64(m.n, n);
+	map_deinit(&m);
+}
+
 static void test_hash(void)
 {
 	/* FNV-1a test vectors by its authors. */
@@ -59,6 +87,7 @@ int main(void)
 	test_many();
 	test_replace_and_clear();
 	test_strided_keys();
+	test_remove();
 	test_hash();
 	return check_exit();
 }
