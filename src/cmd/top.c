@@ -60,7 +60,7 @@ void top_look(struct top *t)
 
 int top_new_table(struct top *t, struct note *note)
 {
-	struct process_table_options options = { .threads = t->threads };
+	struct process_table_options options = { .threads = t->threads, .often = true };
 	struct process_table *table;
 	int r = process_table_new(t->host, &options, &table, note);
 
@@ -253,6 +253,7 @@ struct screen_event top_wait(struct top *t)
 		if (event.key == KEY_CLOSED)
 			t->quit = true;
 		if (event.key == KEY_RESIZED) {
+			memset(t->widths, 0, sizeof t->widths);
 			top_draw(t);
 			continue;
 		}

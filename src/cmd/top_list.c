@@ -8,7 +8,8 @@
 #include "report/table.h"
 
 #define COMMAND_MIN 16 /* columns that the last elastic one keeps */
-#define TEXT_MAX 22    /* an elastic one that is not the last */
+#define TEXT_MAX 24    /* an elastic one that is not the last, on a screen that is wide */
+#define TEXT_FEW 12    /* … that is not */
 #define INDENT 2
 #define INDENT_MAX 20  /* levels that are drawn; deeper ones stand as deep */
 #define SCREEN_ROWS 512
@@ -105,7 +106,9 @@ static int elastic_width(struct top *t, const struct column *c)
 		int n = cell.kind == CELL_TEXT ? (int)cell.text.n : 1;
 		most = n > most ? n : most;
 	}
-	return most > TEXT_MAX ? TEXT_MAX : most;
+	int limit = t->screen.columns < 150 ? TEXT_FEW : TEXT_MAX;
+
+	return most > limit ? limit : most;
 }
 
 /* The widest cell so far. */
@@ -293,9 +296,8 @@ static void put_command(struct top *t, struct screen_line *l, const struct proce
 	line_tone(l, tone);
 	if (line->is_group) {
 		const char *path = process_row_cgroup(line->row);
-		line_put(l, "%s", path[0] ? path : "(no cgroup)");
-		line_tone(l, TONE_DIM);
-		line_put(l, "  %u %s", line->members, t->threads ? "threads" : "processes");
+		line_put(l, "%u %s in ", line->members, t->threads ? "threads" : line->members == 1 ? "process" : "processes");
+		line_put(l, "%s", path[0] ? path : "no cgroup");
 	} else {
 		line_put_span(l, text, from + width - l->column, t->skip);
 		if (line->folded) {

@@ -149,6 +149,9 @@ static uint32_t place_of(struct process_table *t, int32_t id)
 {
 	uint32_t at = (uint32_t)t->next;
 
+	/* Or the one behind it, when that one came before. */
+	if (at + 1 < t->rows.n && t->rows.v[at].tid != id)
+		at++;
 	if (at >= t->rows.n || t->rows.v[at].tid != id)
 		at = map_get(&t->by_id, (uint64_t)id);
 	if (at != MAP_NONE)
@@ -208,7 +211,7 @@ static void no_growth(struct process_row *row)
 
 /* A task that slept all the time and is a row of its own. False: it is not. Of ten thousand nearly
  * all are such, so this touches no more than it must. */
-static bool take_still(struct process_table *t, const struct task *task)
+static bool take_still(struct process_table *t, const struct task *task, enum task_motion rest)
 {
 	uint32_t at = place_of(t, task->tid);
 
@@ -224,7 +227,7 @@ static bool take_still(struct process_table *t, const struct task *task)
 		row->still = true;
 		row->seconds = t->span.seconds;
 	}
-	if (!(row->flags & TASK_IS_KERNEL_THREAD))
+	if (rest == TASK_RESTS && !(row->flags & TASK_IS_KERNEL_THREAD))
 		take_memory(row, task);
 	return true;
 }
@@ -233,7 +236,8 @@ static int take_task(const struct task *task, void *arg)
 {
 	struct process_table *t = arg;
 
-	if (task_reader_rests(t->reader) && take_still(t, task))
+	enum task_motion rest = task_reader_rests(t->reader);
+	if (rest != TASK_MOVED && take_still(t, task, rest))
 		return 0;
 	struct process_row *row = row_of(t, task);
 	bool leader = task->flags & TASK_IS_LEADER;
@@ -297,24 +301,23 @@ static int sweep(struct process_table *t)
 {
 	size_t kept = 0;
 
+	/* Mostly the young die: what stands before the first that is gone keeps its place. */
 	for (size_t i = 0; i < t->rows.n; i++) {
 		struct process_row *row = &t->rows.v[i];
 
 		if (is_gone(t, row)) {
 			forget_command(row);
+			map_remove(&t->by_id, (uint64_t)row->tid);
 			continue;
 		}
-		if (kept != i)
+		if (kept != i) {
+			if (map_set(&t->by_id, (uint64_t)row->tid, (uint32_t)kept) < 0)
+				return -ENOMEM;
 			t->rows.v[kept] = *row;
+		}
 		kept++;
 	}
-	if (kept == t->rows.n)
-		return 0;
 	t->rows.n = kept;
-	map_clear(&t->by_id);
-	for (size_t i = 0; i < kept; i++)
-		if (map_set(&t->by_id, (uint64_t)t->rows.v[i].tid, (uint32_t)i) < 0)
-			return -ENOMEM;
 	return 0;
 }
 
@@ -373,7 +376,8 @@ int process_table_new(struct host *h, const struct process_table_options *option
 		t->options = *options;
 		bool proc = options->no_bpf || (options->one_look && host_is_live(h) && few_tasks(t));
 		r = proc ? task_reader_new_of_kind(h, TASK_READER_PROC, &t->reader, note) :
-			   task_reader_new(h, &t->reader, NULL);
+		    options->often ? task_reader_new_often(h, &t->reader, NULL) :
+				     task_reader_new(h, &t->reader, NULL);
 	}
 	if (r == 0 && options->needs)
 		task_reader_needs(t->reader, options->needs);

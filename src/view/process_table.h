@@ -40,6 +40,9 @@ struct process_row {
 	struct process_table *table;
 	int32_t pid, ppid, tid; /* tid == pid but in a table of threads */
 	uint32_t uid;
+	/* What is touched at each look stands together. */
+	uint64_t look; /* the last look that saw it */
+	reading threads;
 	char state;
 	bool still; /* it slept since the look before: growth is 0, and nothing but its memory can have changed */
 	uint8_t flags; /* enum task_flags */
@@ -50,13 +53,11 @@ struct process_row {
 	uint32_t tty;
 	char comm[16];
 	uint64_t start_ns; /* CLOCK_BOOTTIME */
-	reading threads;
 	reading virtual_bytes, rss_bytes, shmem_bytes, swap_bytes;
 	reading fd_count, fd_limit;
 	uint64_t cgroup[TASK_CGROUP_COUNT], net_ns;
 	struct process_counters total, growth; /* growth since the look before; from 0 for who was born since */
 	double seconds; /* what growth is over; the age where there was no look before */
-	uint64_t look;	/* the last look that saw it */
 
 	/* asked when wanted */
 	struct span command; /* owned by the table; arguments parted by blanks; "[comm]" where there are none */
@@ -72,6 +73,7 @@ typedef VEC(struct process_row) process_row_vec;
 struct process_table_options {
 	bool threads; /* a row for each thread */
 	bool no_bpf;
+	bool often;   /* looks will come every second for long: see task_reader_new_often */
 	/* BPF takes 16 ms to load and then 1 us a task, /proc nothing and ~50 us: a single look at few
 	 * tasks is cheaper by /proc. */
 	bool one_look;

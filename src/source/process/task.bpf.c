@@ -30,21 +30,17 @@ const volatile unsigned page_shift = 12;
 /* Counted by the reader. A look that it does not finish makes it skip one number: then
  * every task is written whole. */
 unsigned look;
-
-/* When a task was last written whole or found resting, and how often it had run by then. By
- * tid: two tasks that share a place are simply written whole each time. */
-struct pulse {
-	int tid;
-	__u32 look;
-	__u64 start_ns;
-	__u64 beats;
-};
+/* By task_walk.bpf.c. */
+static bool walking;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+#ifdef TASK_WALK
+	__uint(map_flags, BPF_F_MMAPABLE);
+#endif
 	__uint(max_entries, TASK_PULSES);
 	__type(key, __u32);
-	__type(value, struct pulse);
+	__type(value, struct task_pulse);
 } pulses SEC(".maps");
 
 /* For each load of a pointer from a trusted one, the verifier of 6.x searches all of the
@@ -496,9 +492,11 @@ static __always_inline __u64 beats_of(struct task_struct *t)
 
 /* A task that sleeps and has not run since the last look is as it was then. One that is
  * about to sleep is still on its CPU: its switch is not counted yet. */
-static __always_inline bool rests(struct task_struct *t, const struct pulse *p, __u64 beats, char state)
+static __always_inline bool rests(struct task_struct *t, const struct task_pulse *p, __u64 beats, char state)
 {
-	if (p->look + 1 != look || (look + (__u32)t->pid) % TASK_LOOKS_BETWEEN_REREADS == 0)
+	__u32 period = walking ? TASK_WALKS_BETWEEN_REREADS : TASK_LOOKS_BETWEEN_REREADS;
+
+	if (p->look + 1 != look || (look + (__u32)t->pid) % period == 0)
 		return false;
 	if (p->beats != beats || p->start_ns != t->start_boottime || p->tid != t->pid)
 		return false;
@@ -515,10 +513,11 @@ static __always_inline void write_rest(struct seq_file *seq, struct mm_struct *m
 	bpf_seq_write(seq, &rest, sizeof rest);
 }
 
-/* Whether the record stays true while the task rests. A process of several threads changes
+/* Fills the record. Whether it stays true while the task rests: a process of several threads changes
  * by what the others do. */
-static __always_inline bool write_task(struct seq_file *seq, struct task_struct *t,
-				       struct mm_struct *mm, int tid, char state)
+enum { TASK_OVER, TASK_CHANGES, TASK_LASTS };
+
+static __always_inline int fill_task(struct task_struct *t, struct mm_struct *mm, int tid, char state)
 {
 	struct task *r = &record.task;
 	struct task_parts parts = {
@@ -533,7 +532,7 @@ static __always_inline bool write_task(struct seq_file *seq, struct task_struct 
 	r->tid = tid;
 	take_process_numbers(t, r);
 	if (r->pid == 0) /* its leader is being released: the process is over */
-		return false;
+		return TASK_OVER;
 	take_self(t, parts.cred, r);
 	r->state = state;
 	take_sched(t, r);
@@ -545,8 +544,15 @@ static __always_inline bool write_task(struct seq_file *seq, struct task_struct 
 		take_process(&parts, &record);
 	else
 		no_process(&record);
-	bpf_seq_write(seq, &record, sizeof record);
-	return !(r->flags & TASK_IS_LEADER) || r->threads == 1;
+	return !(r->flags & TASK_IS_LEADER) || r->threads == 1 ? TASK_LASTS : TASK_CHANGES;
+}
+
+static __always_inline void keep_pulse(struct task_pulse *pulse, struct task_struct *t, __u64 beats, bool lasts)
+{
+	pulse->tid = t->pid;
+	pulse->start_ns = t->start_boottime;
+	pulse->beats = beats;
+	pulse->look = lasts ? look : look - 2;
 }
 
 /* All that follows pointers of the kernel stands in here, not in the program proper: a program
@@ -563,12 +569,13 @@ static __noinline int dump(struct bpf_iter__task *ctx)
 	struct seq_file *seq = pointer(meta->seq);
 	struct mm_struct *mm = pointer(t->mm);
 	if (meta->seq_num == 0) {
+		walking = false;
 		find_reader();
 		groups.unified = NULL;
 	}
 	int tid = own_number(t);
 	__u32 at = (__u32)t->pid % TASK_PULSES;
-	struct pulse *pulse = bpf_map_lookup_elem(&pulses, &at);
+	struct task_pulse *pulse = bpf_map_lookup_elem(&pulses, &at);
 	if (tid == 0 || !pulse)
 		return 0;
 	char state = state_char(compat_task_state(t), t->exit_state);
@@ -577,12 +584,11 @@ static __noinline int dump(struct bpf_iter__task *ctx)
 		write_rest(seq, mm, tid);
 		pulse->look = look;
 	} else {
-		bool lasts = write_task(seq, t, mm, tid, state);
+		int filled = fill_task(t, mm, tid, state);
 
-		pulse->tid = t->pid;
-		pulse->start_ns = t->start_boottime;
-		pulse->beats = beats;
-		pulse->look = lasts ? look : look - 2;
+		if (filled != TASK_OVER)
+			bpf_seq_write(seq, &record, sizeof record);
+		keep_pulse(pulse, t, beats, filled == TASK_LASTS);
 	}
 	return 0;
 }

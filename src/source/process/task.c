@@ -38,13 +38,20 @@ int task_reader_new_of_kind(struct host *h, enum task_reader_kind kind, struct t
 	else if (host_is_textual(h))
 		return note_set(note, -EOPNOTSUPP, "a captured host has no BPF");
 	else
-		r = task_iter_new(h, &iter, note);
+		r = task_iter_new(h, kind == TASK_READER_BPF_OFTEN, &iter, note);
 	return r < 0 ? r : reader_new(iter, proc, ret);
 }
 
 int task_reader_new(struct host *h, struct task_reader **ret, struct note *note)
 {
 	if (task_reader_new_of_kind(h, TASK_READER_BPF, ret, note) == 0)
+		return 0;
+	return task_reader_new_of_kind(h, TASK_READER_PROC, ret, NULL);
+}
+
+int task_reader_new_often(struct host *h, struct task_reader **ret, struct note *note)
+{
+	if (task_reader_new_of_kind(h, TASK_READER_BPF_OFTEN, ret, note) == 0)
 		return 0;
 	return task_reader_new_of_kind(h, TASK_READER_PROC, ret, NULL);
 }
@@ -74,9 +81,9 @@ int task_reader_each(struct task_reader *r, int (*each)(const struct task *t, vo
 	return r->iter ? task_iter_each(r->iter, each, arg) : task_proc_each(r->proc, each, arg);
 }
 
-bool task_reader_rests(const struct task_reader *r)
+enum task_motion task_reader_rests(const struct task_reader *r)
 {
-	return r->iter && task_iter_rests(r->iter);
+	return r->iter ? task_iter_rests(r->iter) : TASK_MOVED;
 }
 
 void task_reader_reread(struct task_reader *r)

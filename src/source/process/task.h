@@ -19,13 +19,19 @@
 
 typedef VEC(struct task) task_vec;
 
-enum task_reader_kind { TASK_READER_BPF, TASK_READER_PROC };
+/* BPF_OFTEN: see task_reader_new_often; as the kind of a reader it is BPF. */
+enum task_reader_kind { TASK_READER_BPF, TASK_READER_PROC, TASK_READER_BPF_OFTEN };
 
 struct task_reader;
 
 /* Takes BPF where it works and the host is not textual, else /proc. `note` says why not
  * BPF. Never fails but for memory. */
 int task_reader_new(struct host *h, struct task_reader **ret, struct note *note)
+	__attribute__((warn_unused_result));
+/* The same for who looks every second for long: takes twice as long to load, and where the kernel can
+ * (6.7, first pid namespace) a look costs half. Memory and what others may change of a sleeping task (its
+ * nice value, its cgroup) are then up to 16 looks old; tasks come in no order. */
+int task_reader_new_often(struct host *h, struct task_reader **ret, struct note *note)
 	__attribute__((warn_unused_result));
 int task_reader_new_of_kind(struct host *h, enum task_reader_kind kind, struct task_reader **ret,
 			    struct note *note) __attribute__((warn_unused_result));
@@ -54,9 +60,13 @@ enum task_reader_kind task_reader_kind(const struct task_reader *r);
 int task_reader_each(struct task_reader *r, int (*each)(const struct task *t, void *arg), void *arg)
 	__attribute__((warn_unused_result));
 
-/* Within `each`: whether the task handed out is as it was at the last look of this reader, but for
- * its resident and swapped bytes. False when that is not known (always, from /proc). */
-bool task_reader_rests(const struct task_reader *r);
+/* Within `each`: whether the task handed out is as it was at the last look of this reader. */
+enum task_motion {
+	TASK_MOVED,	   /* or it is not known (always, from /proc) */
+	TASK_RESTS,	   /* but for its resident and swapped bytes */
+	TASK_RESTS_WHOLLY, /* those were not asked for */
+};
+enum task_motion task_reader_rests(const struct task_reader *r);
 /* The next look takes nothing from the last one: for who has just changed a task (its nice value,
  * its CPUs) and wants to see it. */
 void task_reader_reread(struct task_reader *r);

@@ -24,4 +24,18 @@ struct task_rest {
 	uint64_t anon_bytes, file_bytes, shmem_bytes, swap_bytes;
 };
 
+/* When a task was last written whole or found resting, and how often it had run by then. By
+ * tid: two tasks that share a place are simply written whole each time. */
+struct task_pulse {
+	int32_t tid;
+	uint32_t look;
+	uint64_t start_ns;
+	uint64_t beats;
+};
+
+/* Of task_walk.bpf.c: tasks that it writes whole at one look; looks until it writes one whole that
+ * sleeps. */
+#define TASK_WALK_MOST 4096
+#define TASK_WALKS_BETWEEN_REREADS 16
+
 #endif

@@ -10,13 +10,14 @@
 
 struct task_iter;
 
-int task_iter_new(struct host *h, struct task_iter **ret, struct note *note)
+/* `often`: see task_reader_new_often. */
+int task_iter_new(struct host *h, bool often, struct task_iter **ret, struct note *note)
 	__attribute__((warn_unused_result));
 void task_iter_free(struct task_iter *i);
 int task_iter_each(struct task_iter *i, int (*each)(const struct task *t, void *arg), void *arg)
 	__attribute__((warn_unused_result));
 /* As task_reader_rests and task_reader_reread. */
-bool task_iter_rests(const struct task_iter *i);
+enum task_motion task_iter_rests(const struct task_iter *i);
 void task_iter_reread(struct task_iter *i);
 
 #endif
