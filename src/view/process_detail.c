@@ -137,9 +137,6 @@ static int read_identity(struct detail_reader *r)
 	d->login_uid = read_number(r, "loginuid");
 	if (d->login_uid == UINT32_MAX) /* -1: nobody logged in */
 		d->login_uid = READING_ABSENT;
-	d->tracer_comm[0] = '\0';
-	if (reading_or(d->status.tracer, 0))
-		detail_comm(r, (int)d->status.tracer, d->tracer_comm, sizeof d->tracer_comm);
 	return r->error;
 }
 
@@ -184,6 +181,9 @@ static int read_state(struct detail_reader *r)
 	if (fatal(e))
 		return e;
 	detail_mutex(r, &d->task, &d->mutex);
+	d->tracer_comm[0] = '\0';
+	if (reading_or(d->status.tracer, 0))
+		detail_comm(r, (int)d->status.tracer, d->tracer_comm, sizeof d->tracer_comm);
 	d->mutex_owner_comm[0] = '\0';
 	if (d->mutex.owner_tid)
 		detail_comm(r, d->mutex.owner_tid, d->mutex_owner_comm, sizeof d->mutex_owner_comm);

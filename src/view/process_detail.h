@@ -128,7 +128,6 @@ struct process_detail {
 	struct process_text command; /* arguments, each ended by NUL */
 	struct process_text exe, cwd, root;
 	process_relative_vec ancestors; /* parent first, up to the first process */
-	char tracer_comm[64];
 	char terminal[32];
 	reading login_uid; /* of the audit session; absent: none */
 
@@ -136,6 +135,7 @@ struct process_detail {
 	char wchan[64];
 	int wait_error; /* why it is not known what it waits in; 0 */
 	struct buf kernel_stack; /* a function a line, innermost first; empty when it needs root */
+	char tracer_comm[64];
 	struct mutex_wait mutex;
 	char mutex_owner_comm[16];
 	reading syscall_fd; /* the descriptor it waits on; absent: none */
@@ -205,8 +205,8 @@ const struct process_socket *process_detail_socket(const struct process_detail *
 /* Holders of the other end: of a pipe those that have it open the other way, of a socket those of its
  * peer. Walks on from *at (0 at first); NULL: no more. */
 const struct fd_holder *process_detail_peer(const struct process_detail *d, const struct process_fd *fd, size_t *at);
-/* What the first thread does, in a sentence without a full stop: "sleeping in futex: waits for a lock
- * (held by thread 12 worker)". */
+/* What the first thread does, in a sentence without a full stop: "sleeping in futex: waits for a
+ * mutex that thread 12 worker holds". */
 int process_state_sentence(const struct process_detail *d, struct buf *ret) __attribute__((warn_unused_result));
 /* The same for any thread, shorter: "futex: waits for a lock". */
 int process_thread_sentence(const struct task *t, const char *wchan, struct buf *ret) __attribute__((warn_unused_result));

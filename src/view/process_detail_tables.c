@@ -350,9 +350,9 @@ static int make_threads(const struct process_detail *d, struct process_tables *t
 		if (!row)
 			return -ENOMEM;
 		*row = (struct detail_thread){ d, thread, &t->text, t->text.n, 0 };
-		int r = process_thread_sentence(&thread->task, thread->wchan, &t->text);
-		if (r == 0 && thread->mutex.owner_tid)
-			r = buf_printf(&t->text, " (thread %d holds the mutex)", thread->mutex.owner_tid);
+		int r = thread->mutex.owner_tid ?
+				buf_printf(&t->text, "futex: waits for a mutex that %d holds", thread->mutex.owner_tid) :
+				process_thread_sentence(&thread->task, thread->wchan, &t->text);
 		if (r < 0)
 			return r;
 		row->does_n = t->text.n - row->does_at;

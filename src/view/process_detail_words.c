@@ -45,6 +45,9 @@ static int append_waiting(const struct process_detail *d, struct buf *ret)
 	int r = buf_printf(ret, d->task.state == 'D' ? "uninterruptible, in " : "sleeping in ");
 	size_t said = ret->n;
 
+	if (r == 0 && d->mutex.owner_tid)
+		return buf_printf(ret, "futex: waits for a mutex that thread %d %s holds", d->mutex.owner_tid,
+				  d->mutex_owner_comm);
 	if (r == 0)
 		r = append_call(&d->task, d->wchan, ret);
 	if (r == 0 && ret->n == said) { /* we may not know */
@@ -54,8 +57,6 @@ static int append_waiting(const struct process_detail *d, struct buf *ret)
 	if (r == 0 && reading_ok(d->syscall_fd) && !d->syscall_target.error && d->syscall_target.text.n)
 		r = buf_printf(ret, " (descriptor %u is %.*s)", (unsigned)d->syscall_fd,
 			       (int)d->syscall_target.text.n, d->syscall_target.text.data);
-	if (r == 0 && d->mutex.owner_tid)
-		r = buf_printf(ret, " (a mutex that thread %d %s holds)", d->mutex.owner_tid, d->mutex_owner_comm);
 	return r;
 }
 
