@@ -25,6 +25,7 @@ static const struct way {
 	{ "osprey run --quiet", { "build/osprey", "run", "--quiet", "--", "/bin/true" } },
 	{ "osprey run, summary", { "build/osprey", "run", "--output", "/dev/null", "--", "/bin/true" } },
 	{ "osprey run --timeout", { "build/osprey", "run", "--quiet", "--timeout", "10s", "--", "/bin/true" } },
+	{ "osprey --version", { "build/osprey", "--version" } },
 	{ "timeout 10", { "/usr/bin/timeout", "10", "/bin/true" } },
 };
 
