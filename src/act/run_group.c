@@ -9,13 +9,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "act/run_group_files.h"
 #include "act/run_tree.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "kernel/cgroup_tree.h"
 #include "lab/file.h"
 
 #define PREFIX "osprey-run-"
@@ -185,107 +185,16 @@ static int lock_directory(const char *path)
 
 /* ---- killing ---- */
 
-/* `name` is in the paths of its members alone. */
-static bool is_member(pid_t pid, const char *name)
-{
-	char path[32], text[4096];
-
-	snprintf(path, sizeof path, "/proc/%d/cgroup", pid);
-	return file_read(path, text, sizeof text) > 0 && strstr(text, name);
-}
-
-static void kill_member(pid_t pid, const char *name)
-{
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-
-	if (is_member(pid, name)) {
-		if (fd >= 0)
-			(void)!syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-		else
-			kill(pid, SIGKILL);
-	}
-	if (fd >= 0)
-		close(fd);
-}
-
-/* One after another, as v1 and kernels before 5.14 need it. Whether somebody was there. */
-static bool kill_members(const char *directory)
-{
-	const char *name = strrchr(directory, '/') + 1;
-	char path[320];
-	uint64_t pid;
-	bool any = false;
-
-	snprintf(path, sizeof path, "%s/cgroup.procs", directory);
-	FILE *f = fopen(path, "re");
-	char line[32];
-
-	while (f && fgets(line, sizeof line, f)) {
-		struct span s = span_trim(span_from(line));
-
-		if (!span_u64(s, &pid) || pid <= 1 || pid == (uint64_t)getpid())
-			continue;
-		any = true;
-		kill_member((pid_t)pid, name);
-	}
-	if (f)
-		fclose(f);
-	return any;
-}
-
-/* With the groups that its members made below it. */
-static bool kill_below(const char *directory)
-{
-	DIR *dir = opendir(directory);
-	struct dirent *d;
-	bool any = kill_members(directory);
-
-	while (dir && (d = readdir(dir))) {
-		char child[400];
-
-		if (d->d_type != DT_DIR || d->d_name[0] == '.')
-			continue;
-		if ((size_t)snprintf(child, sizeof child, "%s/%s", directory, d->d_name) < 320)
-			any |= kill_members(child);
-	}
-	if (dir)
-		closedir(dir);
-	return any;
-}
-
 bool run_group_kill(const struct run_group *g)
 {
 	bool any = false;
 
-	for (size_t i = 0; i < g->n; i++) {
-		char path[320];
-
-		snprintf(path, sizeof path, "%s/cgroup.kill", g->part[i].path);
-		if (g->part[i].v2)
-			(void)!file_write(path, "1");
-		any |= kill_below(g->part[i].path);
-	}
+	for (size_t i = 0; i < g->n; i++)
+		any |= cgroup_tree_kill(g->part[i].path);
 	return any;
 }
 
 /* ---- removing ---- */
-
-static int remove_tree(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *d;
-
-	while (dir && (d = readdir(dir))) {
-		char child[400];
-
-		if (d->d_type == DT_DIR && d->d_name[0] != '.' &&
-		    (size_t)snprintf(child, sizeof child, "%s/%s", path, d->d_name) < sizeof child)
-			(void)!remove_tree(child);
-	}
-	if (dir)
-		closedir(dir);
-	return rmdir(path) < 0 && errno != ENOENT ? -errno : 0;
-}
 
 static int remove_part(const struct run_group_part *p, struct note *note)
 {
@@ -295,7 +204,7 @@ static int remove_part(const struct run_group_part *p, struct note *note)
 	for (;;) {
 		/* Under the lock, so that who makes one meanwhile sees either it or its controllers off. */
 		cleanup(close_fd) int lock = lock_directory(p->parent);
-		int r = remove_tree(p->path);
+		int r = cgroup_tree_remove(p->path);
 
 		if (r == 0) {
 			if (p->v2)

@@ -40,18 +40,9 @@ static int mounts_now(struct cgroup_mounts *ret, struct note *note)
 static unsigned v2_controllers(const char *mount)
 {
 	char path[128], text[256];
-	unsigned found = 0;
-	struct span rest, word;
 
 	snprintf(path, sizeof path, "%s/cgroup.controllers", mount);
-	if (file_read(path, text, sizeof text) < 0)
-		return 0;
-	rest = span_from(text);
-	while (span_word(&rest, &word))
-		for (size_t i = 0; i < NNAMES; i++)
-			if (span_is(word, names[i].v2))
-				found |= names[i].bit;
-	return found;
+	return file_read(path, text, sizeof text) < 0 ? 0 : cgroup_controllers_parse(span_from(text));
 }
 
 int groups_find(unsigned controllers, struct groups *ret, struct note *note)
@@ -85,17 +76,11 @@ int groups_find(unsigned controllers, struct groups *ret, struct note *note)
 static int controllers_missing(const char *control, unsigned wanted, unsigned *ret)
 {
 	char text[256];
-	struct span rest, word;
 	ssize_t n = file_read(control, text, sizeof text);
 
 	if (n < 0)
 		return (int)n;
-	rest = span_from(text);
-	while (span_word(&rest, &word))
-		for (size_t i = 0; i < NNAMES; i++)
-			if (span_is(word, names[i].v2))
-				wanted &= ~(unsigned)names[i].bit;
-	*ret = wanted;
+	*ret = wanted & ~cgroup_controllers_parse(span_from(text));
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/span.h"
+#include "kernel/cgroup_tree.h"
 #include "lab/file.h"
 #include "lab/journal.h"
 
@@ -51,51 +52,20 @@ static int gone_is_fine(int r)
 
 /* ---- cgroups ---- */
 
-static void kill_members(const char *dir)
+static int cgroup_end(const char *path)
 {
-	static char text[128 * 1024];
-	char path[512];
-	struct span rest, line;
-	uint64_t pid;
+	int r;
 
-	snprintf(path, sizeof path, "%s/cgroup.kill", dir);
-	if (file_write(path, "1") == 0)
-		return;
-	snprintf(path, sizeof path, "%s/cgroup.procs", dir);
-	if (file_read(path, text, sizeof text) < 0)
-		return;
-	rest = span_from(text);
-	while (span_line(&rest, &line))
-		if (span_u64(line, &pid) && pid > 1 && pid != (uint64_t)getpid())
-			kill((pid_t)pid, SIGKILL);
-}
-
-static int cgroup_rmdir(const char *path)
-{
-	kill_members(path);
-	return rmdir(path);
+	(void)cgroup_tree_kill(path);
+	r = cgroup_tree_remove(path);
+	errno = -r;
+	return r;
 }
 
 int undo_cgroup(const char *path, struct note *note)
 {
-	DIR *dir = opendir(path);
-	struct dirent *d;
-	int r = 0;
+	int r = patiently(cgroup_end, path);
 
-	if (!dir)
-		return gone_is_fine(-errno);
-	while (r == 0 && (d = readdir(dir))) {
-		char child[512];
-
-		if (d->d_type != DT_DIR || d->d_name[0] == '.')
-			continue;
-		snprintf(child, sizeof child, "%s/%s", path, d->d_name);
-		r = undo_cgroup(child, note);
-	}
-	closedir(dir);
-	if (r < 0)
-		return r;
-	r = gone_is_fine(patiently(cgroup_rmdir, path));
 	return r < 0 ? note_set(note, r, "cgroup %s could not be removed: %s", path, strerror(-r)) : 0;
 }
 
