@@ -6,6 +6,8 @@
 #include <stdio.h>
 
 static void say(struct tune_advice *a, enum tune_verdict verdict, const char *value, const char *format,
+		va_list args) __attribute__((format(printf, 4, 0)));
+static void say(struct tune_advice *a, enum tune_verdict verdict, const char *value, const char *format,
 		va_list args)
 {
 	a->verdict = verdict;

@@ -150,7 +150,7 @@ static int choose_signal(struct top *t)
 
 	for (size_t i = 0; i < NSIGNALS; i++) {
 		names[i] = signal_text(signals[i].number);
-		snprintf(numbers[i], sizeof numbers[i], "%-5s %2d", names[i].text, signals[i].number);
+		snprintf(numbers[i], sizeof numbers[i], "%-5.12s %2d", names[i].text, signals[i].number);
 		choices[i] = (struct top_choice){ numbers[i], signals[i].effect };
 	}
 	return top_choose(t, "Send a signal", choices, NSIGNALS, 0);

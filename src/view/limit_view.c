@@ -119,6 +119,8 @@ struct limit_row *limit_add(struct limit_state *s, enum limit_scope kind, const 
 }
 
 static void append(struct limit_state *s, size_t *ret_at, size_t *ret_n, int *ret_error, const char *format, va_list args)
+	__attribute__((format(printf, 5, 0)));
+static void append(struct limit_state *s, size_t *ret_at, size_t *ret_n, int *ret_error, const char *format, va_list args)
 {
 	*ret_at = s->text.n;
 	int r = buf_vprintf(&s->text, format, args);

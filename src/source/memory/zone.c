@@ -186,7 +186,7 @@ uint64_t buddy_pages(const struct buddy *b)
 {
 	uint64_t pages = 0;
 
-	for (unsigned k = 0; k < b->orders; k++)
+	for (unsigned k = 0; k < b->orders && k < BUDDY_MAX_ORDERS; k++)
 		pages += b->block[k] << k;
 	return pages;
 }
@@ -195,7 +195,7 @@ double buddy_unusable(const struct buddy *b, unsigned order)
 {
 	uint64_t all = buddy_pages(b), usable = 0;
 
-	for (unsigned k = order; k < b->orders; k++)
+	for (unsigned k = order; k < b->orders && k < BUDDY_MAX_ORDERS; k++)
 		usable += b->block[k] << k;
 	return all ? (double)(all - usable) / (double)all : NAN;
 }
