@@ -43,6 +43,8 @@ void change_journal_close(struct change_journal *j)
 	if (!j)
 		return;
 	close_fd(&j->fd);
+	if (j->lock_fd >= 0)
+		(void)!ftruncate(j->lock_fd, 0); /* our pid says nothing any more */
 	close_fd(&j->lock_fd);
 	close_fd(&j->dir_fd);
 	free(j);

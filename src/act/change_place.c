@@ -128,8 +128,7 @@ int place_lock(const char *dir, int dir_fd, int *ret_fd, struct note *note)
 		return r != -EWOULDBLOCK
 			       ? note_set(note, r, "journal of changes: %s/lock: %s", dir, strerror(-r))
 			       : note_set(note, -EBUSY,
-					  "%s is changing this host and holds %s/lock; nothing was done, try "
-					  "again",
+					  "%s is changing this host and holds %s/lock; try again",
 					  holder, dir);
 	}
 	/* For the message above alone. */
