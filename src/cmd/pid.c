@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -8,7 +9,7 @@
 #include "cmd/output.h"
 #include "report/process_detail.h"
 
-enum { SECTION, ENVIRONMENT, INTERVAL, ALL, JSON, HOST, CAPTURE, NO_COLOR };
+enum { SECTION, ENVIRONMENT, INTERVAL, ALL, JSON, HOST, CAPTURE, NO_COLOR, PAGER };
 
 static const struct option options[] = {
 	[SECTION] = { "section", 's', OPTION_TEXT, "NAME,…", "only these sections; a wrong name lists them" },
@@ -20,6 +21,7 @@ static const struct option options[] = {
 	[HOST] = { "host", 0, OPTION_FILE, "FILE", "show the process of a capture" },
 	[CAPTURE] = { "capture", 0, OPTION_FILE, "FILE", "write down all that is read, for --host" },
 	[NO_COLOR] = { "no-color", 0, OPTION_FLAG, NULL, "do not colour the text" },
+	[PAGER] = { "pager", 0, OPTION_FLAG, NULL, "page through $PAGER (default: less)" },
 };
 
 static bool parse_sections(const char *text, unsigned *ret)
@@ -60,7 +62,7 @@ static int print(struct host *h, const struct arguments *args, const struct proc
 	if (r == 0)
 		r = process_tables_make(d, &tables);
 	struct process_report report = { d, &tables, users, d->sections, args->option[ALL].given };
-	struct page p = { .out = &text, .style = output_style(args->option[NO_COLOR].given) };
+	struct page p = { .out = &text, .style = output_table_style(args->option[NO_COLOR].given) };
 	if (r == 0 && args->option[JSON].given) {
 		r = process_detail_json(&text, &report);
 	} else if (r == 0) {
@@ -69,6 +71,8 @@ static int print(struct host *h, const struct arguments *args, const struct proc
 	}
 	process_tables_deinit(&tables);
 	user_names_free(users);
+	if (r == 0 && args->option[PAGER].given && isatty(STDOUT_FILENO))
+		return output_page(buf_span(&text));
 	return output_write(buf_span(&text), r);
 }
 

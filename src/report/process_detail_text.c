@@ -93,7 +93,8 @@ static void dim_line(struct page *p, const char *text)
 static void arguments(struct page *p, const struct process_report *report, struct span raw)
 {
 	cleanup(buf_deinit) struct buf text = { 0 };
-	size_t most = report->all ? raw.n : (size_t)p->style.width * 6;
+	unsigned width = p->style.width > 200 ? 200 : p->style.width; /* a pipe has no edge */
+	size_t most = report->all ? raw.n : (size_t)width * 6;
 
 	while (raw.n && raw.p[raw.n - 1] == '\0')
 		raw.n--;
