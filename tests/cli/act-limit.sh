@@ -2,7 +2,7 @@
 # osprey limit: resource limits against prlimit, cgroup limits against the files, v1 or v2 as it is here.
 . "$(dirname "$0")/act-common"
 need prlimit
-start sleep 100; pid=$last
+start sleep 900; pid=$last
 # is_limit WHAT NAME SOFT HARD
 is_limit() { is "$1" "$(prlimit -p "$pid" "--$2" -o SOFT,HARD --noheadings --raw)" "$3 $4"; }
 can_raise=
@@ -81,7 +81,7 @@ fi
 if place pids; then
 	any=1
 	changes pids pids.max 20 --pids-limit 20
-	start sleep 100; echo "$last" >"$group/cgroup.procs"
+	start sleep 900; echo "$last" >"$group/cgroup.procs"
 	run limit --pids-limit 1 "$pid"; is "below use" "$code" 3; has "below use" "$output" "--force"; is "below use" "$(cat "$group/pids.max")" max
 	run limit --pids-limit 1 --force "$pid"; is "below use" "$(cat "$group/pids.max")" 1
 	run limit --undo; is "below use" "$(cat "$group/pids.max")" max

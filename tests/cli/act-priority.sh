@@ -13,10 +13,10 @@ def own():
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 4)
     os.sched_setaffinity(threading.get_native_id(), [0])
     open(sys.argv[1], "w").write("x")
-    time.sleep(60)
+    time.sleep(900)
 threading.Thread(target=own, daemon=True).start()
-for i in range(3): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
-time.sleep(60)
+for i in range(3): threading.Thread(target=time.sleep, args=(900,), daemon=True).start()
+time.sleep(900)
 PYTHON
 start python3 "$work/threads" "$work/ready"; pid=$last
 for _ in $(seq 250); do [ -s "$work/ready" ] && [ "$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l)" = 5 ] && break; sleep 0.02; done
@@ -88,7 +88,7 @@ output=$("$osprey" pin --json "$pid")
 if command -v jq >/dev/null; then is "JSON" "$(jq -r '.processes[0].threads' <<<"$output")" 5; fi
 
 # ---- what has ended, and whose pid another has ----
-start sleep 100; short=$last
+start sleep 900; short=$last
 run priority --nice 3 "$short"; change=$(change_id)
 kill -9 "$short"; wait "$short" 2>/dev/null
 run priority --undo "$change"; is "ended" "$code" 0; has "ended" "$output" "has ended; change $change is obsolete"
@@ -96,12 +96,12 @@ run priority --nice 3 "$short"; is "ended" "$code" 3
 if unshare -pf --mount-proc true 2>/dev/null; then
 	# shellcheck disable=SC2016
 	unshare -pf --mount-proc bash -c '
-		sleep 100 & first=$!
+		sleep 900 & first=$!
 		'"$osprey"' priority --nice 3 $first >/dev/null || exit 1
 		kill -9 $first; wait $first 2>/dev/null
 		sleep 0.05
 		echo $((first - 1)) >/proc/sys/kernel/ns_last_pid
-		sleep 100 & second=$!
+		sleep 900 & second=$!
 		[ $first = $second ] || exit 0
 		renice -n 3 $second >/dev/null
 		'"$osprey"' priority --undo
@@ -112,7 +112,7 @@ if unshare -pf --mount-proc true 2>/dev/null; then
 fi
 
 # ---- the journal under fire ----
-start sleep 100; pid=$last
+start sleep 900; pid=$last
 workers=()
 for i in 1 2 3 4 5 6; do "$osprey" priority --nice "$i" "$pid" >>"$work/many" 2>&1 & workers+=($!); done
 for worker in "${workers[@]}"; do wait "$worker" || fail "one of many at once: $(cat "$work/many")"; done
@@ -152,7 +152,7 @@ if setpriv --reuid 65534 --clear-groups true 2>/dev/null; then
 	as_other() { output=$(setpriv --reuid 65534 --clear-groups env OSPREY_STATE_DIR="$work/other/state" "$osprey" "$@" 2>&1); code=$?; }
 	as_other priority --nice 5 "$pid"; is "another's process" "$code" 3; has "another's process" "$output" "CAP_SYS_NICE"
 	as_other signal "$pid"; is "another's process" "$code" 3; has "another's process" "$output" "CAP_KILL"
-	start setpriv --reuid 65534 --clear-groups sleep 100; own=$last
+	start setpriv --reuid 65534 --clear-groups sleep 900; own=$last
 	for _ in $(seq 100); do [ "$(stat -c %u "/proc/$own")" = 65534 ] && [ "$(cat "/proc/$own/comm")" = sleep ] && break; sleep 0.02; done
 	as_other priority --nice 5 "$own"; is "one's own" "$code" 0; has "one's own" "$output" "setting it back will need CAP_SYS_NICE"
 	as_other priority --undo; is "one's own" "$code" 3; has "one's own" "$output" "RLIMIT_NICE"

@@ -15,7 +15,7 @@ name=act$$s # a name that nobody else has
 cp "$(command -v sleep)" "$work/$name"
 
 # ---- one process ----
-start "$work/$name" 100
+start "$work/$name" 900
 run --dry-run "$last"
 is "dry run" "$code" 0; has "dry run" "$output" "would get TERM"
 [ -n "$(state "$last")" ] || fail "a dry run ended it"
@@ -35,7 +35,7 @@ is "grace" "$code" 0; has "grace" "$output" "not ended after 200 ms; KILL sent; 
 wait "$last" 2>/dev/null; is "its end" $? 137
 
 # ---- stop, go on, end while stopped ----
-start "$work/$name" 100
+start "$work/$name" 900
 run --signal STOP "$last"
 has "STOP" "$output" "undo: osprey signal --signal CONT $last"
 until_state "$last" T || fail "not stopped"
@@ -48,10 +48,10 @@ run "$last"
 is "one that is stopped" "$code" 0; has "one that is stopped" "$output" "CONT since it was stopped; ended"
 
 # ---- names ----
-start "$work/$name" 100; a=$last
+start "$work/$name" 900; a=$last
 start "$work/$name" 200; b=$last
 run "$name"
-is "an ambiguous name" "$code" 2; has "an ambiguous name" "$output" "$a $work/$name 100"; has "an ambiguous name" "$output" "--all"
+is "an ambiguous name" "$code" 2; has "an ambiguous name" "$output" "$a $work/$name 900"; has "an ambiguous name" "$output" "--all"
 run --match "$name 20+"
 is "an expression" "$code" 0; has "an expression" "$output" "$b ($name)"
 [ -n "$(state "$a")" ] || fail "the expression hit another"
@@ -61,27 +61,27 @@ is "no such name" "$code" 3; has "no such name" "$output" "nothing was done"
 run --match '('; is "no expression" "$code" 2
 long=act$$-with-a-long-name
 cp "$work/$name" "$work/$long"
-start "$work/$long" 100
+start "$work/$long" 900
 run "${long}r"; is "a long name that is none" "$code" 3
 run "$long"; is "a long name" "$code" 0
 run 1; is "pid 1" "$code" 2; has "pid 1" "$output" "--force"
 run --dry-run --match "signal --dry-run --match"; is "osprey itself" "$code" 3
 run --signal NOPE 1; is "no signal" "$code" 2
-start "$work/$name" 100
+start "$work/$name" 900
 output=$("$osprey" signal --json "$last"); is "JSON" $? 0
 if command -v jq >/dev/null; then
 	is "JSON" "$(jq -c '[.schema,.signal,.processes[0].pid,.processes[0].ended]' <<<"$output")" "[\"osprey.signal/1\",\"TERM\",$last,true]"
 fi
 
 # ---- a tree that forks all the while ----
-start bash -c 'echo $$ >"$0"; f() { bash -c "exec -a '"$name"' sleep 100 & sleep 0.01"; }; while :; do f; done' "$work/pid"
+start bash -c 'echo $$ >"$0"; f() { bash -c "exec -a '"$name"' sleep 900 & sleep 0.01"; }; while :; do f; done' "$work/pid"
 for _ in $(seq 100); do [ "$(pgrep -cf "^$name" || true)" -gt 3 ] && break; sleep 0.02; done
 # The sleeps have lost their parent by now: no tree has them. Their shell's descendants end.
 run --tree "$last"
 is "a forking tree" "$code" 0
 wait "$last" 2>/dev/null
-pkill -9 -f "^$name 100|^$name" 2>/dev/null
-start bash -c 'bash -c "sleep 100 & sleep 100 & wait" & bash -c "sleep 100 & wait" & wait'
+pkill -9 -f "^$name 900|^$name" 2>/dev/null
+start bash -c 'bash -c "sleep 900 & sleep 900 & wait" & bash -c "sleep 900 & wait" & wait'
 top=$last
 for _ in $(seq 100); do [ "$(pgrep -cP "$(pgrep -d, -P "$top")" 2>/dev/null || true)" = 3 ] && break; sleep 0.02; done
 tree=$(echo "$top"; pgrep -P "$top"; pgrep -P "$(pgrep -d, -P "$top")")
@@ -94,12 +94,12 @@ for pid in $tree; do until_state "$pid" "Z" || [ -z "$(state "$pid")" ] || fail 
 if unshare -pf --mount-proc true 2>/dev/null; then
 	# shellcheck disable=SC2016
 	unshare -pf --mount-proc bash -c '
-		sleep 100 & first=$!
+		sleep 900 & first=$!
 		start=$(cut -d" " -f22 /proc/$first/stat)
 		kill -9 $first; wait $first 2>/dev/null
 		sleep 0.02
 		echo $((first - 1)) >/proc/sys/kernel/ns_last_pid
-		sleep 100 & second=$!
+		sleep 900 & second=$!
 		[ $first = $second ] || { echo "skip"; exit 0; }
 		'"$osprey"' signal --dry-run $second && kill -9 $second' >"$work/reuse" 2>&1 || fail "in a pid namespace: $(cat "$work/reuse")"
 	# /proc of another namespace is refused: its pids would be others here.
@@ -112,7 +112,7 @@ for mount in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/pids; do
 	[ -e "$mount/cgroup.procs" ] && mkdir "$mount/$name" 2>/dev/null || continue
 	groups+=("$mount/$name/below" "$mount/$name")
 	mkdir "$mount/$name/below"
-	start bash -c 'echo $$ >"$0"; while :; do "$1" 100 & read -rt 0.01 <> <(:); done' "$mount/$name/below/cgroup.procs" "$work/$name"
+	start bash -c 'echo $$ >"$0"; while :; do "$1" 900 & read -rt 0.01 <> <(:); done' "$mount/$name/below/cgroup.procs" "$work/$name"
 	for _ in $(seq 100); do [ "$(wc -l <"$mount/$name/below/cgroup.procs")" -gt 5 ] && break; sleep 0.02; done
 	run --cgroup "$mount/$name" --dry-run
 	is "$mount: dry run" "$code" 0
