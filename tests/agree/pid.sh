@@ -57,6 +57,7 @@ same "client" "$(its ".fds[] | select(.fd == $client) | .local + \" \" + .remote
 same "client's other end" "$(its ".fds[] | select(.fd == $client) | .peer | startswith(\"itself\")")" true
 
 # limits: every row of prlimit
+# shellcheck disable=SC2034  # read by name below
 while read -r name soft hard; do
 	case $name in cpu) unit=1000000000 ;; rttime) unit=1000 ;; *) unit=1 ;; esac
 	for kind in soft hard; do

@@ -1,6 +1,7 @@
 #!/bin/bash
 # osprey pid on processes that make it hard: long and hostile arguments, no privilege, threads, a stopped
 # one, ones that end while they are read, one that replaced its file. All are the test's own.
+# shellcheck disable=SC2016  # the inner shells expand
 set -uo pipefail
 export LC_ALL=C.UTF-8
 cd "$(dirname "$0")/../.." || exit
@@ -93,6 +94,5 @@ done
 # ---- itself, the first process, a thread of the kernel ----
 "$osprey" pid 1 >/dev/null || fail "pid 1"
 [ ! -e /proc/2/stat ] || "$osprey" pid 2 >/dev/null || fail "pid 2"
-# shellcheck disable=SC2016
 bash -c 'exec "$0" pid $$ --json' "$osprey" | jq -e '.name == "osprey"' >/dev/null || fail "itself"
 exit $bad
