@@ -16,6 +16,11 @@ enum { INTERVAL = VIEW_OWN, THREADS, NO_KERNEL, NO_BPF, TREE };
 	[NO_KERNEL] = { "no-kernel", 'K', OPTION_FLAG, NULL, "leave out kernel threads" },                   \
 	[NO_BPF] = { "no-bpf", 0, OPTION_FLAG, NULL, "take everything from /proc" }
 
+/* Threads of a process are told apart by their ids. */
+#define THREAD_COLUMNS                                                                                        \
+	"pid,tid,user,state,policy,priority,nice,last_cpu,cpu_pct,cpu_ns,wait_ns,memory_pct,rss_bytes,"       \
+	"voluntary_switches,involuntary_switches,unit,command"
+
 static int tree_order(void *state, row_vec *rows)
 {
 	(void)state;
@@ -36,6 +41,7 @@ static int show(const struct arguments *args, const char *name, bool tree)
 
 	return view_run(args, &(struct view_job){
 				      .name = name, .view = &view_process, .options = &options,
+				      .columns = options.threads ? THREAD_COLUMNS : NULL,
 				      .interval_ns = args->option[INTERVAL].given ? args->option[INTERVAL].number : 0,
 				      .order = tree ? tree_order : NULL,
 			      });
@@ -59,8 +65,8 @@ static int run_tree(const struct arguments *args)
 
 #define WORDS_HELP                                                                                          \
 	"FILTER are words that all must fit: a number fits a pid, or that of a parent; any other word fits when " \
-	"the user, the command line or the service or container holds it. --filter takes expressions on any "  \
-	"column."
+	"the user, the command line or the service or container holds it; osprey itself never fits. --filter " \
+	"takes expressions on any column."
 
 const struct command command_ps = {
 	.name = "ps",

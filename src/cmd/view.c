@@ -195,6 +195,7 @@ static int set_up(struct run *r, struct shown *s, struct note *note)
 	const char *columns = r->option[VIEW_COLUMNS].given ? r->option[VIEW_COLUMNS].text :
 			      for_programs(r)		    ? "all" :
 			      own_columns		    ? own_columns :
+			      r->job->columns && s->section == &r->job->view->sections[0] ? r->job->columns :
 							      e->shown;
 	const char *sort = r->option[VIEW_SORT].given ? r->option[VIEW_SORT].text : own_sort ? own_sort : e->sort;
 	int error;

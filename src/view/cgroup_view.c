@@ -123,7 +123,7 @@ const struct entity entity_cgroup = {
 	COLUMNS(cgroup_columns),
 	.shown = "cpu_pct,cpu_quota,throttled_pct,memory_bytes,memory_limit_bytes,memory_pct,swap_bytes,oom_kills,pids,pids_limit,"
 		 "read_bytes_per_s,write_bytes_per_s,cpu_stall_pct,memory_stall_pct,io_stall_pct,cgroup",
-	.sort = "cpu_pct,-cgroup",
+	.sort = "cpu_pct,memory_bytes,cgroup",
 };
 
 /* ---- collecting ---- */

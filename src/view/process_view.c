@@ -10,6 +10,7 @@ struct process_state {
 	struct process_view_options options;
 	struct process_table *table;
 	bool commands; /* of all rows, at once */
+	int32_t self;  /* who looks: his own arguments hold every word that is sought. 0: unknown */
 };
 
 static bool holds(struct span s, const char *part)
@@ -36,6 +37,8 @@ bool process_row_fits(struct process_row *row, const char *word)
 static bool fits_all(const struct process_state *s, struct process_row *row)
 {
 	if (s->options.no_kernel_threads && (row->flags & TASK_IS_KERNEL_THREAD))
+		return false;
+	if (s->options.nwords && row->pid == s->self)
 		return false;
 	for (size_t i = 0; i < s->options.nwords; i++)
 		if (!process_row_fits(row, s->options.words[i]))
@@ -89,6 +92,18 @@ static int mark_kept(struct process_state *s)
 	return r;
 }
 
+/* Through the host: a capture knows who took it. */
+static int32_t who_looks(struct host *h)
+{
+	struct buf link = { 0 };
+	uint64_t pid = 0;
+
+	if (host_readlink(h, "/proc/self", &link) < 0 || !span_u64(buf_span(&link), &pid) || pid > INT32_MAX)
+		pid = 0;
+	buf_deinit(&link);
+	return (int32_t)pid;
+}
+
 /* What the columns that are wanted need of the reader; unit and cgroup are search words' too. */
 static unsigned needs_of(const struct view_wanted *wanted, const struct process_view_options *options)
 {
@@ -119,6 +134,7 @@ static int process_open(struct host *h, const struct view_wanted *wanted, const 
 	if (r == 0) {
 		s->host = h;
 		s->options = *(const struct process_view_options *)options;
+		s->self = s->options.nwords ? who_looks(h) : 0;
 		s->commands = view_wants_named(wanted, "command") || s->options.nwords > 0;
 		struct process_table_options table = {
 			.threads = s->options.threads, .no_bpf = s->options.no_bpf, .one_look = !s->options.over_time,
