@@ -1,8 +1,8 @@
 /* The claim: on a host of 10 000 processes a screen of osprey top costs at most 1/20 of the CPU that top
  * and htop take for theirs, refreshed once a second, each on a terminal of 200 x 50, one after the
- * other in one run.
+ * other in turns; the median of the turns counts, so that what else the machine does hits all alike.
  *
- *   build/bench/top_refresh [PROCESSES [SECONDS]]
+ *   build/bench/top_refresh [PROCESSES [SECONDS [TURNS]]]
  *
  * CPU time is what the kernel has charged to the process (its CPU clock, in ns) and to its children, from
  * the third refresh on; what they write is read and thrown away. Exit: 0 when both goals are
@@ -114,6 +114,13 @@ static struct cost watch(char *const argv[], double seconds)
 	return c;
 }
 
+static int by_value(const void *a, const void *b)
+{
+	double x = ((const struct cost *)a)->cpu_ms_per_s, y = ((const struct cost *)b)->cpu_ms_per_s;
+
+	return (x > y) - (x < y);
+}
+
 static bool compare(const char *name, struct cost peer, struct cost ours)
 {
 	if (peer.cpu_ms_per_s < 0) {
@@ -126,31 +133,42 @@ static bool compare(const char *name, struct cost peer, struct cost ours)
 	return ratio >= GOAL;
 }
 
+#define MAX_TURNS 15
+
 int main(int argc, char **argv)
 {
+	static char *const programs[3][5] = { { "build/osprey", "top", "--interval", "1s", NULL },
+					      { "top", "-d", "1", NULL },
+					      { "htop", "-d", "10", NULL } };
+	static struct cost costs[3][MAX_TURNS];
 	unsigned n = argc > 1 ? (unsigned)atoi(argv[1]) : 10000, started = 0;
-	double seconds = argc > 2 ? atof(argv[2]) : 10;
+	double seconds = argc > 2 ? atof(argv[2]) : 6;
+	int turns = argc > 3 ? atoi(argv[3]) : 3;
 	pid_t crowd = crowd_start(n, &started);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	turns = turns < 1 ? 1 : turns > MAX_TURNS ? MAX_TURNS : turns;
 	if (crowd < 0 || started < n) {
 		fprintf(stderr, "only %u of %u processes could be started\n", started, n);
 		if (crowd > 0)
 			crowd_end(crowd);
 		return 3;
 	}
-	struct cost ours = watch((char *[]){ "build/osprey", "top", "--interval", "1s", NULL }, seconds);
-	struct cost top = watch((char *[]){ "top", "-d", "1", NULL }, seconds);
-	struct cost htop = watch((char *[]){ "htop", "-d", "10", NULL }, seconds);
+	for (int turn = 0; turn < turns; turn++)
+		for (int i = 0; i < 3; i++)
+			costs[i][turn] = watch(programs[i], seconds);
 	crowd_end(crowd);
-	if (ours.cpu_ms_per_s < 0) {
+	for (int i = 0; i < 3; i++)
+		qsort(costs[i], (size_t)turns, sizeof costs[i][0], by_value);
+	struct cost ours = costs[0][turns / 2];
+	if (costs[0][0].cpu_ms_per_s < 0) {
 		fputs("build/osprey top could not be run\n", stderr);
 		return 3;
 	}
-	printf("%u processes, %.0f s each\nosprey   %8.2f ms of CPU a refresh, %6.1f KiB/s to the terminal\n", started, seconds,
-	       ours.cpu_ms_per_s, ours.kib_per_s);
-	bool reached = compare("top", top, ours);
-	reached = compare("htop", htop, ours) && reached;
+	printf("%u processes, %d turns of %.0f s each, medians\nosprey   %8.2f ms of CPU a refresh, %6.1f KiB/s to the terminal\n",
+	       started, turns, seconds, ours.cpu_ms_per_s, ours.kib_per_s);
+	bool reached = compare("top", costs[1][turns / 2], ours);
+	reached = compare("htop", costs[2][turns / 2], ours) && reached;
 	printf("goal: at most 1/%.0f of each: %s\n", GOAL, reached ? "reached" : "missed");
 	return reached ? 0 : 1;
 }
