@@ -9,7 +9,7 @@
  * and ends all of it when a bound is reached. It has no child exactly when no descendant is left, which
  * the kernel tells by ECHILD without a race. The front forwards signals and stops with the program.
  * Each watches the other: when the front is killed by SIGKILL, the keeper kills the program and all below
- * it; when the keeper is, the front does. Only when both are killed at the same moment may
+ * it; when the keeper is, the front does (one that has stopped with its program, once it is continued). Only when both are killed at the same moment may
  * something survive: not the program itself (PR_SET_PDEATHSIG), and not what is in a cgroup made for
  * it, for the next run removes that; but processes that it left without a cgroup.
  *

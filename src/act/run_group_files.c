@@ -204,7 +204,9 @@ static int limit_cpu(const struct run_group_part *p, uint64_t quota_us, struct n
 
 static int no_swap_limit(int r, struct note *note)
 {
-	return r == -ENOENT ? note_set(note, -EOPNOTSUPP, "this kernel does not account swap to cgroups, so there is no swap limit") : r;
+	if (r != -ENOENT)
+		return r;
+	return note_set(note, -EOPNOTSUPP, "this kernel does not account swap to cgroups: there is no swap limit");
 }
 
 /* In v1 the limit is that of memory and swap together. */
