@@ -63,6 +63,17 @@ static unsigned protocols_of(const struct option_value *given)
 	return protocols ? protocols : 1u << PROTOCOL_TCP | 1u << PROTOCOL_UDP | 1u << PROTOCOL_RAW;
 }
 
+/* The port of the first word ":N". */
+static uint16_t port_of(const struct arguments *args)
+{
+	uint64_t port;
+
+	for (size_t i = 0; i < args->noperands; i++)
+		if (args->operand[i][0] == ':' && span_u64(span_from(args->operand[i] + 1), &port) && port <= UINT16_MAX)
+			return (uint16_t)port;
+	return 0;
+}
+
 static bool keep(const void *row, const void *options_given)
 {
 	return socket_row_matches(row, options_given);
@@ -131,6 +142,7 @@ static int run(const struct arguments *args)
 		.states = args->option[LISTEN].given ? STATES_LISTEN | 1u << STATE_CLOSED : STATES_ALL,
 		.listeners = args->option[LISTEN].given,
 		.all_namespaces = args->option[ALL_NAMESPACES].given,
+		.port = port_of(args),
 		.words = args->operand,
 		.nwords = args->noperands,
 	};

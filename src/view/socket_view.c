@@ -312,6 +312,7 @@ static int sockets_open(struct host *h, const struct view_wanted *wanted, const 
 	state->host = h;
 	state->options = *(const struct socket_view_options *)options;
 	state->query.states = state->options.states;
+	state->query.port = state->options.port;
 	vec_each(c, &wanted->columns)
 		want(state, *c);
 	/* Words are sought in commands, too. */

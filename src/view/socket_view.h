@@ -13,6 +13,7 @@ struct socket_view_options {
 	unsigned states;    /* bits of enum socket_state */
 	bool listeners;	    /* of what does not listen: only sockets without a peer, that have a port */
 	bool all_namespaces;
+	uint16_t port; /* that one of the words asks for; 0: none. The others need not be read then */
 	const char **words; /* nullable; a row has to match each of them */
 	size_t nwords;
 };

@@ -86,6 +86,12 @@ same "state, queues, addresses of TCP and UDP" "$scratch/ours" "$scratch/theirs"
 ss -Htln | awk '{ print $1, $2, $3, $4 }' >"$scratch/theirs"
 same "listeners" "$scratch/ours" "$scratch/theirs"
 
+# One port, asked of the kernel: either end.
+port=$(ss -Htln | awk '{ n = split($4, a, ":"); print a[n]; exit }')
+"$osprey" sockets --tcp ":$port" --json | jq -r '.tables.sockets[] | [.state, .local, .remote] | @tsv' | tr '\t' ' ' >"$scratch/ours"
+ss -Htan "( sport = :$port or dport = :$port )" | awk '{ print $1, $4, $5 }' >"$scratch/theirs"
+same "sockets of port $port" "$scratch/ours" "$scratch/theirs"
+
 "$osprey" sockets --raw --json | jq -r '.tables.sockets[] | [.state, .local_port] | @tsv' | tr '\t' ' ' >"$scratch/ours"
 ss -Hwna | awk '{ n = split($4, a, ":"); print $1, a[n] }' >"$scratch/theirs"
 same "raw sockets" "$scratch/ours" "$scratch/theirs"

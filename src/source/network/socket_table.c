@@ -6,6 +6,7 @@
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -74,6 +75,21 @@ static int ask(struct dump *d, struct nlmsghdr *request, size_t size)
 	return r;
 }
 
+/* "source port is P, or destination port is P" as a program of inet_diag. Each comparison takes two
+ * operations, the second holds the port; a jump to the end accepts, one beyond it refuses. */
+struct port_filter {
+	struct nlattr header;
+	struct inet_diag_bc_op op[9];
+};
+
+#define PORT_FILTER(port)                                                                                     \
+	{                                                                                                     \
+		.header = { sizeof(struct port_filter), INET_DIAG_REQ_BYTECODE },                             \
+		.op = { { INET_DIAG_BC_S_GE, 8, 20 }, { .no = (port) }, { INET_DIAG_BC_S_LE, 8, 12 }, { .no = (port) }, \
+			{ INET_DIAG_BC_JMP, 4, 20 },                                                          \
+			{ INET_DIAG_BC_D_GE, 8, 20 }, { .no = (port) }, { INET_DIAG_BC_D_LE, 8, 12 }, { .no = (port) } }, \
+	}
+
 static int dump_inet(struct dump *d, uint8_t family)
 {
 	static const uint8_t protocols[] = {
@@ -82,13 +98,15 @@ static int dump_inet(struct dump *d, uint8_t family)
 	struct {
 		struct nlmsghdr header;
 		struct inet_diag_req_v2 body;
+		struct port_filter filter;
 	} request = {
 		.body = { .sdiag_family = family,
 			  .sdiag_protocol = protocols[d->protocol],
 			  .idiag_ext = d->query->details ? DETAILS : 0,
 			  .idiag_states = d->query->states },
+		.filter = PORT_FILTER(d->query->port),
 	};
-	return ask(d, &request.header, sizeof request);
+	return ask(d, &request.header, d->query->port ? sizeof request : offsetof(__typeof__(request), filter));
 }
 
 /* Both families in one walk over the hash table, which is long: only the question of old can ask for
@@ -98,11 +116,13 @@ static int dump_tcp(struct dump *d)
 	struct {
 		struct nlmsghdr header;
 		struct inet_diag_req body;
+		struct port_filter filter;
 	} request = {
 		.header = { .nlmsg_type = TCPDIAG_GETSOCK },
 		.body = { .idiag_ext = d->query->details ? DETAILS : 0, .idiag_states = d->query->states },
+		.filter = PORT_FILTER(d->query->port),
 	};
-	return ask(d, &request.header, sizeof request);
+	return ask(d, &request.header, d->query->port ? sizeof request : offsetof(__typeof__(request), filter));
 }
 
 static int dump_by_family(struct dump *d)

@@ -203,6 +203,8 @@ static int unix_head(const struct netlink_message *message, struct socket_row *r
 
 static bool asked_for(const struct socket_query *query, const struct socket_row *s)
 {
+	if (query->port && s->protocol != PROTOCOL_UNIX && s->local_port != query->port && s->remote_port != query->port)
+		return false;
 	return s->state < 32 && query->states >> s->state & 1;
 }
 

@@ -126,6 +126,8 @@ static bool take_pair(struct span *line, uint64_t *ret_first, uint64_t *ret_seco
 
 static bool asked_for(const struct socket_query *query, const struct socket_row *s)
 {
+	if (query->port && s->protocol != PROTOCOL_UNIX && s->local_port != query->port && s->remote_port != query->port)
+		return false;
 	return s->state < 32 && query->states >> s->state & 1;
 }
 

@@ -369,6 +369,17 @@ static void test_live(void)
 		CHECK(row->state == STATE_LISTEN && row->tcp_n == 0);
 	CHECK(t.presence[PROTOCOL_UDP] == UNREAD);
 
+	struct socket_query port = { .protocols = ~0u, .states = STATES_ALL, .port = ntohs(in.sin_port) };
+	socket_table_clear(&t);
+	CHECK(socket_table_read(h, &port, 0, 0, &scratch, &t) == 0);
+	CHECK(find_port(&t, PROTOCOL_TCP, port.port, STATE_LISTEN) && find_port(&t, PROTOCOL_UDP, port.port, STATE_CLOSED));
+	size_t both = 0;
+	vec_each(row, &t.rows) {
+		CHECK(row->protocol >= PROTOCOL_UNIX || row->local_port == port.port || row->remote_port == port.port);
+		both += row->protocol == PROTOCOL_TCP && row->state == STATE_ESTABLISHED;
+	}
+	CHECK_U64(both, 2); /* either end */
+
 	net_namespace_vec ns = { 0 };
 	CHECK(net_namespaces_read(h, &scratch, &ns, &denied) == 0);
 	CHECK(ns.n >= 1 && ns.v[0].pid == 0);
