@@ -99,6 +99,9 @@ struct command {
 /* All of commands.def, NULL-terminated, in its order. */
 const struct command *const *commands_all(void);
 
+/* The command that shows or does what another tool does ("free": "memory"); NULL: none is known. */
+const char *command_of_tool(const char *tool);
+
 /* The same with its headings: either member is set. */
 struct command_listing {
 	const char *heading;

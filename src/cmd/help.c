@@ -141,6 +141,11 @@ static const struct command *named(const struct arguments *args)
 				found = among[j];
 			closest_offer(&c, args->operand[i], among[j]->name);
 		}
+		if (!found && i == 0 && command_of_tool(args->operand[0])) {
+			say("help: unknown command '%s'; here it is osprey %s", args->operand[0],
+			    command_of_tool(args->operand[0]));
+			return NULL;
+		}
 		if (!found) {
 			say("help: unknown command '%s'; closest: %s", args->operand[i],
 			    c.word ? c.word : args->operand[0]);

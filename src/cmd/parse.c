@@ -29,12 +29,42 @@ static int refuse(struct parse *p, int r)
 	return r < 0 ? r : -EINVAL;
 }
 
+static const char *article(const char *noun)
+{
+	return strchr("AEIOU", noun[0]) ? "an" : "a";
+}
+
+/* Whoever is in a hurry types what his fingers know. */
+const char *command_of_tool(const char *tool)
+{
+	static const struct {
+		const char *tool, *command;
+	} tools[] = {
+		{ "free", "memory" },	  { "vmstat", "memory" },     { "mpstat", "cpu" },	  { "uptime", "cpu" },
+		{ "sar", "cpu" },	  { "iostat", "disk" },	      { "df", "disk" },		  { "ss", "sockets" },
+		{ "netstat", "sockets" }, { "nstat", "net" },	      { "ip", "net" },		  { "lsof", "pid" },
+		{ "dmesg", "log" },	  { "journalctl", "log" },    { "slabtop", "slab" },	  { "pstree", "tree" },
+		{ "htop", "top" },	  { "pidstat", "ps" },	      { "pgrep", "ps" },	  { "systemd-cgtop", "cgroups" },
+		{ "ulimit", "limits" },	  { "prlimit", "limit" },     { "nice", "priority" },	  { "renice", "priority" },
+		{ "ionice", "priority" }, { "chrt", "priority" },     { "taskset", "pin" },	  { "kill", "signal" },
+		{ "pkill", "signal" },	  { "killall", "signal" },    { "timeout", "run" },	  { "time", "run" },
+		{ "cgexec", "run" },	  { "systemd-run", "run" },   { "sysctl", "tune" },
+	};
+
+	for (size_t i = 0; i < sizeof tools / sizeof tools[0]; i++)
+		if (strcmp(tools[i].tool, tool) == 0)
+			return tools[i].command;
+	return NULL;
+}
+
 static int wrong_command(struct parse *p, const char *word, const struct command *const *among)
 {
 	struct closest c = { 0 };
 
 	for (; *among; among++)
 		closest_offer(&c, word, (*among)->name);
+	if (p->path[0] == '\0' && command_of_tool(word))
+		return REFUSE(p, "unknown command '%s'; here it is osprey %s", word, command_of_tool(word));
 	return REFUSE(p, "%s%sunknown command '%s'; closest: %s", p->path, p->path[0] ? ": " : "", word, c.word);
 }
 
@@ -107,7 +137,7 @@ static int set_option(struct parse *p, size_t index, const char *text)
 	} else if (o->kind == OPTION_CHOICE) {
 		r = choose(p, o, text, &value.number);
 	} else if (text && !*text) {
-		return REFUSE(p, "%s: --%s is empty; it needs a %s", p->path, o->name, o->argument);
+		return REFUSE(p, "%s: --%s is empty; it needs %s %s", p->path, o->name, article(o->argument), o->argument);
 	}
 	if (r == -ERANGE || (o->maximum && (value.number < o->minimum || value.number > o->maximum)))
 		return out_of_range(p, o, text);
@@ -127,7 +157,7 @@ static int take_value(struct parse *p, size_t index, const char *value)
 	if (!value && p->at < p->argc)
 		value = p->argv[p->at++];
 	if (!value)
-		return REFUSE(p, "%s: --%s needs a %s", p->path, o->name, o->argument);
+		return REFUSE(p, "%s: --%s needs %s %s", p->path, o->name, article(o->argument), o->argument);
 	return set_option(p, index, value);
 }
 

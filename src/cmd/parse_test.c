@@ -113,6 +113,8 @@ static void check_right(void)
 static void check_wrong(void)
 {
 	wrong("wotch", "unknown command 'wotch'; closest: watch");
+	wrong("free", "unknown command 'free'; here it is osprey memory");
+	wrong("kitchen free", "kitchen: unknown command 'free'; closest: eat");
 	wrong("kitchen", "kitchen: something is missing; see osprey help kitchen");
 	wrong("kitchen eta", "kitchen: unknown command 'eta'; closest: eat");
 	wrong("kitchen --eta", "kitchen: unknown option '--eta'; closest: --help");
