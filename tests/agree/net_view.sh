@@ -9,6 +9,8 @@ fi
 . "$(dirname "$0")/common"
 need ip tc python3 nstat sar
 osprey=${BUILD:-build}/osprey
+# No neighbour or router is looked for: what goes over the pair is the test's.
+for which in default all; do echo 1 2>/dev/null >/proc/sys/net/ipv6/conf/$which/disable_ipv6 || true; done
 ip link set lo up
 ip link add v0 type veth peer name v1 2>/dev/null || skip "no veth here"
 ip address add 10.99.0.1/24 dev v0

@@ -2,7 +2,7 @@
 # osprey sockets and net where hardly anything works: without /proc, without descriptors, without privilege,
 # without sock_diag, with names that would harm a terminal.
 . "$(dirname "$0")/common"
-own_mounts
+own_mounts "$@"
 need python3 unshare ip
 
 # A namespace with one listener that we know; its process has a name with an escape and a newline.
@@ -69,6 +69,10 @@ echo "no room for the answer:"
 if "$osprey" sockets >/dev/full 2>"$scratch/err"; then wrong "it did not notice"; fi
 grep -q "No space left" "$scratch/err" || wrong "it does not say why: $(cat "$scratch/err")"
 
+# says_why WHAT: it could not, and names /proc.
+says_why() {
+	if [ "$code" != 3 ] || ! grep -q /proc "$scratch/err"; then wrong "$1 without /proc: $code, $(cat "$scratch/err")"; fi
+}
 echo "no /proc:"
 mount -t tmpfs tmpfs /proc
 run "$osprey" sockets
@@ -77,9 +81,9 @@ run "$osprey" sockets --json
 [ "$(jq -r '.tables.sockets[0].pid' "$scratch/out")" = null ] || wrong "it invents a pid"
 [ "$(jq -r '.missing.sockets.pid' "$scratch/out")" != null ] || wrong "it does not say that holders are unknown"
 run "$osprey" sockets --all-namespaces
-[ "$code" = 3 ] && grep -q /proc "$scratch/err" || wrong "namespaces without /proc: $code, $(cat "$scratch/err")"
+says_why "namespaces"
 run "$osprey" sockets --summary
-[ "$code" = 3 ] && grep -q /proc "$scratch/err" || wrong "summary without /proc: $code, $(cat "$scratch/err")"
+says_why "summary"
 run "$osprey" net
-[ "$code" = 3 ] && grep -q /proc "$scratch/err" || wrong "net without /proc: $code, $(cat "$scratch/err")"
+says_why "net"
 exit $bad
