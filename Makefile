@@ -73,6 +73,9 @@ $(BUILD)/gen/%.bpf.o: src/%.bpf.c $(wildcard src/kernel/*.bpf.h src/source/*/*.b
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -D__bpf__ -O2 -g -Wall -Isrc -c -o $@ $<
 	$(Q)llvm-strip -g $@
 
+# It includes the other.
+$(BUILD)/gen/source/process/task_walk.bpf.o: src/source/process/task.bpf.c
+
 $(BUILD)/gen/%.skel.h: $(BUILD)/gen/%.bpf.o Makefile
 	$(Q)$(BPFTOOL) gen skeleton -L $< name $(notdir $*)_light > $@.tmp
 	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_full >> $@.tmp

@@ -151,9 +151,11 @@ static void draw_confirm(struct top *t, void *arg)
 	if (columns > t->screen.columns - 4)
 		columns = t->screen.columns - 4;
 	top_box(t, c->title, rows, columns, &row, &column);
-	while (span_line(&text, &line))
+	/* On a low screen what does not fit is left out; the question itself stays. */
+	int last = row + (rows + 2 > t->screen.rows ? t->screen.rows - 2 : rows) - 1;
+	while (row < last && span_line(&text, &line))
 		put_in_box(t, row++, column, columns, line, TONE_PLAIN);
-	put_in_box(t, row + 1, column, columns, SPAN("y  do it     any other key  leave it"), TONE_STRONG);
+	put_in_box(t, last, column, columns, SPAN("y  do it     any other key  leave it"), TONE_STRONG);
 	screen_show(&t->screen, -1, 0);
 }
 
@@ -268,7 +270,7 @@ int top_choose(struct top *t, const char *title, const struct top_choice *choice
 struct pager {
 	const char *title;
 	const struct buf *text;
-	int from, total, rows;
+	int from, total, rows, skip;
 };
 
 static void draw_pager(struct top *t, void *arg)
@@ -301,7 +303,7 @@ static void draw_pager(struct top *t, void *arg)
 			shown = (struct span){ "", 0 };
 		/* Headings stand at the left edge. */
 		line_start(l, &t->screen, shown.n && shown.p[0] != ' ' ? TONE_STRONG : TONE_PLAIN);
-		line_put_span(l, shown, l->width, 0);
+		line_put_span(l, shown, l->width, p->skip);
 		line_draw(l, &t->screen, row, 0);
 	}
 	line_start(l, &t->screen, TONE_DIM);
@@ -323,6 +325,8 @@ void top_page(struct top *t, const char *title, const struct buf *text)
 		case KEY_GO_DOWN: case KEY_WHEEL_DOWN: case 'j': p.from++; break;
 		case KEY_PAGE_UP: p.from -= p.rows; break;
 		case KEY_PAGE_DOWN: case ' ': p.from += p.rows; break;
+		case KEY_GO_LEFT: p.skip = p.skip > 8 ? p.skip - 8 : 0; break;
+		case KEY_GO_RIGHT: p.skip += 8; break;
 		case KEY_TO_START: p.from = 0; break;
 		case KEY_TO_END: p.from = p.total; break;
 		case 'q': case KEY_ESCAPE_CHARACTER: case '?': case KEY_RETURN: case KEY_FUNCTION + 1: over = true; break;
