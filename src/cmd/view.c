@@ -186,17 +186,24 @@ static int want_of(struct run *r, const struct shown *s)
 	return error;
 }
 
+/* What the configuration says wrong must not keep the host from being seen. */
+static void left_aside(const struct run *r, const char *key, const struct note *note)
+{
+	say("%s: configuration, [%s] %s: %s; it is left aside", r->job->name, r->job->name, key, note->text);
+}
+
 static int set_up(struct run *r, struct shown *s, struct note *note)
 {
 	const struct entity *e = s->section->entity;
 	/* What the user has set is for people, and for the view's first table. */
-	bool set = !for_programs(r) && s->section == &r->job->view->sections[0];
-	const char *own_columns = set ? config_columns(r->job->name) : NULL, *own_sort = set ? config_sort(r->job->name) : NULL;
+	bool first = s->section == &r->job->view->sections[0], set = first && !for_programs(r);
+	const char *own_columns = set && !r->job->columns ? config_columns(r->job->name) : NULL;
+	const char *own_sort = set ? config_sort(r->job->name) : NULL;
+	const char *plain = first && r->job->columns ? r->job->columns : e->shown;
 	const char *columns = r->option[VIEW_COLUMNS].given ? r->option[VIEW_COLUMNS].text :
 			      for_programs(r)		    ? "all" :
 			      own_columns		    ? own_columns :
-			      r->job->columns && s->section == &r->job->view->sections[0] ? r->job->columns :
-							      e->shown;
+							      plain;
 	const char *sort = r->option[VIEW_SORT].given ? r->option[VIEW_SORT].text : own_sort ? own_sort : e->sort;
 	int error;
 
@@ -208,10 +215,20 @@ static int set_up(struct run *r, struct shown *s, struct note *note)
 		.prefix = s->section->prefix,
 	};
 	error = entity_columns(e, span_from(columns), &s->table.columns, note);
+	if (error == -EINVAL && columns == own_columns) {
+		left_aside(r, "columns", note);
+		s->table.columns.n = 0;
+		error = entity_columns(e, span_from(plain), &s->table.columns, note);
+	}
 	if (error == 0 && s->section->single)
 		s->table.kept_widths = calloc(s->table.columns.n + 1, sizeof *s->table.kept_widths);
 	if (error == 0 && sort)
 		error = sort_parse(e, span_from(sort), &s->sort, note);
+	if (error == -EINVAL && sort && sort == own_sort) {
+		left_aside(r, "sort", note);
+		s->sort.n = 0;
+		error = e->sort ? sort_parse(e, span_from(e->sort), &s->sort, note) : 0;
+	}
 	if (error == 0 && r->option[VIEW_FILTER].given)
 		error = filter_parse(e, span_from(r->option[VIEW_FILTER].text), &s->filter, note);
 	return error < 0 ? error : want_of(r, s);

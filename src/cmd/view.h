@@ -57,7 +57,9 @@ struct view_job {
 	const char *name; /* of the command: messages, and its section of the configuration */
 	const struct view *view;
 	const void *options; /* for view->open */
-	const char *columns; /* of its first table, where the user names none; NULL: what the entity shows */
+	/* Of its first table, where --columns names none: what another option asks for. NULL: what the
+	 * configuration says or the entity shows. */
+	const char *columns;
 	bool interval_operands;
 	uint64_t interval_ns; /* what it looks over when there are no such operands; 0: one look */
 	/* In text, above the tables: what is to be said first. Nullable. */
