@@ -29,13 +29,13 @@ ends "CPU of children that nobody waits for" --cpu-timeout 600ms --grace 100ms -
 
 # Who leaves when asked has the time of the grace, and no KILL.
 start=$(date +%s%N)
-"$osprey" run -q --timeout 200ms --grace 20s -- bash -c 'trap "echo asked; exit 0" TERM; while :; do sleep 0.05; done' >"$scratch/out"
+"$osprey" run -q --timeout 1500ms --grace 20s -- bash -c 'trap "echo asked; exit 0" TERM; while :; do sleep 0.05; done' >"$scratch/out"
 is "asked: exit code" $? 124
 says out '^asked$'
-[ $((($(date +%s%N) - start) / 1000000)) -lt 10000 ] || wrong "the whole grace was waited for"
+[ $((($(date +%s%N) - start) / 1000000)) -lt 12000 ] || wrong "the whole grace was waited for"
 
 # Another signal first.
-"$osprey" run -q --timeout 200ms --grace 20s --signal USR1 -- \
+"$osprey" run -q --timeout 1500ms --grace 20s --signal USR1 -- \
 	bash -c 'trap "echo usr1; exit 0" USR1; trap "" TERM; while :; do sleep 0.05; done' >"$scratch/out"
 says out '^usr1$'
 
