@@ -172,6 +172,7 @@ static int gather(struct process_order *o, process_row_vec *rows, bool all)
 	if (r < 0)
 		return r;
 	vec_each(row, rows) {
+		__builtin_prefetch(row + 12);
 		bool fits = matches(o->how, row);
 		o->matching += fits;
 		if (fits || all)

@@ -218,6 +218,7 @@ static bool take_still(struct process_table *t, const struct task *task, enum ta
 	if (at == MAP_NONE)
 		return false;
 	struct process_row *row = &t->rows.v[at];
+	__builtin_prefetch(row + 12);
 	if (row->look != t->look - 1 || t->look < 3 || (row->threads != 1 && !t->options.threads))
 		return false;
 	row->look = t->look;

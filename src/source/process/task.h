@@ -30,7 +30,7 @@ int task_reader_new(struct host *h, struct task_reader **ret, struct note *note)
 	__attribute__((warn_unused_result));
 /* The same for who looks every second for long: takes twice as long to load, and where the kernel can
  * (6.7, first pid namespace) a look costs half. Memory and what others may change of a sleeping task (its
- * nice value, its cgroup) are then up to 16 looks old; tasks come in no order. */
+ * nice value, its cgroup) are then up to 32 looks old; tasks come in no order. */
 int task_reader_new_often(struct host *h, struct task_reader **ret, struct note *note)
 	__attribute__((warn_unused_result));
 int task_reader_new_of_kind(struct host *h, enum task_reader_kind kind, struct task_reader **ret,

@@ -36,6 +36,6 @@ struct task_pulse {
 /* Of task_walk.bpf.c: tasks that it writes whole at one look; looks until it writes one whole that
  * sleeps. */
 #define TASK_WALK_MOST 4096
-#define TASK_WALKS_BETWEEN_REREADS 16
+#define TASK_WALKS_BETWEEN_REREADS 32
 
 #endif

@@ -1,7 +1,7 @@
 /* The iterator of task.bpf.c, and beside it a walk along the kernel's list of tasks: for who looks every
  * second. The iterator finds each task by its number, through the table of pids, and takes a reference: half
  * of its time. The walk writes only tasks that have run since the last look into a map, and marks those that
- * slept by their pulse. Of a sleeping one it looks at nothing else, not even its memory, but every 16th time.
+ * slept by their pulse. Of a sleeping one it looks at nothing else, not even its memory, but every 32nd time.
  * Needs: 6.7 (bpf_iter_task_new), reader in the first pid namespace.
  * SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #define TASK_WALK

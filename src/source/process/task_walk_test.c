@@ -97,7 +97,7 @@ static void test_motion(struct task_reader *r)
 	CHECK(child > 0);
 	wait_until_asleep(child);
 	CHECK_U64(look(r, child).motion, TASK_MOVED); /* it is new */
-	/* One in sixteen is read again all the same; by the plain reader one in eight. */
+	/* One in thirty-two is read again all the same; by the plain reader one in eight. */
 	CHECK(looks_at_rest(r, child, 8) >= 6);
 	struct seen before = look(r, child);
 	kill(child, SIGUSR1);
