@@ -439,7 +439,8 @@ static int wait_until(struct run *r, uint64_t mono_ns)
 
 static int look_on(struct run *r, struct note *note)
 {
-	uint64_t next = host_time(r->host).mono_ns;
+	const uint64_t first = host_time(r->host).mono_ns;
+	uint64_t next = first;
 	int code = EXIT_FINE, error = r->job->view->look(r->state, note);
 
 	if (error < 0)
@@ -450,15 +451,21 @@ static int look_on(struct run *r, struct note *note)
 		next += i == 0 && r->option[VIEW_WATCH].given && r->interval_ns > FIRST_WATCH_NS ? FIRST_WATCH_NS :
 												     r->interval_ns;
 		error = wait_until(r, next);
-		if (interrupted || error == -ENODATA)
+		/* Ctrl-C, or the end of a capture: what has been seen of the first interval is shown. */
+		bool last = interrupted || error == -ENODATA;
+		if (last && (r->printed || host_time(r->host).mono_ns == first))
 			break;
-		if (error < 0 && error != -EINTR)
+		if (!last && error < 0 && error != -EINTR)
 			return note_set(note, error, "cannot wait: %s", strerror(-error));
 		error = r->job->view->look(r->state, note);
 		if (error < 0)
 			return error;
 		code = print(r);
+		if (last)
+			break;
 	}
+	if (code == EXIT_FINE && r->printed == 0 && error == -ENODATA)
+		return note_set(note, error, "the capture holds one look, and rates of an interval take two: leave the interval out");
 	return code;
 }
 

@@ -212,7 +212,7 @@ static int disk_look(void *state, struct note *note)
 		r = 0;
 	if (r < 0)
 		return note_set(note, r, "out of memory");
-	if (s->presence != PRESENT && !s->wants_filesystems)
+	if (s->presence != PRESENT && s->filesystems.n == 0)
 		return note_set(note, -ENOENT, "/proc/diskstats cannot be read: is /proc mounted?");
 	return 0;
 }
