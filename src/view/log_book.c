@@ -53,6 +53,7 @@ void log_book_free(struct log_book *b)
 	log_ring_free(b->ring);
 	buf_deinit(&b->text);
 	buf_deinit(&b->scratch);
+	buf_deinit(&b->running.paths);
 	free(b);
 }
 
@@ -123,7 +124,7 @@ static int find_symbol(struct log_book *b, const struct log_wanted *wanted, stru
 	const struct log_symbol *known = known_symbol(b, h->event.fault);
 
 	if (!known)
-		return log_symbol_find(b->host, &h->event, h->real_ns, wanted, &b->scratch, &h->symbol);
+		return log_symbol_find(b->host, &h->event, h->real_ns, wanted, &b->running, &h->symbol);
 	h->symbol = malloc(sizeof *h->symbol);
 	if (!h->symbol)
 		return -ENOMEM;

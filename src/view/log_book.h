@@ -41,6 +41,12 @@ struct log_symbol {
 	struct elf_symbol symbol;
 };
 
+/* Files of the programs that run now, one a line; read when the first is looked for. */
+struct log_running {
+	bool read;
+	struct buf paths;
+};
+
 struct log_happening {
 	struct log_event event;
 	reading real_ns;
@@ -73,6 +79,7 @@ struct log_book {
 	struct log_ring *ring;
 	struct log_decoder *decoder;
 	struct buf scratch;
+	struct log_running running;
 	uint64_t next_sequence;
 	bool any;			/* next_sequence is set */
 };

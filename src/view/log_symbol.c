@@ -68,30 +68,50 @@ static bool try_in(struct host *h, const struct log_fault *f, reading real_ns, c
 	return try_file(h, f, real_ns, path, best);
 }
 
-/* Programs that run under that name now: a service that was started again, say. */
-static bool try_running(struct host *h, const struct log_fault *f, reading real_ns, struct buf *scratch,
-			struct log_symbol *best)
+/* Once for all: on a host of ten thousand processes it is ten thousand system calls. */
+static void read_running(struct host *h, struct log_running *running)
 {
-	struct buf names = { 0 };
+	struct buf names = { 0 }, target = { 0 };
 	struct span rest, name;
 	char last[PATH_MAX] = "", path[64];
-	bool done = false;
 
+	running->read = true;
 	if (host_list(h, "/proc", &names) < 0)
 		names.n = 0;
 	rest = buf_span(&names);
-	while (!done && span_line(&rest, &name)) {
+	while (span_line(&rest, &name)) {
 		if (name.n == 0 || name.p[0] < '0' || name.p[0] > '9' || name.n > 12)
 			continue;
 		snprintf(path, sizeof path, "/proc/%.*s/exe", (int)name.n, name.p);
-		if (host_readlink(h, path, scratch) < 0 || strcmp(base_name(scratch->data), f->module) != 0 ||
-		    strcmp(scratch->data, last) == 0)
+		if (host_readlink(h, path, &target) < 0 || strcmp(target.data, last) == 0)
 			continue;
-		snprintf(last, sizeof last, "%s", scratch->data);
-		done = try_file(h, f, real_ns, last, best);
+		snprintf(last, sizeof last, "%s", target.data);
+		if (!strchr(last, '\n') && buf_printf(&running->paths, "%s\n", last) < 0)
+			break; /* without memory, without them */
 	}
 	buf_deinit(&names);
-	return done;
+	buf_deinit(&target);
+}
+
+/* Programs that run under that name now: a service that was started again, say. */
+static bool try_running(struct host *h, const struct log_fault *f, reading real_ns, struct log_running *running,
+			struct log_symbol *best)
+{
+	struct span rest, line;
+	char path[PATH_MAX], last[PATH_MAX] = "";
+
+	if (!running->read)
+		read_running(h, running);
+	rest = buf_span(&running->paths);
+	while (span_line(&rest, &line)) {
+		span_copy(line, path, sizeof path);
+		if (strcmp(base_name(path), f->module) != 0 || strcmp(path, last) == 0)
+			continue;
+		memcpy(last, path, sizeof last);
+		if (try_file(h, f, real_ns, path, best))
+			return true;
+	}
+	return false;
 }
 
 static bool try_usual(struct host *h, const struct log_fault *f, reading real_ns, struct log_symbol *best)
@@ -119,7 +139,7 @@ static bool try_here(struct host *h, const struct log_fault *f, reading real_ns,
 }
 
 int log_symbol_find(struct host *h, const struct log_event *e, reading real_ns, const struct log_wanted *wanted,
-		    struct buf *scratch, struct log_symbol **ret)
+		    struct log_running *running, struct log_symbol **ret)
 {
 	const struct log_fault *f = e->fault;
 	struct log_symbol *best = calloc(1, sizeof *best);
@@ -136,7 +156,7 @@ int log_symbol_find(struct host *h, const struct log_event *e, reading real_ns, 
 	for (size_t i = 0; i < wanted->nbinaries; i++)
 		if (try_in(h, f, real_ns, wanted->binaries[i], best))
 			return 0;
-	if (try_usual(h, f, real_ns, best) || try_running(h, f, real_ns, scratch, best))
+	if (try_usual(h, f, real_ns, best) || try_running(h, f, real_ns, running, best))
 		return 0;
 	(void)try_here(h, f, real_ns, best);
 	return 0;

@@ -9,6 +9,6 @@
  * usually are, the current directory. Of those found the first counts whose code at the place is what the
  * kernel wrote down; else, with sure = false, the first that has code there. 0 (*ret is set) or -ENOMEM. */
 int log_symbol_find(struct host *h, const struct log_event *e, reading real_ns, const struct log_wanted *wanted,
-		    struct buf *scratch, struct log_symbol **ret) __attribute__((warn_unused_result));
+		    struct log_running *running, struct log_symbol **ret) __attribute__((warn_unused_result));
 
 #endif
