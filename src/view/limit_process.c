@@ -240,7 +240,10 @@ static int add_maps(struct scan *scan)
 	r->source = "/proc/PID/maps";
 	r->at_end = "ENOMEM \"Cannot allocate memory\" from mmap, with memory free";
 	r->pid = scan->most_maps_pid;
-	limit_scope(s, r, &error, "the most: %d %s", scan->most_maps_pid, scan->most_maps_name);
+	if (scan->most_maps_pid)
+		limit_scope(s, r, &error, "the most: %d %s", scan->most_maps_pid, scan->most_maps_name);
+	else
+		limit_scope(s, r, &error, "each process");
 	limit_raise(s, r, &error, "sysctl vm.max_map_count=N");
 	return error;
 }
