@@ -204,13 +204,13 @@ static void check_entities(void)
 			CHECK(c->help[0] && c->source[0] && c->header[0]);
 			/* The unit stands in the name, but for plain counts and texts. */
 			if (c->unit == UNIT_BYTES)
-				CHECK(strstr(c->name, "_bytes"));
+				CHECK(strstr(c->name, "bytes"));
 			if (c->unit == UNIT_PCT)
 				CHECK(strstr(c->name, "_pct"));
 			if (c->unit == UNIT_NS)
 				CHECK(strstr(c->name, "_ns"));
 			if (c->unit == UNIT_PER_S || c->unit == UNIT_BYTES_PER_S)
-				CHECK(strstr(c->name, "_per_s"));
+				CHECK(strstr(c->name, "per_s"));
 		}
 	}
 }

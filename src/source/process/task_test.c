@@ -189,7 +189,8 @@ static bool rested(const struct task *a, const struct task *b)
 static void compare_wait(const struct task *a, const struct task *t, const struct task *b)
 {
 	CHECK(t->state == a->state);
-	CHECK(t->last_cpu == a->last_cpu);
+	/* A wake-up places a task before it runs. */
+	CHECK(t->last_cpu == a->last_cpu || t->last_cpu == b->last_cpu);
 	if (a->flags & b->flags & TASK_HAS_SYSCALL) {
 		CHECK(t->flags & TASK_HAS_SYSCALL && t->syscall == a->syscall);
 		CHECK(memcmp(t->argument, a->argument, sizeof t->argument) == 0);
