@@ -71,6 +71,9 @@ open() {
 first_row() { screen | grep -n 'PID.*COMMAND' | cut -d: -f1; }
 row_after_header() { screen | sed -n "$(($(first_row) + ${1:-1}))p"; }
 
+# The server ends with its last session, and a new one may then meet it dying.
+tmux -f /dev/null new-session -d -s keep 'exec sleep 1000'
+
 # ---- the whole screen ----
 start osprey-alpha
 alpha=$pid
