@@ -36,7 +36,7 @@ enum option_kind {
 	OPTION_FLAG,	 /* takes no argument */
 	OPTION_TEXT,
 	OPTION_FILE,	 /* completed as a file name */
-	OPTION_DURATION, /* "500ms", "2s", "1m"; value in ns */
+	OPTION_DURATION, /* "500ms", "2s", "1m", "2" (seconds); value in ns */
 	OPTION_COUNT,	 /* a whole number */
 	OPTION_CHOICE,	 /* one of `choices`; value is its position */
 };

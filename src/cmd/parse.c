@@ -120,6 +120,18 @@ static int out_of_range(struct parse *p, const struct option *o, const char *tex
 		      (unsigned long long)o->minimum, (unsigned long long)o->maximum);
 }
 
+/* A number alone is seconds, as timeout, sleep and vmstat have it. */
+static int seconds_or_duration(const char *text, uint64_t *ret_ns)
+{
+	char with_unit[40];
+	int r = duration_parse(span_from(text), ret_ns);
+
+	if (r != -EINVAL || strlen(text) + 2 > sizeof with_unit)
+		return r;
+	snprintf(with_unit, sizeof with_unit, "%ss", text);
+	return duration_parse(span_from(with_unit), ret_ns);
+}
+
 static int set_option(struct parse *p, size_t index, const char *text)
 {
 	const struct option *o = &p->command->options[index];
@@ -127,7 +139,7 @@ static int set_option(struct parse *p, size_t index, const char *text)
 	int r = 0;
 
 	if (o->kind == OPTION_DURATION) {
-		r = duration_parse(span_from(text), &value.number);
+		r = seconds_or_duration(text, &value.number);
 		if (r == -EINVAL)
 			return REFUSE(p, "%s: --%s '%s' is no duration; write 500ms, 2s or 1m", p->path,
 				      o->name, text);

@@ -81,6 +81,8 @@ static void check_right(void)
 	CHECK(args.option[1].given && !args.option[0].given);
 	right("watch -w 2s", &watch);
 	CHECK_U64(args.option[0].number, 2000000000);
+	right("watch -w 2", &watch);
+	CHECK_U64(args.option[0].number, 2000000000);
 	right("watch -w2s -w3s", &watch);
 	CHECK_U64(args.option[0].number, 3000000000);
 	right("-j --window=1500ms", &watch);
@@ -127,7 +129,9 @@ static void check_wrong(void)
 	wrong("watch --verison", "watch: unknown option '--verison'; closest: --json");
 	wrong("-w", "watch: --window needs a DURATION");
 	wrong("-jw", "watch: --window needs a DURATION");
-	wrong("-w 2", "watch: --window '2' is no duration; write 500ms, 2s or 1m");
+	wrong("-w x", "watch: --window 'x' is no duration; write 500ms, 2s or 1m");
+	wrong("-w s", "watch: --window 's' is no duration; write 500ms, 2s or 1m");
+	wrong("-w 99", "watch: --window 99 is out of range: 1 s to 60 s");
 	wrong("-w 2m", "watch: --window 2m is out of range: 1 s to 60 s");
 	wrong("-w 99999999999999h", "watch: --window 99999999999999h is out of range: 1 s to 60 s");
 	wrong("-n 0", "watch: --lines 0 is out of range: 1 to 100");

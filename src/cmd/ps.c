@@ -42,6 +42,9 @@ static int show(const struct arguments *args, const char *name, bool tree)
 	return view_run(args, &(struct view_job){
 				      .name = name, .view = &view_process, .options = &options,
 				      .columns = options.threads ? THREAD_COLUMNS : NULL,
+				      /* Who looks over time asks who is busy. */
+				      .sort = options.over_time && !tree ? "cpu_pct,pid" : NULL,
+				      .nothing = args->noperands ? "no process fits all the words; without words all are listed" : NULL,
 				      .interval_ns = args->option[INTERVAL].given ? args->option[INTERVAL].number : 0,
 				      .order = tree ? tree_order : NULL,
 			      });

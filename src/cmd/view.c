@@ -204,7 +204,8 @@ static int set_up(struct run *r, struct shown *s, struct note *note)
 			      for_programs(r)		    ? "all" :
 			      own_columns		    ? own_columns :
 							      plain;
-	const char *sort = r->option[VIEW_SORT].given ? r->option[VIEW_SORT].text : own_sort ? own_sort : e->sort;
+	const char *plain_sort = first && r->job->sort ? r->job->sort : e->sort;
+	const char *sort = r->option[VIEW_SORT].given ? r->option[VIEW_SORT].text : own_sort ? own_sort : plain_sort;
 	int error;
 
 	s->table = (struct table){
@@ -227,7 +228,7 @@ static int set_up(struct run *r, struct shown *s, struct note *note)
 	if (error == -EINVAL && sort && sort == own_sort) {
 		left_aside(r, "sort", note);
 		s->sort.n = 0;
-		error = e->sort ? sort_parse(e, span_from(e->sort), &s->sort, note) : 0;
+		error = plain_sort ? sort_parse(e, span_from(plain_sort), &s->sort, note) : 0;
 	}
 	if (error == 0 && r->option[VIEW_FILTER].given)
 		error = filter_parse(e, span_from(r->option[VIEW_FILTER].text), &s->filter, note);
@@ -415,6 +416,8 @@ static int print(struct run *r)
 		put_tables(r, &p);
 		error = p.error;
 	}
+	if (error == 0 && r->job->nothing && r->shown[0].table.rows.n == 0 && r->interval_ns == 0)
+		say("%s: %s", r->job->name, r->job->nothing);
 	r->printed++;
 	if (error == 0 && r->option[VIEW_WATCH].given && terminal)
 		return in_place(r);

@@ -60,6 +60,8 @@ struct view_job {
 	/* Of its first table, where --columns names none: what another option asks for. NULL: what the
 	 * configuration says or the entity shows. */
 	const char *columns;
+	const char *sort; /* the same of its order */
+	const char *nothing; /* said on stderr when no row is left at the only look; NULL: nothing is */
 	bool interval_operands;
 	uint64_t interval_ns; /* what it looks over when there are no such operands; 0: one look */
 	/* In text, above the tables: what is to be said first. Nullable. */

@@ -168,16 +168,21 @@ static void put_meaning(struct page *p, const struct log_happening *h)
 /* The kernel's own words, cut at the page's end; the whole line is in --all. */
 static void put_line(struct page *p, const struct log_event *e)
 {
-	size_t n = strlen(e->text);
+	struct span text = span_from(e->text);
+	bool cut = false;
 
 	if (e->kind == LOG_OTHER)
 		return;
 	page_indent(p, 2);
 	page_tone(p, TONE_DIM);
 	page_put(p, "kernel: ");
-	while (n > 0 && p->column + text_columns((struct span){ e->text, n }, p->style.unicode) > p->style.width)
-		n--;
-	page_put_span(p, (struct span){ e->text, n });
+	/* Three columns are for the mark. */
+	while (text.n > 0 && p->column + text_columns(text, p->style.unicode) + (cut ? 3 : 0) > p->style.width) {
+		text.n--;
+		cut = true;
+	}
+	page_put_span(p, text);
+	page_put(p, "%s", cut ? "…" : "");
 	page_tone(p, TONE_PLAIN);
 	page_newline(p);
 }

@@ -58,7 +58,7 @@ GET(raise, text_at(ROW, ROW->raise_at, ROW->raise_n))
 static const struct column limit_columns[] = {
 	COLUMN(2940, limit, "LIMIT", TEXT, LABEL, get_limit_name, 0, "limits", "name of the limit"),
 	COLUMN(2941, kind, "OF", TEXT, LABEL, get_kind, 9, "limits", "system, filesystem, user, process, cgroup"),
-	COLUMN_ELASTIC(2942, scope, "WHOSE", TEXT, LABEL, get_scope, 1, "limits", "whom it holds for"),
+	COLUMN_ELASTIC(2942, scope, "WHOSE", TEXT, LABEL, get_scope, 0, "limits", "whom it holds for"),
 	COLUMN(2943, pid, "PID", COUNT, LABEL, get_pid, 9, "/proc", "of a process's limit"),
 	COLUMN(2944, used_text, "USED", TEXT, GAUGE, get_used_text, 0, "as source says", "in use, with its unit"),
 	COLUMN(2945, limit_text, "OF", TEXT, GAUGE, get_limit_text, 0, "as source says", "the limit, with its unit"),
@@ -188,7 +188,6 @@ static int limits_look(void *state, struct note *note)
 {
 	struct limit_state *s = state;
 
-	(void)note;
 	s->rows.n = 0;
 	s->text.n = 0;
 	int r = limit_collect_host(s);
@@ -196,7 +195,11 @@ static int limits_look(void *state, struct note *note)
 		r = limit_collect_filesystems(s);
 	if (r == 0)
 		r = limit_collect_cgroups(s);
-	return r < 0 ? r : limit_collect_processes(s);
+	if (r == 0)
+		r = limit_collect_processes(s);
+	if (r == 0 && s->rows.n == 0)
+		return note_set(note, -ENOENT, "no limit can be read: is /proc mounted, or was this captured by osprey limits?");
+	return r;
 }
 
 static int limits_rows(void *state, row_vec *ret)

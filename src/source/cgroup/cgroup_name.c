@@ -93,6 +93,15 @@ static bool unit(struct span path, struct span *ret)
 	return false;
 }
 
+/* A long number in hexadecimals is an id of which the first digits will do. */
+static struct span shortened(struct span name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (!((name.p[i] >= '0' && name.p[i] <= '9') || (name.p[i] >= 'a' && name.p[i] <= 'f')))
+			return name;
+	return name.n < 32 ? name : (struct span){ name.p, ID_SHOWN };
+}
+
 void cgroup_name(const char *path, char *ret, size_t size)
 {
 	struct span whole = span_from(path), id, name, rest = whole;
@@ -105,7 +114,7 @@ void cgroup_name(const char *path, char *ret, size_t size)
 	else if (unit(whole, &name))
 		span_copy(name, ret, size);
 	else
-		span_copy(last_component(&rest), ret, size);
+		span_copy(shortened(last_component(&rest)), ret, size);
 }
 
 bool cgroup_is_container(const char *path)

@@ -40,6 +40,8 @@ int main(void)
 	name("/system.slice/crio-" ID ".scope", "cri-o 3f2a9c0d1e5b", true);
 	name("/lxc.payload.web/system.slice/x.service", "lxc web", true);
 	name("/system.slice/docker-3f2a.scope", "docker-3f2a.scope", false);
+	name("/runner/fc2ca4c34b699a77f3073999a9bbc79b", "fc2ca4c34b69", false);
+	name("/batch/cafe", "cafe", false);
 	name("/batch/job 7", "job 7", false);
 	cgroup_name("/batch/longname", little, sizeof little);
 	CHECK_STR(little, "longn");
