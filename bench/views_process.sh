@@ -4,7 +4,7 @@
 # Each runs RUNS times (default 60) by turns; medians of wall time and CPU time. Goal: osprey pid, which reads
 # all of a process, under 5 ms. Exit: 0 when it is reached, 1 when not.
 cd "$(dirname "$0")/.." || exit 3
-sleep 1000 &
+sleep 300 &
 pid=$!
 trap 'kill $pid' EXIT
 python3 - "${BUILD:-build}/osprey" "$pid" "${1:-60}" <<'PYTHON'
