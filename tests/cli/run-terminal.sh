@@ -118,10 +118,16 @@ send("stty -echo; PS1='inner> '; sleep 20 | cat\n")
 time.sleep(0.5)
 send("\x1a")
 until("Stopped")
-send("kill %1; exit 7\n")
-time.sleep(0.3)
+# Waited for, since a shell does not leave while it has a stopped job.
+until("inner> $")
+send("kill -9 %1\n")
+for _ in range(50): # a shell tells of it before a prompt, and does not leave while it takes the job for stopped
+    send("\n")
+    if "Killed" in until("inner> $"):
+        break
+    time.sleep(0.1)
 send("exit 7\n")
-time.sleep(0.3)
+until("exit\n> $")
 send("echo code $?\n")
 until("code 7\n")
 
