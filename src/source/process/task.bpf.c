@@ -30,8 +30,12 @@ const volatile unsigned page_shift = 12;
 /* Counted by the reader. A look that it does not finish makes it skip one number: then
  * every task is written whole. */
 unsigned look;
-/* By task_walk.bpf.c. */
+/* By task_walk.bpf.c; constant elsewhere, to spare the verifier a branch. */
+#ifdef TASK_WALK
 static bool walking;
+#else
+#define walking false
+#endif
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -338,8 +342,7 @@ static __always_inline __u32 terminal(struct signal_struct *s)
 {
 	struct tty_struct *tty = pointer(s->tty);
 
-	if (!tty)
-		return 0;
+	/* Without one all reads give 0: a branch here would double the verifier's work. */
 	__u32 major = BPF_CORE_READ(tty, driver, major);
 	__u32 minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
 	return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
@@ -513,11 +516,15 @@ static __always_inline void write_rest(struct seq_file *seq, struct mm_struct *m
 	bpf_seq_write(seq, &rest, sizeof rest);
 }
 
-/* Fills the record. Whether it stays true while the task rests: a process of several threads changes
- * by what the others do. */
-enum { TASK_OVER, TASK_CHANGES, TASK_LASTS };
+/* Whether the record stays true while the task rests: a process of several threads changes by what the
+ * others do. */
+static __always_inline bool lasts(const struct task *r)
+{
+	return !(r->flags & TASK_IS_LEADER) || r->threads == 1;
+}
 
-static __always_inline int fill_task(struct task_struct *t, struct mm_struct *mm, int tid, char state)
+/* Fills the record. False: the process is over. */
+static __always_inline bool fill_task(struct task_struct *t, struct mm_struct *mm, int tid, char state)
 {
 	struct task *r = &record.task;
 	struct task_parts parts = {
@@ -532,7 +539,7 @@ static __always_inline int fill_task(struct task_struct *t, struct mm_struct *mm
 	r->tid = tid;
 	take_process_numbers(t, r);
 	if (r->pid == 0) /* its leader is being released: the process is over */
-		return TASK_OVER;
+		return false;
 	take_self(t, parts.cred, r);
 	r->state = state;
 	take_sched(t, r);
@@ -544,7 +551,7 @@ static __always_inline int fill_task(struct task_struct *t, struct mm_struct *mm
 		take_process(&parts, &record);
 	else
 		no_process(&record);
-	return !(r->flags & TASK_IS_LEADER) || r->threads == 1 ? TASK_LASTS : TASK_CHANGES;
+	return true;
 }
 
 static __always_inline void keep_pulse(struct task_pulse *pulse, struct task_struct *t, __u64 beats, bool lasts)
@@ -569,7 +576,9 @@ static __noinline int dump(struct bpf_iter__task *ctx)
 	struct seq_file *seq = pointer(meta->seq);
 	struct mm_struct *mm = pointer(t->mm);
 	if (meta->seq_num == 0) {
+#ifdef TASK_WALK
 		walking = false;
+#endif
 		find_reader();
 		groups.unified = NULL;
 	}
@@ -584,11 +593,11 @@ static __noinline int dump(struct bpf_iter__task *ctx)
 		write_rest(seq, mm, tid);
 		pulse->look = look;
 	} else {
-		int filled = fill_task(t, mm, tid, state);
+		bool filled = fill_task(t, mm, tid, state);
 
-		if (filled != TASK_OVER)
+		if (filled)
 			bpf_seq_write(seq, &record, sizeof record);
-		keep_pulse(pulse, t, beats, filled == TASK_LASTS);
+		keep_pulse(pulse, t, beats, filled && lasts(&record.task));
 	}
 	return 0;
 }

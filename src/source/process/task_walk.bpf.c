@@ -38,12 +38,12 @@ static __always_inline bool write_changed(struct task_struct *t, struct mm_struc
 
 	if (!slot)
 		return false;
-	int filled = fill_task(t, mm, t->pid, state);
-	if (filled != TASK_OVER) {
+	bool filled = fill_task(t, mm, t->pid, state);
+	if (filled) {
 		bpf_probe_read_kernel(slot, sizeof *slot, &record);
 		changed_count = at + 1;
 	}
-	keep_pulse(pulse, t, beats, filled == TASK_LASTS);
+	keep_pulse(pulse, t, beats, filled && lasts(&record.task));
 	return true;
 }
 
