@@ -238,6 +238,12 @@ bash -c 'exec -a osprey-long sleep 1000' "$long" 2>/dev/null &
 started+=($!)
 bash -c 'sleep 1000; : osprey-hundred' "$long" &
 started+=($!)
+child=
+for _ in $(seq 50); do # its child would outlive it
+	child=$(pgrep -P "${started[-1]}") && break
+	sleep 0.1
+done
+started+=($child)
 open 150 24 --filter "\"command ~ 'osprey-'\""
 ok "a name with newline and escapes is shown safely" sees 'osprey-nasty\\n\\x1b\[2J'
 ok "… on its own line" sees 'PID USER'
