@@ -199,3 +199,15 @@ int netlink_dump(int fd, struct nlmsghdr *request, size_t size, uint64_t deadlin
 	}
 	return r < 0 ? r : 0;
 }
+
+int netlink_append_overrun(struct buf *answer, uint64_t n)
+{
+	struct {
+		struct nlmsghdr header;
+		uint64_t n;
+	} message = {
+		.header = { .nlmsg_len = sizeof message, .nlmsg_type = NLMSG_OVERRUN },
+		.n = n,
+	};
+	return n ? buf_append(answer, &message, sizeof message) : 0;
+}

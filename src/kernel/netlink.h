@@ -44,4 +44,8 @@ int netlink_dump(int fd, struct nlmsghdr *request, size_t size, uint64_t deadlin
 		 int (*each)(const struct netlink_message *message, void *arg), void *arg)
 	__attribute__((warn_unused_result));
 
+/* What an answer left out, kept with it: a message NLMSG_OVERRUN that carries the count. Nothing for 0.
+ * 0 or -ENOMEM. */
+int netlink_append_overrun(struct buf *answer, uint64_t n) __attribute__((warn_unused_result));
+
 #endif

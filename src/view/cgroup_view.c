@@ -271,11 +271,8 @@ static int cgroups_look(void *state, struct note *note)
 static int cgroup_rows(void *state, row_vec *ret)
 {
 	struct cgroups_state *s = state;
-	int r = 0;
 
-	vec_each(row, &s->rows)
-		r = r < 0 ? r : row_push(ret, row);
-	return r;
+	return row_push_each(ret, &s->rows);
 }
 
 static void cgroups_close(void *state)

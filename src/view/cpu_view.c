@@ -278,11 +278,8 @@ static void cpu_close(void *state)
 static int cpu_rows(void *state, row_vec *ret)
 {
 	struct cpu_state *s = state;
-	int r = 0;
 
-	vec_each(row, &s->rows)
-		r = r < 0 ? r : row_push(ret, row);
-	return r;
+	return row_push_each(ret, &s->rows);
 }
 
 static int scheduler_rows(void *state, row_vec *ret)

@@ -220,21 +220,15 @@ static int disk_look(void *state, struct note *note)
 static int disk_rows(void *state, row_vec *ret)
 {
 	struct disk_state *s = state;
-	int r = 0;
 
-	vec_each(row, &s->rows)
-		r = r < 0 ? r : row_push(ret, row);
-	return r;
+	return row_push_each(ret, &s->rows);
 }
 
 static int filesystem_rows(void *state, row_vec *ret)
 {
 	struct disk_state *s = state;
-	int r = 0;
 
-	vec_each(fs, &s->filesystems)
-		r = r < 0 ? r : row_push(ret, fs);
-	return r;
+	return row_push_each(ret, &s->filesystems);
 }
 
 static void disk_close(void *state)

@@ -116,6 +116,14 @@ int entity_columns(const struct entity *e, struct span names, column_vec *ret, s
 typedef VEC(const void *) row_vec;
 /* 0 or -ENOMEM. */
 int row_push(row_vec *rows, const void *row) __attribute__((warn_unused_result));
+/* The same for each element of a VEC. */
+#define row_push_each(rows, vec)                                          \
+	({                                                                \
+		int pushed_ = 0;                                          \
+		vec_each(item_, vec)                                      \
+			pushed_ = pushed_ < 0 ? pushed_ : row_push(rows, item_); \
+		pushed_;                                                  \
+	})
 
 /* Orders rows by columns: "cpu_pct", "-name", "user,-rss_bytes". Numbers go largest first, texts
  * and ids (LABEL) smallest first; "-" turns that round. Missing cells stand last. Stable. */

@@ -502,21 +502,15 @@ static int line_rows(void *state, row_vec *ret)
 static int cpu_rows(void *state, row_vec *ret)
 {
 	struct irq_state *s = state;
-	int r = 0;
 
-	vec_each(row, &s->cpus)
-		r = r < 0 ? r : row_push(ret, row);
-	return r;
+	return row_push_each(ret, &s->cpus);
 }
 
 static int count_rows(void *state, row_vec *ret)
 {
 	struct irq_state *s = state;
-	int r = 0;
 
-	vec_each(row, &s->counts)
-		r = r < 0 ? r : row_push(ret, row);
-	return r;
+	return row_push_each(ret, &s->counts);
 }
 
 /* A row for each line on each CPU is for JSON; in text it comes on request. */

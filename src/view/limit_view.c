@@ -205,12 +205,8 @@ static int limits_look(void *state, struct note *note)
 static int limits_rows(void *state, row_vec *ret)
 {
 	struct limit_state *s = state;
-	int r = 0;
 
-	vec_each(row, &s->rows)
-		if (r == 0)
-			r = row_push(ret, row);
-	return r;
+	return row_push_each(ret, &s->rows);
 }
 
 void limit_view_gaps(const void *state, char *ret, size_t size)

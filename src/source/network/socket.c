@@ -310,19 +310,6 @@ static int dump_family(struct dump *d, uint8_t family)
 	return r;
 }
 
-/* The count of sockets left out, as a netlink message of its own. */
-static int append_skipped(struct dump *d)
-{
-	struct {
-		struct nlmsghdr header;
-		uint64_t n;
-	} message = {
-		.header = { .nlmsg_len = sizeof message, .nlmsg_type = NLMSG_OVERRUN },
-		.n = d->skipped,
-	};
-	return d->skipped ? buf_append(d->answer, &message, sizeof message) : 0;
-}
-
 static int live_dump(struct host *h, const char *key, void *arg, struct buf *ret)
 {
 	struct dump *d = arg;
@@ -336,7 +323,7 @@ static int live_dump(struct host *h, const char *key, void *arg, struct buf *ret
 	r = dump_family(d, AF_INET6);
 	if (r < 0 && r != -ENOENT) /* a kernel without IPv6 */
 		return r;
-	return append_skipped(d);
+	return netlink_append_overrun(d->answer, d->skipped);
 }
 
 static int read_kind(struct socket_reader *r, uint64_t net_ns, int pid, enum socket_kind kind,

@@ -145,18 +145,6 @@ static int dump_unix(struct dump *d)
 	return ask(d, &request.header, sizeof request);
 }
 
-static int append_skipped(struct dump *d)
-{
-	struct {
-		struct nlmsghdr header;
-		uint64_t n;
-	} message = {
-		.header = { .nlmsg_len = sizeof message, .nlmsg_type = NLMSG_OVERRUN },
-		.n = d->skipped,
-	};
-	return d->skipped ? buf_append(d->answer, &message, sizeof message) : 0;
-}
-
 static int live_dump(struct host *h, const char *key, void *arg, struct buf *ret)
 {
 	struct dump *d = arg;
@@ -170,7 +158,7 @@ static int live_dump(struct host *h, const char *key, void *arg, struct buf *ret
 	else if (d->protocol != PROTOCOL_TCP || (r = dump_tcp(d)) == -ENOENT || r == -EINVAL || r == -EOPNOTSUPP)
 		r = dump_by_family(d);
 	if (r == 0 && d->answer)
-		return append_skipped(d);
+		return netlink_append_overrun(d->answer, d->skipped);
 	if (r == 0)
 		d->table->skipped += d->skipped;
 	return r;
