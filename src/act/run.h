@@ -145,6 +145,11 @@ void run_front_begin(struct run_inherited *inherited);
 int run_program(const struct run_spec *spec, struct run_result *ret, int *ret_interrupted, struct note *note)
 	__attribute__((warn_unused_result));
 
+/* Ends the caller by the signal that ended its program, without a core file of its own: a shell tells a
+ * command that died of Ctrl-C from one that took it and went on, and only then leaves its loop. Returns when the
+ * signal does not end a process. */
+void run_die_of(int number);
+
 /* ---- keeper ---- */
 
 /* In a forked child: keeps one program and fills *result. */

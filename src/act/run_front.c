@@ -42,6 +42,20 @@ void run_front_begin(struct run_inherited *inherited)
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
+void run_die_of(int number)
+{
+	const struct rlimit no_core = { 0, 0 };
+	sigset_t alone;
+
+	setrlimit(RLIMIT_CORE, &no_core);
+	prctl(PR_SET_DUMPABLE, 0); /* the limit does not count where core_pattern is a pipe */
+	signal(number, SIG_DFL);
+	sigemptyset(&alone);
+	sigaddset(&alone, number);
+	kill(getpid(), number);
+	sigprocmask(SIG_UNBLOCK, &alone, NULL);
+}
+
 /* ---- keepers ---- */
 
 int run_job_init(struct run_job *job, struct note *note)

@@ -95,7 +95,7 @@ static void tell_warning(const struct run_result *result)
 		say("run: %s", result->warning.text);
 }
 
-static int once(const struct arguments *args, const struct run_request *q, int output)
+static int once(const struct arguments *args, const struct run_request *q, int output, int *ret_signal)
 {
 	struct run_result result;
 	struct run_report report = { .argv = q->spec.argv, .result = &result };
@@ -114,10 +114,11 @@ static int once(const struct arguments *args, const struct run_request *q, int o
 		if (!args->option[RUN_JSON].given)
 			return result.exit_code;
 	}
+	*ret_signal = result.timeout ? 0 : result.signal;
 	return run_tell(args, &report, output, result.exit_code);
 }
 
-static int repeatedly(const struct arguments *args, const struct run_request *q, int output)
+static int repeatedly(const struct arguments *args, const struct run_request *q, int output, int *ret_signal)
 {
 	run_line_vec lines = { 0 };
 	struct run_report report = { .argv = q->spec.argv, .repeats = &lines };
@@ -138,6 +139,8 @@ static int repeatedly(const struct arguments *args, const struct run_request *q,
 		}
 		tell_warning(&result);
 		run_line_fill(&result, line);
+		if (!code && !result.timeout)
+			*ret_signal = result.signal;
 		code = code ? code : result.exit_code;
 		if (!result.pid) {
 			say("run: %s", result.failed.text);
@@ -150,8 +153,12 @@ static int repeatedly(const struct arguments *args, const struct run_request *q,
 		say("run: interrupted by %s after %zu of %llu runs", signal_text(interrupted).text, lines.n,
 		    (unsigned long long)times);
 	report.elapsed_ns = clock_mono_ns() - start;
+	if (interrupted && !code) {
+		code = 128 + interrupted;
+		*ret_signal = interrupted;
+	}
 	if (lines.n && (lines.v[0].failed_to_start == false || args->option[RUN_JSON].given))
-		code = run_tell(args, &report, output, interrupted && !code ? 128 + interrupted : code);
+		code = run_tell(args, &report, output, code);
 	vec_free(&lines);
 	return code;
 }
@@ -199,7 +206,7 @@ static int run(const struct arguments *args)
 	struct note note = { "" };
 	struct run_request q;
 	cleanup(close_fd) int output = -1;
-	int r = check(args, &note);
+	int r = check(args, &note), signal_number = 0;
 
 	if (r == 0)
 		r = run_request_init(args, &q, &note);
@@ -211,13 +218,15 @@ static int run(const struct arguments *args)
 	if (r == 0) {
 		run_front_begin(&q.spec.inherited);
 		q.spec.stops_caller = !args->option[RUN_JOBS].given;
-		r = args->option[RUN_JOBS].given   ? run_jobs(args, &q, output) :
-		    args->option[RUN_REPEAT].given ? repeatedly(args, &q, output) :
-						     once(args, &q, output);
+		r = args->option[RUN_JOBS].given   ? run_jobs(args, &q, output, &signal_number) :
+		    args->option[RUN_REPEAT].given ? repeatedly(args, &q, output, &signal_number) :
+						     once(args, &q, output, &signal_number);
 	} else {
 		r = RUN_FAILED;
 	}
 	run_request_deinit(&q);
+	if (signal_number)
+		run_die_of(signal_number);
 	return r;
 }
 
@@ -232,7 +241,8 @@ const struct command command_run = {
 		"after --grace KILL. When osprey is killed itself, by KILL even, the same happens at once. What a limit "
 		"needs and cannot have (root, a controller) is an error before anything starts.\n\n"
 		"Cgroup limits make a cgroup below that of the caller (v1) or beside it (v2), and remove it afterwards.\n\n"
-		"Exit code: that of COMMAND; 128 + N when signal N ended it; 124 after a timeout; 125 when osprey could not "
+		"Exit code: that of COMMAND; when a signal ended COMMAND, osprey dies of the same one (a shell says 128 + N, and "
+		"Ctrl-C ends its loop); 124 after a timeout; 125 when osprey could not "
 		"do what was asked; 126 when COMMAND cannot be executed, 127 when it is not found; 2 when the arguments "
 		"of osprey are wrong. With --repeat and --jobs: that of the first failure, in time.\n\n"
 		"--jobs: blank lines and lines that begin with # are passed over; each job's stdin is /dev/null; its "

@@ -35,8 +35,8 @@ int run_io_limit_parse(const char *text, struct run_io_limit *ret, struct note *
 int run_cpu_limit_parse(const char *text, uint64_t *ret_quota_us, struct note *note)
 	__attribute__((warn_unused_result));
 
-/* --jobs: the list on stdin. What main returns. */
-int run_jobs(const struct arguments *args, struct run_request *request, int output);
+/* --jobs: the list on stdin. What main returns; *ret_signal is left alone unless osprey shall die of a signal. */
+int run_jobs(const struct arguments *args, struct run_request *request, int output, int *ret_signal);
 /* Writes the report where the options say. `code`, or EXIT_UNABLE… as RUN_FAILED when it cannot. */
 int run_tell(const struct arguments *args, const struct run_report *report, int output, int code);
 

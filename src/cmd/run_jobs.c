@@ -164,7 +164,7 @@ static void raise_nofile(uint64_t at_once, struct run_inherited *inherited)
 	(void)!setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int run_jobs(const struct arguments *args, struct run_request *request, int output)
+int run_jobs(const struct arguments *args, struct run_request *request, int output, int *ret_signal)
 {
 	struct telling t = { .style = (enum job_output)args->option[RUN_JOB_OUTPUT].number,
 			     .start_ns = clock_mono_ns() };
@@ -190,6 +190,7 @@ int run_jobs(const struct arguments *args, struct run_request *request, int outp
 	if (interrupted) {
 		say("run: interrupted by %s; nothing more was started", signal_text(interrupted).text);
 		code = 128 + interrupted;
+		*ret_signal = interrupted;
 	}
 	/* With stdout gone nobody waits for the answer; an end of memory leaves holes. */
 	for (size_t i = 0; i < t.lines.n; i++)
