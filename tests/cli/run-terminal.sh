@@ -55,14 +55,21 @@ until("got words\ncode 5\n")
 send(f"{osprey} run -q -- bash -c 'trap \"echo caught\" INT; echo ready; for i in 1 2 3 4 5 6; do sleep 0.2; done; exit 3'; echo code $?\n")
 until("ready\n")
 send("\x03")
-text = until("code 3\n")
+text = until("code 3\n> $")
 check("INT arrives once", text.count("caught") == 1, text)
-send(f"{osprey} run -q sleep 20; echo code $?\n")
-time.sleep(0.5)
+send(f"{osprey} run -q sh -c 'echo ready; exec sleep 20'; echo code $?\n")
+until("ready\n")
 send("\x03")
 until("> $")
 send("echo code $?\n")
-until("code 130\n")
+until("^code 130\n")
+until("> $")
+# A program that dies of it takes the shell's loop along.
+send(f"for i in 1 2 3; do {osprey} run -q sh -c 'echo ready; exec sleep 20'; done; echo not ended\n")
+until("ready\n")
+send("\x03")
+text = until("> $")
+check("a loop ends with its program", "not ended" not in text and "ready" not in text, text)
 
 # Stopped by its key: the shell has its prompt again; continued in the foreground; and ended by the end of file.
 send(f"{osprey} run -q cat\n")
@@ -84,8 +91,10 @@ send("echo code $?\n")
 until("code 0\n")
 
 # Stopped, then continued in the background, where it reads from the terminal: stopped again, the shell sees it.
-send(f"{osprey} run -q sh -c 'sleep 0.5; read line; echo \"got $line\"'\n")
-time.sleep(0.2)
+# It waits without a child: a shell whose child is stopped between vfork and exec does not stop itself.
+os.mkfifo(f"{scratch}/nothing")
+send(f"{osprey} run -q bash -c 'exec 3<>{scratch}/nothing; echo ready; read -t 0.5 -u 3; read line; echo \"got $line\"'\n")
+until("ready\n")
 send("\x1a")
 until("Stopped")
 send("bg\n")
@@ -98,8 +107,8 @@ send("late\n")
 until("got late\n")
 
 # A timeout ends it while it is stopped; the shell hears of it.
-send(f"{osprey} run -q --timeout 1s --grace 200ms cat; echo code $?\n")
-time.sleep(0.3)
+send(f"{osprey} run -q --timeout 1s --grace 200ms sh -c 'echo ready; exec cat'; echo code $?\n")
+until("ready\n")
 send("\x1a")
 until("Stopped")
 time.sleep(1.5)
@@ -114,18 +123,18 @@ until("waited\n")
 # A shell of its own, with job control, has the terminal and gives it back.
 send(f"{osprey} run -q bash --norc --noprofile -i\n")
 time.sleep(0.5)
-send("stty -echo; PS1='inner> '; sleep 20 | cat\n")
-time.sleep(0.5)
+send("stty -echo; PS1='inner> '; { echo ready; sleep 20; } | cat\n")
+until("ready\n")
 send("\x1a")
 until("Stopped")
-# Waited for, since a shell does not leave while it has a stopped job.
+# It does not leave while it has a stopped job. Not ended by `kill -9 %1`: on a busy machine bash (5.2, without osprey
+# as well) at times misses that a stopped job has died, and then never leaves.
 until("inner> $")
-send("kill -9 %1\n")
-for _ in range(50): # a shell tells of it before a prompt, and does not leave while it takes the job for stopped
-    send("\n")
-    if "Killed" in until("inner> $"):
-        break
-    time.sleep(0.1)
+send("fg\n")
+until("sleep 20; } . cat\n")
+time.sleep(0.3)
+send("\x03")
+until("inner> $")
 send("exit 7\n")
 until("exit\n> $")
 send("echo code $?\n")
