@@ -61,19 +61,24 @@ GET(memory_stall, cell_share(ROW->memory_stall_ns, ROW->seconds * 1e9))
 GET(io_stall, cell_share(ROW->io_stall_ns, ROW->seconds * 1e9))
 GET(throttled_ms, reading_ok(ROW->throttled_ns) ? cell_real((double)ROW->throttled_ns / 1e6 / ROW->seconds) : cell_reading(ROW->throttled_ns))
 
+static bool has_quota(const struct cgroup *c)
+{
+	return c && c->cpu_quota_ns != CGROUP_UNLIMITED && reading_ok(c->cpu_quota_ns) && reading_ok(c->cpu_period_ns) &&
+	       c->cpu_period_ns > 0;
+}
 static struct cell get_quota(const void *row)
 {
 	const struct cgroup *c = ROW->cpu;
 
-	if (!c || c->cpu_quota_ns == CGROUP_UNLIMITED || !reading_ok(c->cpu_quota_ns) || !reading_ok(c->cpu_period_ns) ||
-	    c->cpu_period_ns == 0)
-		return cell_reading(READING_ABSENT);
-	return cell_real((double)c->cpu_quota_ns / (double)c->cpu_period_ns);
+	return has_quota(c) ? cell_real((double)c->cpu_quota_ns / (double)c->cpu_period_ns) : cell_reading(READING_ABSENT);
 }
+/* Periods pass only while a group with a quota has something to run. */
 static struct cell get_throttled(const void *row)
 {
-	if (!reading_ok(ROW->periods) || ROW->periods == 0)
-		return cell_reading(reading_ok(ROW->periods) ? 0 : ROW->periods);
+	if (!reading_ok(ROW->periods))
+		return cell_reading(ROW->periods);
+	if (ROW->periods == 0 && !has_quota(ROW->cpu))
+		return cell_reading(READING_ABSENT);
 	return cell_share(ROW->throttled_periods, (double)ROW->periods);
 }
 static struct cell get_version(const void *row)

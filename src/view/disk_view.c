@@ -36,7 +36,7 @@ static struct cell each(reading part, reading count, double unit)
 {
 	if (!reading_ok(part) || !reading_ok(count))
 		return cell_reading(reading_ok(part) ? count : part);
-	return count ? cell_real((double)part / (double)count / unit) : cell_real(0);
+	return count ? cell_real((double)part / (double)count / unit) : cell_nothing();
 }
 
 GET(disk, cell_text(DISK->now->name))

@@ -21,7 +21,7 @@ enum cell_kind { CELL_MISSING, CELL_COUNT, CELL_REAL, CELL_TEXT };
 struct cell {
 	enum cell_kind kind;
 	union {
-		reading missing; /* READING_ABSENT… */
+		reading missing; /* READING_ABSENT…; 0: see cell_nothing */
 		uint64_t count;
 		double real;
 		struct span text; /* raw bytes of the host, not yet safe; lives as long as the row */
@@ -39,6 +39,12 @@ static inline struct cell cell_real(double v)
 	return isfinite(v) ? (struct cell){ .kind = CELL_REAL, .real = v } :
 			     (struct cell){ .kind = CELL_MISSING, .missing = READING_ABSENT };
 }
+/* No number, and yet nothing is amiss: a mean of no requests, a limit that such a thing has not. A column of
+ * these keeps its place in a table, and no reason is told. */
+static inline struct cell cell_nothing(void)
+{
+	return (struct cell){ .kind = CELL_MISSING, .missing = 0 };
+}
 static inline struct cell cell_span(struct span text)
 {
 	return (struct cell){ .kind = CELL_TEXT, .text = text };
@@ -52,9 +58,11 @@ static inline struct cell cell_rate(reading delta, double seconds)
 {
 	return reading_ok(delta) ? cell_real((double)delta / seconds) : cell_reading(delta);
 }
-/* `part` of `whole` in percent. */
+/* `part` of `whole` in percent; of nothing there is no share. */
 static inline struct cell cell_share(reading part, double whole)
 {
+	if (reading_ok(part) && whole == 0)
+		return cell_nothing();
 	return reading_ok(part) ? cell_real(100.0 * (double)part / whole) : cell_reading(part);
 }
 /* As a number: NaN for text and what is missing. */

@@ -86,6 +86,17 @@ static void check_sort(void)
 	CHECK(sort_parse(&thing, SPAN("name,name,name,name,name"), &sort, &note) == -EINVAL);
 }
 
+/* Of nothing there is no share and no mean, and yet nothing is amiss: no reason is given. */
+static void check_cells(void)
+{
+	struct cell none = cell_share(0, 0), half = cell_share(1, 2), unknown = cell_share(READING_DENIED, 0);
+
+	CHECK(none.kind == CELL_MISSING && reading_reason(none.missing) == NULL);
+	CHECK(half.kind == CELL_REAL && half.real == 50);
+	CHECK(unknown.kind == CELL_MISSING && unknown.missing == READING_DENIED);
+	CHECK(cell_share(1, NAN).missing == READING_ABSENT);
+}
+
 static void chosen(const char *words, const char *wanted)
 {
 	column_vec got = { 0 };
@@ -217,6 +228,7 @@ static void check_entities(void)
 
 int main(void)
 {
+	check_cells();
 	check_sort();
 	check_columns();
 	check_filter();

@@ -1,14 +1,9 @@
 /* The columns of the network. Rows of tcp, udp and ip are the state itself. */
 #include "view/net_state.h"
 
-static struct cell none(void)
-{
-	return (struct cell){ .kind = CELL_MISSING, .missing = 0 };
-}
-
 static struct cell text_or_none(const char *text)
 {
-	return text && *text ? cell_text(text) : none();
+	return text && *text ? cell_text(text) : cell_nothing();
 }
 
 /* ---- interfaces ---- */
@@ -22,7 +17,7 @@ static struct cell of_link(const struct interface_row *row, reading v)
 {
 	if (!row->link)
 		return cell_reading(row->state->now.link_presence == DENIED ? READING_DENIED : READING_ABSENT);
-	return reading_ok(v) ? cell_reading(v) : none();
+	return reading_ok(v) ? cell_reading(v) : cell_nothing();
 }
 
 #define LINK_TEXT(name, text)                                                                           \
@@ -98,7 +93,7 @@ static struct cell share_of_speed(const struct interface_row *row, reading bytes
 	double bits = row->link ? reading_value(row->link->speed_bits_per_s) : NAN;
 
 	if (!(bits > 0))
-		return none();
+		return cell_nothing();
 	return cell_share(reading_ok(bytes) ? bytes * 8 : bytes, bits * row->state->span.seconds);
 }
 
@@ -120,7 +115,7 @@ static struct cell get_busy(const void *row)
 	{                                                                                                      \
 		const struct interface_row *r = row;                                                           \
 		if (!r->qdisc)                                                                                 \
-			return r->state->now.qdisc_presence == PRESENT ? none() : cell_reading(READING_ABSENT); \
+			return r->state->now.qdisc_presence == PRESENT ? cell_nothing() : cell_reading(READING_ABSENT); \
 		reading before = r->qdisc_before ? r->qdisc_before->member : 0;                                \
 		return cell_rate(reading_delta(before, r->qdisc->member), r->state->span.seconds);             \
 	}
@@ -131,7 +126,7 @@ QDISC_RATE(requeues)
 	{                                                                                                      \
 		const struct interface_row *r = row;                                                           \
 		if (!r->qdisc)                                                                                 \
-			return r->state->now.qdisc_presence == PRESENT ? none() : cell_reading(READING_ABSENT); \
+			return r->state->now.qdisc_presence == PRESENT ? cell_nothing() : cell_reading(READING_ABSENT); \
 		return cell_reading(r->qdisc->member);                                                         \
 	}
 QDISC_GAUGE(queued_packets)
@@ -246,9 +241,7 @@ static struct cell get_retransmit_pct(const void *row)
 {
 	reading again = growth(STATE, "Tcp.RetransSegs"), sent = reading_sum(growth(STATE, "Tcp.OutSegs"), again);
 
-	if (!reading_ok(sent))
-		return cell_reading(sent);
-	return sent ? cell_share(again, (double)sent) : none(); /* no segments, no share */
+	return reading_ok(sent) ? cell_share(again, (double)sent) : cell_reading(sent);
 }
 
 #define SNMP "/proc/net/snmp Tcp "
@@ -341,7 +334,7 @@ static struct cell get_total_dropped(const void *row) { return softnet_total(STA
 static struct cell get_total_squeezed(const void *row) { return softnet_total(STATE, STATE->softnet.n ? STATE->softnet.v[0].squeezed : 0); }
 
 /* Hosts without the module track nothing: nothing is amiss. */
-static struct cell conntrack_cell(reading v) { return v == READING_ABSENT ? none() : cell_reading(v); }
+static struct cell conntrack_cell(reading v) { return v == READING_ABSENT ? cell_nothing() : cell_reading(v); }
 static struct cell get_tracked(const void *row) { return conntrack_cell(STATE->now.conntrack.entries); }
 static struct cell get_tracked_max(const void *row) { return conntrack_cell(STATE->now.conntrack.entries_max); }
 static struct cell get_tracked_pct(const void *row)
@@ -349,7 +342,7 @@ static struct cell get_tracked_pct(const void *row)
 	const struct conntrack *c = &STATE->now.conntrack;
 
 	if (!reading_ok(c->entries) || !reading_ok(c->entries_max) || c->entries_max == 0)
-		return none();
+		return cell_nothing();
 	return cell_share(c->entries, (double)c->entries_max);
 }
 #define CONNTRACK_RATE(name, member)                                                                          \
@@ -357,7 +350,7 @@ static struct cell get_tracked_pct(const void *row)
 	{                                                                                                     \
 		reading now = STATE->now.conntrack.member, before = STATE->before.conntrack.member;           \
 		if (now == READING_ABSENT)                                                                    \
-			return none();                                                                        \
+			return cell_nothing();                                                                \
 		return cell_rate(reading_delta(STATE->span.since_boot ? 0 : before, now), STATE->span.seconds); \
 	}
 CONNTRACK_RATE(tracked_dropped, dropped)
@@ -485,11 +478,11 @@ static struct cell get_counter_name(const void *row) { return cell_text(COUNTER_
 static struct cell get_counter_value(const void *row) { return cell_reading(COUNTER_ROW->now->value); }
 static struct cell get_counter_growth(const void *row)
 {
-	return COUNTER_ROW->now->is_gauge ? none() : cell_reading(COUNTER_ROW->growth);
+	return COUNTER_ROW->now->is_gauge ? cell_nothing() : cell_reading(COUNTER_ROW->growth);
 }
 static struct cell get_counter_rate(const void *row)
 {
-	return COUNTER_ROW->now->is_gauge ? none() : cell_rate(COUNTER_ROW->growth, COUNTER_ROW->state->span.seconds);
+	return COUNTER_ROW->now->is_gauge ? cell_nothing() : cell_rate(COUNTER_ROW->growth, COUNTER_ROW->state->span.seconds);
 }
 #define MIB "/proc/net/{snmp,netstat,snmp6}"
 static const struct column counter_columns[] = {

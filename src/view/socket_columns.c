@@ -10,15 +10,9 @@
 #define ROW ((const struct socket_view_row *)row)
 #define SOCKET (ROW->socket)
 
-/* Sockets of some kinds have no such thing: nothing is amiss. */
-static struct cell none(void)
-{
-	return (struct cell){ .kind = CELL_MISSING, .missing = 0 };
-}
-
 static struct cell known(struct span text)
 {
-	return text.n ? cell_span(text) : none();
+	return text.n ? cell_span(text) : cell_nothing();
 }
 
 /* What every connection of TCP has, and nothing else. */
@@ -34,7 +28,7 @@ static struct cell tcp_figure(const struct socket_view_row *row, enum socket_tcp
 
 	/* A kernel that sent its tcp_info up to here lacks nothing: it means "none". */
 	if (!reading_ok(v) && (!has_tcp_info(row->socket) || row->socket->tcp_n > 200))
-		return none();
+		return cell_nothing();
 	return cell_reading(v);
 }
 
@@ -45,33 +39,33 @@ static struct cell get_family(const void *row) { return cell_text(SOCKET->family
 static struct cell get_state(const void *row) { return cell_text(socket_state_name(SOCKET)); }
 static struct cell get_local(const void *row) { return known(sockets_local(ROW)); }
 static struct cell get_remote(const void *row) { return known(sockets_remote(ROW)); }
-static struct cell get_local_port(const void *row) { return SOCKET->local_port ? cell_reading(SOCKET->local_port) : none(); }
-static struct cell get_remote_port(const void *row) { return SOCKET->remote_port ? cell_reading(SOCKET->remote_port) : none(); }
-static struct cell get_inode(const void *row) { return SOCKET->inode ? cell_reading(SOCKET->inode) : none(); }
-static struct cell get_cookie(const void *row) { return SOCKET->cookie ? cell_reading(SOCKET->cookie) : none(); }
-static struct cell get_cgroup(const void *row) { return SOCKET->cgroup ? cell_reading(SOCKET->cgroup) : none(); }
-static struct cell get_interface(const void *row) { return SOCKET->interface ? cell_reading(SOCKET->interface) : none(); }
-static struct cell get_namespace(const void *row) { return SOCKET->net_ns ? cell_reading(SOCKET->net_ns) : none(); }
+static struct cell get_local_port(const void *row) { return SOCKET->local_port ? cell_reading(SOCKET->local_port) : cell_nothing(); }
+static struct cell get_remote_port(const void *row) { return SOCKET->remote_port ? cell_reading(SOCKET->remote_port) : cell_nothing(); }
+static struct cell get_inode(const void *row) { return SOCKET->inode ? cell_reading(SOCKET->inode) : cell_nothing(); }
+static struct cell get_cookie(const void *row) { return SOCKET->cookie ? cell_reading(SOCKET->cookie) : cell_nothing(); }
+static struct cell get_cgroup(const void *row) { return SOCKET->cgroup ? cell_reading(SOCKET->cgroup) : cell_nothing(); }
+static struct cell get_interface(const void *row) { return SOCKET->interface ? cell_reading(SOCKET->interface) : cell_nothing(); }
+static struct cell get_namespace(const void *row) { return SOCKET->net_ns ? cell_reading(SOCKET->net_ns) : cell_nothing(); }
 static struct cell get_namespace_pid(const void *row)
 {
 	vec_each(ns, &ROW->state->namespaces)
 		if (ns->inode == SOCKET->net_ns && ns->pid)
 			return cell_reading((reading)ns->pid);
-	return none();
+	return cell_nothing();
 }
 
 static struct cell get_shutdown(const void *row)
 {
 	static const char *const names[] = { "none", "receive", "send", "both" };
 
-	return SOCKET->shutdown < 4 ? cell_text(names[SOCKET->shutdown]) : none();
+	return SOCKET->shutdown < 4 ? cell_text(names[SOCKET->shutdown]) : cell_nothing();
 }
 
 static struct cell get_uid(const void *row)
 {
 	if (SOCKET->has_uid)
 		return cell_reading(SOCKET->uid);
-	return SOCKET->inode ? cell_reading(READING_ABSENT) : none();
+	return SOCKET->inode ? cell_reading(READING_ABSENT) : cell_nothing();
 }
 
 static struct cell get_user(const void *row)
@@ -83,14 +77,14 @@ static struct cell get_user(const void *row)
 
 static struct cell get_receive_queue(const void *row)
 {
-	return SOCKET->has_queues ? cell_reading(SOCKET->receive_queue) : none();
+	return SOCKET->has_queues ? cell_reading(SOCKET->receive_queue) : cell_nothing();
 }
 
 static struct cell get_send_queue(const void *row)
 {
 	if (SOCKET->state == STATE_LISTEN && !SOCKET->has_backlog)
 		return cell_reading(READING_ABSENT);
-	return SOCKET->has_queues ? cell_reading(SOCKET->send_queue) : none();
+	return SOCKET->has_queues ? cell_reading(SOCKET->send_queue) : cell_nothing();
 }
 
 static double fill(const struct socket_row *s, enum socket_memory_field used, enum socket_memory_field limit)
@@ -107,7 +101,7 @@ static struct cell get_queue_full(const void *row)
 	if (s->state == STATE_LISTEN && s->has_backlog)
 		return cell_real(100.0 * s->receive_queue / ((double)s->send_queue + 1));
 	if (s->nmemory == 0)
-		return none();
+		return cell_nothing();
 	double receive = fill(s, SOCKET_MEMORY_receive_memory_bytes, SOCKET_MEMORY_receive_buffer_bytes);
 	double send = fill(s, SOCKET_MEMORY_queued_memory_bytes, SOCKET_MEMORY_send_buffer_bytes);
 	return cell_real(receive > send || send != send ? receive : send);
@@ -117,7 +111,7 @@ static struct cell get_queue_full(const void *row)
 	static struct cell get_##member(const void *row)                                           \
 	{                                                                                          \
 		reading v = socket_memory_figure(SOCKET, SOCKET_MEMORY_##member);                  \
-		return SOCKET->nmemory || reading_ok(v) ? cell_reading(v) : none();                \
+		return SOCKET->nmemory || reading_ok(v) ? cell_reading(v) : cell_nothing();                \
 	}
 SOCKET_MEMORY_FIELDS(MEMORY_GETTER)
 
@@ -130,7 +124,7 @@ SOCKET_TCP_FIELDS(TCP_GETTER)
 static struct cell rate(const struct socket_view_row *row, enum socket_tcp_field field)
 {
 	if (!has_tcp_info(row->socket) || row->state->span.since_boot)
-		return none();
+		return cell_nothing();
 	return cell_rate(sockets_growth(row, field), row->state->span.seconds);
 }
 
@@ -143,45 +137,45 @@ static struct cell get_drop_rate(const void *row)
 	reading now = socket_memory_figure(SOCKET, SOCKET_MEMORY_drops);
 
 	if (ROW->state->span.since_boot || !reading_ok(now))
-		return none();
+		return cell_nothing();
 	reading before = ROW->before ? socket_memory_figure(ROW->before, SOCKET_MEMORY_drops) : 0;
 	return cell_rate(reading_delta(before, now), ROW->state->span.seconds);
 }
 
 static struct cell get_idle(const void *row)
 {
-	return has_tcp_info(SOCKET) ? cell_reading(socket_idle_ns(&ROW->state->table, SOCKET)) : none();
+	return has_tcp_info(SOCKET) ? cell_reading(socket_idle_ns(&ROW->state->table, SOCKET)) : cell_nothing();
 }
 
 static struct cell get_age(const void *row)
 {
 	reading age = socket_age_ns(&ROW->state->table, SOCKET);
 
-	return reading_ok(age) ? cell_reading(age) : none();
+	return reading_ok(age) ? cell_reading(age) : cell_nothing();
 }
 
 static struct cell get_congestion(const void *row)
 {
 	const char *name = socket_congestion(&ROW->state->table, SOCKET);
 
-	return name ? cell_text(name) : none();
+	return name ? cell_text(name) : cell_nothing();
 }
 
 static struct cell get_timer(const void *row)
 {
 	static const char *const names[] = { "off", "retransmit", "keepalive", "time-wait", "probe" };
 
-	return SOCKET->protocol == PROTOCOL_TCP && SOCKET->timer < 5 ? cell_text(names[SOCKET->timer]) : none();
+	return SOCKET->protocol == PROTOCOL_TCP && SOCKET->timer < 5 ? cell_text(names[SOCKET->timer]) : cell_nothing();
 }
 
 static struct cell get_timer_left(const void *row)
 {
-	return SOCKET->timer ? cell_reading(SOCKET->timer_ms * NS_PER_MS) : none();
+	return SOCKET->timer ? cell_reading(SOCKET->timer_ms * NS_PER_MS) : cell_nothing();
 }
 
 static struct cell get_timer_tries(const void *row)
 {
-	return SOCKET->protocol == PROTOCOL_TCP ? cell_reading(SOCKET->timer_tries) : none();
+	return SOCKET->protocol == PROTOCOL_TCP ? cell_reading(SOCKET->timer_tries) : cell_nothing();
 }
 
 /* ---- who holds it ---- */
@@ -190,10 +184,10 @@ static struct cell get_timer_tries(const void *row)
 static struct cell no_holder(const struct socket_view_row *row, uint32_t inode)
 {
 	if (!inode)
-		return none();
+		return cell_nothing();
 	if (row->state->holders_missing)
 		return cell_reading(row->state->holders_missing);
-	return row->state->denied ? cell_reading(READING_DENIED) : none();
+	return row->state->denied ? cell_reading(READING_DENIED) : cell_nothing();
 }
 
 static struct cell get_pid(const void *row)
@@ -246,10 +240,10 @@ static struct cell get_type(const void *row)
 		[SOCK_SEQPACKET] = "seqpacket",
 	};
 
-	return SOCKET->type && SOCKET->type <= SOCK_SEQPACKET ? cell_text(names[SOCKET->type]) : none();
+	return SOCKET->type && SOCKET->type <= SOCK_SEQPACKET ? cell_text(names[SOCKET->type]) : cell_nothing();
 }
 
-static struct cell get_peer_inode(const void *row) { return SOCKET->peer_inode ? cell_reading(SOCKET->peer_inode) : none(); }
+static struct cell get_peer_inode(const void *row) { return SOCKET->peer_inode ? cell_reading(SOCKET->peer_inode) : cell_nothing(); }
 static struct cell get_ethertype(const void *row)
 {
 	static const struct {

@@ -40,7 +40,7 @@ struct summary_state {
 static bool is_tcp(const struct protocol_row *row) { return strcmp(row->count->protocol, "tcp") == 0; }
 static struct cell if_any(reading r)
 {
-	return reading_ok(r) ? cell_reading(r) : (struct cell){ .kind = CELL_MISSING, .missing = 0 };
+	return reading_ok(r) ? cell_reading(r) : cell_nothing();
 }
 static struct cell get_protocol(const void *row) { return cell_text(PROTOCOL->count->protocol); }
 static struct cell get_sockets(const void *row) { return cell_reading(PROTOCOL->count->sockets); }

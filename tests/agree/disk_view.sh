@@ -13,7 +13,8 @@ compare() { # SHARE of the value, and a floor
 		read_ms:r_await:1 write_ms:w_await:1 queue_length:aqu-sz:1 busy_pct:util:1 write_size_bytes:wareq-sz:1024 \
 		flushes_per_s:f/s:1 discards_per_s:d/s:1 writes_merged_per_s:wrqm/s:1; do
 		IFS=: read -r ours theirs scale <<<"$pair"
-		ours=$(jq -r ".tables.disks[] | select(.disk == \"$disk\") | .$ours" "$scratch/ours.json")
+		# A mean of no requests is null here and 0 there.
+		ours=$(jq -r ".tables.disks[] | select(.disk == \"$disk\") | .$ours // 0" "$scratch/ours.json")
 		theirs=$(jq -r ".sysstat.hosts[0].statistics[0].disk[] | select(.disk_device == \"$disk\") | .\"$theirs\" * $scale" "$scratch/theirs.json")
 		near "$disk ${pair%%:*}" "$ours" "$theirs" "$(awk -v v="$theirs" -v s="$1" -v f="$2" -v k="$scale" 'BEGIN { print v * s / 100 + f * k }')"
 	done
