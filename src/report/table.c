@@ -83,14 +83,7 @@ static int lay_cells(struct layout *l)
 	return r;
 }
 
-/* Why a column lacks values. What a row lacks by its nature (a kernel thread has no memory) is
- * nothing to be told, unless all do. */
-struct lack {
-	const char *reason; /* NULL: nothing to be told */
-	bool wholly_absent; /* the kernel has nothing for any row */
-};
-
-static struct lack lack_of(const struct table *t, const struct column *c)
+struct table_lack table_lack(const struct table *t, const struct column *c)
 {
 	size_t absent = 0;
 	reading why = 0;
@@ -105,14 +98,17 @@ static struct lack lack_of(const struct table *t, const struct column *c)
 		else if (why == 0 || cell.missing == READING_DENIED)
 			why = cell.missing;
 	}
-	bool wholly = absent > 0 && absent == t->rows.n;
-	return (struct lack){ why ? reading_reason(why) : wholly ? reading_reason(READING_ABSENT) : NULL, wholly };
+	return (struct table_lack){
+		.reason = why ? reading_reason(why) : NULL,
+		.some_absent = absent > 0,
+		.all_absent = absent > 0 && absent == t->rows.n,
+	};
 }
 
 static void drop_absent(struct layout *l)
 {
 	for (size_t k = 0; k < l->ncolumns && !l->t->keep_columns; k++)
-		l->dropped[k] = lack_of(l->t, l->t->columns.v[k]).wholly_absent;
+		l->dropped[k] = table_lack(l->t, l->t->columns.v[k]).all_absent;
 }
 
 #define ELASTIC_MIN 12
@@ -262,11 +258,12 @@ static int put_missing(struct layout *l)
 	int r = 0;
 
 	for (size_t k = 0; r == 0 && k < l->ncolumns; k++) {
-		struct lack lack = l->dropped[k] ? (struct lack){ NULL, false } : lack_of(l->t, l->t->columns.v[k]);
+		const struct column *c = l->t->columns.v[k];
+		struct table_lack lack = table_lack(l->t, c);
+		const char *reason = lack.reason ? lack.reason : lack.all_absent ? TABLE_NONE : NULL;
 
-		if (lack.reason)
-			r = buf_printf(&text, "%s%s (%s)", text.n ? ", " : "- not measurable: ", l->t->columns.v[k]->name,
-				       lack.reason);
+		if (reason && !l->dropped[k])
+			r = buf_printf(&text, "%s%s (%s)", text.n ? ", " : "- not measurable: ", c->name, reason);
 	}
 	if (r < 0 || text.n == 0)
 		return r;

@@ -35,6 +35,15 @@ struct table {
 int cell_format(const struct column *c, const struct cell *cell, enum table_units units, uint64_t now_ns,
 		struct buf *ret) __attribute__((warn_unused_result));
 
+/* Why cells of a column are missing. An absent one is no fault of the kernel's alone: a kernel thread has no
+ * memory, a group no limit, a single look no growth. */
+struct table_lack {
+	const char *reason; /* of those that are denied or malformed; NULL: none is */
+	bool some_absent, all_absent;
+};
+struct table_lack table_lack(const struct table *t, const struct column *c);
+#define TABLE_NONE "none here" /* said where all are absent */
+
 /* Header and rows. Columns are as wide as their widest cell; those that this kernel has nothing for are
  * left out; when they do not fit the page, those of the highest rank go, and elastic ones are cut. Then a
  * line that tells why cells are missing. With keep_columns all stay. */

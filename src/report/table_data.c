@@ -54,15 +54,14 @@ void table_json_missing(struct json *j, const char *key, const struct table *t)
 {
 	json_object(j, key);
 	for (size_t k = 0; k < t->columns.n; k++) {
-		reading why = 0;
+		struct table_lack lack = table_lack(t, t->columns.v[k]);
+		const char *reason = lack.reason      ? lack.reason :
+				     lack.all_absent  ? TABLE_NONE :
+				     lack.some_absent ? "not of every row" :
+							NULL;
 
-		for (size_t i = 0; i < t->rows.n; i++) {
-			struct cell cell = t->columns.v[k]->get(t->rows.v[i]);
-			if (cell.kind == CELL_MISSING && (why == 0 || cell.missing == READING_DENIED))
-				why = cell.missing;
-		}
-		if (why)
-			json_string(j, t->columns.v[k]->name, reading_reason(why));
+		if (reason)
+			json_string(j, t->columns.v[k]->name, reason);
 	}
 	json_end(j);
 }

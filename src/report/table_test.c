@@ -85,8 +85,7 @@ static void check_text(void)
 	     "/b                 -\n"
 	     "e\xcc\x81\\xff              -\n"
 	     "  - not measurable:\n"
-	     "  absent (this\n"
-	     "  kernel has none)\n");
+	     "  absent (none here)\n");
 	text(80, false, "name", false, "NAME\npear\nnew\\nline\\x1b[31m\n\\u{65e5}\\u{672c}\n");
 }
 
@@ -96,17 +95,17 @@ static void check_data(void)
 	struct json j = { .out = &out, .compact = true };
 	struct table t;
 
-	table_of(&t, "name,size_bytes,share_pct", true);
+	table_of(&t, "name,size_bytes,share_pct,absent", true);
 	json_object(&j, NULL);
 	table_json(&j, "rows", &t);
 	table_json_missing(&j, "missing", &t);
 	json_end(&j);
 	CHECK(json_finish(&j) == 0);
 	CHECK_STR(out.data,
-		  "{\"rows\":[{\"name\":\"pear\",\"size_bytes\":1536,\"share_pct\":5},"
-		  "{\"name\":\"new\\u000aline\\u001b[31m\",\"size_bytes\":0,\"share_pct\":99.96},"
-		  "{\"name\":\"日本\",\"size_bytes\":null,\"share_pct\":null}],"
-		  "\"missing\":{\"size_bytes\":\"needs root\",\"share_pct\":\"this kernel has none\"}}\n");
+		  "{\"rows\":[{\"name\":\"pear\",\"size_bytes\":1536,\"share_pct\":5,\"absent\":null},"
+		  "{\"name\":\"new\\u000aline\\u001b[31m\",\"size_bytes\":0,\"share_pct\":99.96,\"absent\":null},"
+		  "{\"name\":\"日本\",\"size_bytes\":null,\"share_pct\":null,\"absent\":null}],"
+		  "\"missing\":{\"size_bytes\":\"needs root\",\"share_pct\":\"not of every row\",\"absent\":\"none here\"}}\n");
 	buf_clear(&out);
 	things[0].path = "a,\"b\"";
 	table_end(&t);
