@@ -210,7 +210,6 @@ static int set_up(struct run *r, struct shown *s, struct note *note)
 
 	s->table = (struct table){
 		.entity = e,
-		.keep_columns = r->option[VIEW_COLUMNS].given,
 		.no_header = r->option[VIEW_NO_HEADER].given,
 		.units = config_get()->units,
 		.prefix = s->section->prefix,
@@ -221,6 +220,8 @@ static int set_up(struct run *r, struct shown *s, struct note *note)
 		s->table.columns.n = 0;
 		error = entity_columns(e, span_from(plain), &s->table.columns, note);
 	}
+	if (error == 0 && r->option[VIEW_COLUMNS].given)
+		error = entity_columns_named(e, span_from(columns), &s->table.named, note);
 	if (error == 0 && s->section->single)
 		s->table.kept_widths = calloc(s->table.columns.n + 1, sizeof *s->table.kept_widths);
 	if (error == 0 && sort)
@@ -478,6 +479,7 @@ static void tear_down(struct run *r)
 		r->job->view->close(r->state);
 	for (size_t i = 0; i < r->nshown; i++) {
 		vec_free(&r->shown[i].table.columns);
+		vec_free(&r->shown[i].table.named);
 		vec_free(&r->shown[i].table.rows);
 		free(r->shown[i].table.kept_widths);
 		filter_free(r->shown[i].filter);

@@ -105,10 +105,18 @@ struct table_lack table_lack(const struct table *t, const struct column *c)
 	};
 }
 
+static bool is_named(const struct layout *l, size_t k)
+{
+	vec_each(c, &l->t->named)
+		if (*c == l->t->columns.v[k])
+			return true;
+	return false;
+}
+
 static void drop_absent(struct layout *l)
 {
-	for (size_t k = 0; k < l->ncolumns && !l->t->keep_columns; k++)
-		l->dropped[k] = table_lack(l->t, l->t->columns.v[k]).all_absent;
+	for (size_t k = 0; k < l->ncolumns; k++)
+		l->dropped[k] = !is_named(l, k) && table_lack(l->t, l->t->columns.v[k]).all_absent;
 }
 
 #define ELASTIC_MIN 12
@@ -117,7 +125,7 @@ static void drop_absent(struct layout *l)
 static unsigned elastic_least(const struct layout *l, size_t k)
 {
 	unsigned share = l->page->style.width / 5 * 2;
-	unsigned least = k == l->prefixed && !l->t->keep_columns && share > ELASTIC_MIN ? share : ELASTIC_MIN;
+	unsigned least = k == l->prefixed && !is_named(l, k) && share > ELASTIC_MIN ? share : ELASTIC_MIN;
 
 	return l->width[k] < least ? l->width[k] : least;
 }
@@ -145,7 +153,7 @@ static bool drop_one(struct layout *l)
 	for (size_t k = 0; k < l->ncolumns; k++) {
 		unsigned rank = l->t->columns.v[k]->rank;
 
-		if (!l->dropped[k] && rank > 0 && (worst == SIZE_MAX || rank >= l->t->columns.v[worst]->rank))
+		if (!l->dropped[k] && !is_named(l, k) && rank > 0 && (worst == SIZE_MAX || rank >= l->t->columns.v[worst]->rank))
 			worst = k;
 	}
 	if (worst == SIZE_MAX)
@@ -159,7 +167,7 @@ static void fit(struct layout *l)
 	unsigned edge = l->page->style.width, total = 0;
 	size_t elastic = 0;
 
-	while (!l->t->keep_columns && least_total(l) > edge && drop_one(l))
+	while (least_total(l) > edge && drop_one(l))
 		;
 	for (size_t k = 0; k < l->ncolumns; k++)
 		if (!l->dropped[k]) {

@@ -19,7 +19,7 @@ struct table {
 	row_vec rows;
 	enum table_units units;
 	uint64_t now_ns;   /* CLOCK_REALTIME of the rows: moments of today are written as times */
-	bool keep_columns; /* they were asked for by name: none is dropped for want of room */
+	column_vec named;  /* columns that were asked for by name: none is dropped, whatever the room */
 	bool no_header;
 	/* Stands before the last elastic column of a row: the branches of a tree. NULL: nothing. */
 	const char *(*prefix)(const void *row);
@@ -46,7 +46,7 @@ struct table_lack table_lack(const struct table *t, const struct column *c);
 
 /* Header and rows. Columns are as wide as their widest cell; those that this kernel has nothing for are
  * left out; when they do not fit the page, those of the highest rank go, and elastic ones are cut. Then a
- * line that tells why cells are missing. With keep_columns all stay. */
+ * line that tells why cells are missing. Those that were named stay. */
 void table_text(struct page *p, struct table *t);
 
 /* A moment for programs: "2026-01-31T10:20:30.500Z"; 40 bytes suffice. */

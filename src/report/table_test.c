@@ -27,7 +27,7 @@ static const struct column columns[] = {
 	COLUMN(5, absent, "ABS", COUNT, GAUGE, get_absent, 7, "here", "not there"),
 	COLUMN_ELASTIC(6, path, "PATH", TEXT, LABEL, get_path, 0, "here", "its path"),
 };
-static const struct entity thing = { .name = "thing", .help = "", COLUMNS(columns), .shown = "all" };
+static const struct entity thing = { .name = "thing", .help = "", COLUMNS(columns), .shown = "name,denied,path" };
 
 static struct thing things[] = {
 	{ { "pear", 4 }, 1536, 5, "/a/long/path/to/it", READING_DENIED, READING_ABSENT },
@@ -37,8 +37,9 @@ static struct thing things[] = {
 
 static void table_of(struct table *t, const char *names, bool keep)
 {
-	*t = (struct table){ .entity = &thing, .keep_columns = keep };
+	*t = (struct table){ .entity = &thing };
 	CHECK(entity_columns(&thing, span_from(names), &t->columns, NULL) == 0);
+	CHECK(!keep || entity_columns_named(&thing, span_from(names), &t->named, NULL) == 0);
 	for (size_t i = 0; i < sizeof things / sizeof things[0]; i++)
 		CHECK(row_push(&t->rows, &things[i]) == 0);
 }
@@ -46,6 +47,7 @@ static void table_of(struct table *t, const char *names, bool keep)
 static void table_end(struct table *t)
 {
 	vec_free(&t->columns);
+	vec_free(&t->named);
 	vec_free(&t->rows);
 }
 
@@ -86,6 +88,12 @@ static void check_text(void)
 	     "e\xcc\x81\\xff              -\n"
 	     "  - not measurable:\n"
 	     "  absent (none here)\n");
+	/* What was added stays too, before the path, and those shown by default make room for it. */
+	text(40, true, "+share_pct", true,
+	     "NAME              SHARE% PATH\n"
+	     "pear                 5.0 /a/long/path/t…\n"
+	     "new\\nline\\x1b[31m  100.0 /b\n"
+	     "日本                   - e\xcc\x81\\xff\n");
 	text(80, false, "name", false, "NAME\npear\nnew\\nline\\x1b[31m\n\\u{65e5}\\u{672c}\n");
 }
 

@@ -89,19 +89,38 @@ static int push_named(const struct entity *e, struct span name, column_vec *ret,
 	return r;
 }
 
-int entity_columns(const struct entity *e, struct span names, column_vec *ret, struct note *note)
+static int push_all_named(const struct entity *e, struct span names, column_vec *ret, struct note *note)
 {
 	struct span name;
 	int r = 0;
 
-	if (names.n && names.p[0] == '+')
-		r = entity_columns(e, span_from(e->shown), ret, note);
 	while (r == 0 && next_name(&names, &name)) {
 		if (name.n && name.p[0] == '+')
 			name = (struct span){ name.p + 1, name.n - 1 };
 		r = push_named(e, name, ret, note);
 	}
 	return r;
+}
+
+int entity_columns(const struct entity *e, struct span names, column_vec *ret, struct note *note)
+{
+	const struct column *last = NULL;
+	int r = 0;
+
+	if (names.n && names.p[0] == '+') {
+		r = push_all_named(e, span_from(e->shown), ret, note);
+		/* What is cut to the room that is left stays at the end: nobody looks behind it. */
+		if (r == 0 && ret->n && ret->v[ret->n - 1]->elastic)
+			last = ret->v[--ret->n];
+	}
+	if (r == 0)
+		r = push_all_named(e, names, ret, note);
+	return r == 0 && last ? push(ret, last) : r;
+}
+
+int entity_columns_named(const struct entity *e, struct span names, column_vec *ret, struct note *note)
+{
+	return push_all_named(e, names, ret, note);
 }
 
 int sort_parse(const struct entity *e, struct span text, struct sort *ret, struct note *note)

@@ -116,8 +116,12 @@ const char *entity_closest(const struct entity *e, struct span name);
 
 typedef VEC(const struct column *) column_vec;
 /* Columns by their names, separated by commas: "pid,cpu_pct"; "+x" adds x to those shown by
- * default, "all" is every one that is not costly. Appends to *ret. -EINVAL with the reason in `note`; -ENOMEM. */
+ * default (before an elastic one at their end), "all" is every one that is not costly. Appends to *ret.
+ * -EINVAL with the reason in `note`; -ENOMEM. */
 int entity_columns(const struct entity *e, struct span names, column_vec *ret, struct note *note)
+	__attribute__((warn_unused_result));
+/* The same without those that "+" adds to: what was asked for by name. */
+int entity_columns_named(const struct entity *e, struct span names, column_vec *ret, struct note *note)
 	__attribute__((warn_unused_result));
 
 /* Rows of one entity. They belong to whom collected them. */

@@ -118,6 +118,7 @@ static void check_columns(void)
 	chosen("wait_ns, name", "wait_ns name ");
 	chosen("+wait_ns", "name size_bytes wait_ns ");
 	chosen("+dear,+wait_ns", "name size_bytes dear wait_ns ");
+	chosen("+share_pct,wait_ns", "name size_bytes share_pct wait_ns ");
 	chosen("all", "name size_bytes wait_ns share_pct ");
 	chosen("all,dear", "name size_bytes wait_ns share_pct dear ");
 	chosen("name,name", "name ");
