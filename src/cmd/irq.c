@@ -10,9 +10,12 @@ static const struct option options[] = {
 	[ALL] = { "all", 'a', OPTION_FLAG, NULL, "lines that did not fire too" },
 };
 
-static void put_kind(struct page *p, double per_s, const char *kind, const struct irq_row *top)
+static void put_kind(struct page *p, double per_s, const char *an, const char *kind, const struct irq_row *top)
 {
-	page_wrap(p, 0, "%s %s a second", number_text(per_s).text, kind);
+	if (isnan(per_s))
+		page_wrap(p, 0, "%s unknown number of %s", an, kind);
+	else
+		page_wrap(p, 0, "%s %s a second", number_text(per_s).text, kind);
 	if (top)
 		page_wrap(p, 0, "(most: %s, %.0f%%)", irq_line_name(top), 100 * (double)top->total / top->seconds / per_s);
 }
@@ -22,15 +25,15 @@ static void head(void *state, struct page *p)
 	struct irq_overview o = irq_overview(state);
 
 	page_tone(p, TONE_STRONG);
-	put_kind(p, o.hard_per_s, "interrupts", o.top_hard);
+	put_kind(p, o.hard_per_s, "An", "interrupts", o.top_hard);
 	page_wrap(p, 0, "and");
-	put_kind(p, o.soft_per_s, "soft interrupts", o.top_soft);
+	put_kind(p, o.soft_per_s, "an", "soft interrupts", o.top_soft);
 	page_tone(p, TONE_PLAIN);
 	if (o.busiest && o.cpus > 1) {
 		const struct irq_cpu_row *c = o.busiest;
 
 		page_wrap(p, 0, "on %zu CPUs. CPU %u takes most of them: %.0f%%.", o.cpus, c->cpu,
-			  100 * (double)(c->hard + c->soft) / (c->all_hard + c->all_soft));
+			  100 * (double)irq_cpu_total(c) / (c->all_hard + c->all_soft));
 		if (o.cpus > IRQ_MANY_CPUS)
 			page_wrap(p, 0, "--table cpus lists them all.");
 	}

@@ -133,8 +133,8 @@ const struct entity entity_interrupt = {
 
 #define CPU ((const struct irq_cpu_row *)row)
 static struct cell get_cpu(const void *row) { return cell_reading(CPU->cpu); }
-static struct cell get_hard(const void *row) { return cell_real((double)CPU->hard / CPU->seconds); }
-static struct cell get_soft(const void *row) { return cell_real((double)CPU->soft / CPU->seconds); }
+static struct cell get_hard(const void *row) { return cell_rate(CPU->hard, CPU->seconds); }
+static struct cell get_soft(const void *row) { return cell_rate(CPU->soft, CPU->seconds); }
 static struct cell get_hard_pct(const void *row) { return cell_share(CPU->hard, CPU->all_hard); }
 static struct cell get_soft_pct(const void *row) { return cell_share(CPU->soft, CPU->all_soft); }
 const char *irq_line_name(const struct irq_row *r)
@@ -372,6 +372,12 @@ static void finish_rows(struct irq_state *s)
 	}
 }
 
+/* What counts start from: 0, or why there are none. */
+static reading none_yet(enum presence p)
+{
+	return p == PRESENT ? 0 : p == DENIED ? READING_DENIED : p == MALFORMED ? READING_MALFORMED : READING_ABSENT;
+}
+
 static struct irq_cpu_row *cpu_row(struct irq_state *s, uint32_t cpu)
 {
 	vec_each(row, &s->cpus)
@@ -381,6 +387,8 @@ static struct irq_cpu_row *cpu_row(struct irq_state *s, uint32_t cpu)
 	if (row) {
 		row->cpu = cpu;
 		row->seconds = s->span.seconds;
+		row->hard = none_yet(s->hard.presence);
+		row->soft = none_yet(s->soft.presence);
 	}
 	return row;
 }
@@ -396,9 +404,9 @@ static uint64_t growth_on(const struct irq_row *row, uint32_t cpu)
 static void add_to_cpu(const struct irq_row *row, size_t at, struct irq_cpu_row *cpu)
 {
 	const struct irq_row **top = row->soft ? &cpu->top_soft : &cpu->top_hard;
-	uint64_t growth = row->growth[at];
+	reading growth = row->growth[at], *sum = row->soft ? &cpu->soft : &cpu->hard;
 
-	*(row->soft ? &cpu->soft : &cpu->hard) += growth;
+	*sum = reading_sum(*sum, growth);
 	if (growth > growth_on(*top, cpu->cpu))
 		*top = row;
 }
@@ -423,8 +431,8 @@ static int make_cpus(struct irq_state *s)
 			add_to_cpu(row, i, cpu);
 		}
 	vec_each(cpu, &s->cpus) {
-		hard += (double)cpu->hard;
-		soft += (double)cpu->soft;
+		hard += (double)reading_or(cpu->hard, 0);
+		soft += (double)reading_or(cpu->soft, 0);
 	}
 	vec_each(cpu, &s->cpus) {
 		cpu->all_hard = hard;
@@ -542,10 +550,19 @@ const struct view view_irq = {
 	SECTIONS(sections), .open = irq_open, .look = irq_look, .close = irq_close, .span = irq_span,
 };
 
+uint64_t irq_cpu_total(const struct irq_cpu_row *cpu)
+{
+	return reading_or(cpu->hard, 0) + reading_or(cpu->soft, 0);
+}
+
 struct irq_overview irq_overview(void *state)
 {
 	struct irq_state *s = state;
-	struct irq_overview o = { .cpus = s->cpus.n };
+	struct irq_overview o = {
+		.cpus = s->cpus.n,
+		.hard_per_s = reading_value(none_yet(s->hard.presence)),
+		.soft_per_s = reading_value(none_yet(s->soft.presence)),
+	};
 
 	vec_each(row, &s->rows) {
 		const struct irq_row **top = row->soft ? &o.top_soft : &o.top_hard;
@@ -555,7 +572,7 @@ struct irq_overview irq_overview(void *state)
 			*top = row;
 	}
 	vec_each(cpu, &s->cpus)
-		if (cpu->hard + cpu->soft > (o.busiest ? o.busiest->hard + o.busiest->soft : 0))
+		if (irq_cpu_total(cpu) > (o.busiest ? irq_cpu_total(o.busiest) : 0))
 			o.busiest = cpu;
 	return o;
 }

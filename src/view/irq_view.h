@@ -34,14 +34,17 @@ struct irq_row {
 /* One CPU. */
 struct irq_cpu_row {
 	uint32_t cpu;
-	uint64_t hard, soft; /* growth */
+	reading hard, soft; /* growth */
 	double all_hard, all_soft; /* of all CPUs */
 	const struct irq_row *top_hard, *top_soft; /* the line that fired most here; NULL: none */
 	double seconds;
 };
 
+/* Hard and soft together, as far as they could be read. */
+uint64_t irq_cpu_total(const struct irq_cpu_row *cpu);
+
 struct irq_overview {
-	double hard_per_s, soft_per_s;
+	double hard_per_s, soft_per_s; /* NaN: could not be read */
 	size_t cpus;
 	const struct irq_row *top_hard, *top_soft;
 	const struct irq_cpu_row *busiest; /* of hard and soft together; NULL: none fired */
