@@ -16,12 +16,17 @@ static const struct {
 	{ "h", 3600 * NS_PER_S },
 };
 
+static bool is_digit(char c)
+{
+	return (c >= '0' && c <= '9') || c == '.';
+}
+
 int duration_parse(struct span text, uint64_t *ret_ns)
 {
 	size_t digits = 0;
 	uint64_t milli, ns;
 
-	while (digits < text.n && ((text.p[digits] >= '0' && text.p[digits] <= '9') || text.p[digits] == '.'))
+	while (digits < text.n && is_digit(text.p[digits]))
 		digits++;
 	struct span number = { text.p, digits }, unit = { text.p + digits, text.n - digits };
 	for (size_t i = 0; i < sizeof duration_units / sizeof duration_units[0]; i++) {
@@ -37,6 +42,41 @@ int duration_parse(struct span text, uint64_t *ret_ns)
 		return 0;
 	}
 	return -EINVAL;
+}
+
+/* "3d": no unit of duration_parse, for what days are told of is no interval. */
+static int days_parse(struct span text, uint64_t *ret_ns)
+{
+	uint64_t days;
+
+	if (text.n == 0 || text.p[text.n - 1] != 'd' || !span_u64((struct span){ text.p, text.n - 1 }, &days))
+		return -EINVAL;
+	return __builtin_mul_overflow(days, 86400 * NS_PER_S, ret_ns) ? -ERANGE : 0;
+}
+
+int duration_sum_parse(struct span text, uint64_t *ret_ns)
+{
+	uint64_t sum = 0, ns = 0;
+
+	do {
+		size_t n = 0;
+
+		while (n < text.n && is_digit(text.p[n]))
+			n++;
+		while (n < text.n && !is_digit(text.p[n]))
+			n++;
+		struct span part = { text.p, n };
+		int r = days_parse(part, &ns);
+		if (r == -EINVAL)
+			r = duration_parse(part, &ns);
+		if (r < 0)
+			return r;
+		if (__builtin_add_overflow(sum, ns, &sum))
+			return -ERANGE;
+		text = (struct span){ text.p + n, text.n - n };
+	} while (text.n);
+	*ret_ns = sum;
+	return 0;
 }
 
 static struct units_text with_unit(double value, const char *unit)

@@ -11,6 +11,9 @@
  * 0, -EINVAL (no duration), -ERANGE (does not fit). */
 int duration_parse(struct span text, uint64_t *ret_ns) __attribute__((warn_unused_result));
 
+/* The same, days too ("2d"), and several one after the other, as tables write them: "1h30m", "5m07s", "2d5h". */
+int duration_sum_parse(struct span text, uint64_t *ret_ns) __attribute__((warn_unused_result));
+
 /* Fits everything below; each returns `out`. */
 #define UNITS_SIZE 32
 struct units_text {

@@ -41,9 +41,35 @@ static void check_durations(void)
 	CHECK(refusal("99999999999999999999999s") == -ERANGE);
 }
 
+static uint64_t sum(const char *text)
+{
+	uint64_t ns = 12345;
+	int r = duration_sum_parse(span_from(text), &ns);
+
+	CHECK(r == 0 || ns == 12345); /* untouched */
+	return r == 0 ? ns / NS_PER_S : UINT64_MAX;
+}
+
+static void check_sums(void)
+{
+	CHECK_U64(sum("2s"), 2);
+	CHECK_U64(sum("3d"), 3 * 86400);
+	CHECK_U64(sum("1h30m"), 5400);
+	CHECK_U64(sum("5m07s"), 307);
+	CHECK_U64(sum("2d5h"), 53 * 3600);
+	CHECK_U64(sum(""), UINT64_MAX);
+	CHECK_U64(sum("d"), UINT64_MAX);
+	CHECK_U64(sum("1h30"), UINT64_MAX);
+	CHECK_U64(sum("1h 30m"), UINT64_MAX);
+	CHECK_U64(sum("-1d"), UINT64_MAX);
+	CHECK_U64(sum("999999999d"), UINT64_MAX);
+	CHECK_U64(sum("200000d200000d"), UINT64_MAX); /* each alone would fit */
+}
+
 int main(void)
 {
 	check_durations();
+	check_sums();
 	CHECK_STR(duration_text(0.2).text, "200 ms");
 	CHECK_STR(duration_text(5.002).text, "5 s");
 	CHECK_STR(duration_text(0).text, "0 us");

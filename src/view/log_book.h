@@ -100,8 +100,7 @@ int log_levels_parse(struct span text, uint32_t *ret, struct note *note) __attri
 int log_facilities_parse(struct span text, uint32_t *ret, struct note *note) __attribute__((warn_unused_result));
 /* "oom,segfault": ids of kinds. */
 int log_kinds_parse(struct span text, uint64_t *ret, struct note *note) __attribute__((warn_unused_result));
-/* "10m", "2h", "3d": before now; "boot": 0; "2026-11-20", "2026-11-20 21:00[:05]", "21:00", "yesterday",
- * "today", "now", "@1763676000": local time. */
+/* What moment_parse knows; "boot": 0. */
 int log_time_parse(struct span text, uint64_t now_ns, uint64_t *ret, struct note *note)
 	__attribute__((warn_unused_result));
 
