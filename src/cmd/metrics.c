@@ -112,7 +112,12 @@ const struct command command_metrics = {
 	.summary = "list every field of the views: name, unit, kind, source and help",
 	.description = "The names are what --columns, --sort and --filter take, and the keys in JSON and CSV. Kinds: a gauge "
 		       "is what is now, a counter only grows, a rate is a counter's growth a second or a share of time, a label "
-		       "tells things apart.",
+		       "tells things apart.\n\n"
+		       "A filter compares fields: == != < <= > >=, and ~ (holds) and !~ (holds not) in texts; joined by && || ! and "
+		       "parentheses. Numbers may have a unit: 1.5G, 10ms, 1h30m. Times are 21:00, '2026-11-20 21:00' or yesterday; "
+		       "10m, 2h, 3d are so long ago. Texts with blanks stand in quotes. What is missing fulfils nothing, nor its "
+		       "contrary:\n\n"
+		       "  osprey ps --filter 'start > 10m && rss_bytes > 1.5G && !(command ~ java)'",
 	.operands = "[ENTITY]",
 	.max_operands = 1,
 	.operand_choice = entity_word,

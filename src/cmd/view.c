@@ -268,8 +268,9 @@ static int collect(struct run *r, struct shown *s)
 	if (error < 0)
 		return error;
 	rows->n = kept;
-	filter_rows(s->filter, rows);
 	s->table.now_ns = host_time(r->host).real_ns;
+	filter_at(s->filter, s->table.now_ns);
+	filter_rows(s->filter, rows);
 	if (r->job->order && !r->option[VIEW_SORT].given)
 		return r->job->order(r->state, rows);
 	return s->sort.n ? sort_rows(&s->sort, rows) : 0;

@@ -34,7 +34,7 @@ enum view_option {
 #define VIEW_OPTIONS                                                                                            \
 	[VIEW_COLUMNS] = { "columns", 'c', OPTION_TEXT, "NAME,…", "show these columns; +NAME adds one, all: every one" }, \
 	[VIEW_SORT] = { "sort", 's', OPTION_TEXT, "NAME,…", "order by these columns, largest first; -NAME turns it round" }, \
-	[VIEW_FILTER] = { "filter", 'f', OPTION_TEXT, "EXPRESSION", "only rows that fulfil it, as in 'cpu_pct > 5 && user == root'" }, \
+	[VIEW_FILTER] = { "filter", 'f', OPTION_TEXT, "EXPRESSION", "only rows that fulfil it, as in 'cpu_pct > 5 && user == root'; osprey help metrics tells more" }, \
 	[VIEW_TABLE] = { "table", 't', OPTION_TEXT, "NAME", "only this table of the view; a wrong name lists them" }, \
 	[VIEW_JSON] = { "json", 'j', OPTION_FLAG, NULL, "print JSON, one document a look (docs/view-json.md)" }, \
 	[VIEW_CSV] = { "csv", 0, OPTION_FLAG, NULL, "print comma-separated values" },                            \

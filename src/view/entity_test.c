@@ -1,14 +1,17 @@
 #include "view/entity.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "view/filter.h"
 
 struct thing {
 	const char *name;
 	reading size, wait;
 	double share;
+	reading born;
 };
 
 #define THING ((const struct thing *)row)
@@ -16,23 +19,27 @@ static struct cell get_name(const void *row) { return cell_text(THING->name); }
 static struct cell get_size(const void *row) { return cell_reading(THING->size); }
 static struct cell get_wait(const void *row) { return cell_reading(THING->wait); }
 static struct cell get_share(const void *row) { return cell_real(THING->share); }
+static struct cell get_born(const void *row) { return cell_reading(THING->born); }
 
 static const struct column columns[] = {
 	COLUMN(1, name, "NAME", TEXT, LABEL, get_name, 0, "here", "its name"),
 	COLUMN(2, size_bytes, "SIZE", BYTES, GAUGE, get_size, 1, "here", "its size"),
 	COLUMN(3, wait_ns, "WAIT", NS, COUNTER, get_wait, 2, "here", "its wait"),
 	COLUMN(4, share_pct, "SHARE", PCT, RATE, get_share, 3, "here", "its share"),
+	COLUMN(6, born, "BORN", TIME, LABEL, get_born, 3, "here", "when it was born"),
 	COLUMN_COSTLY(5, dear, "DEAR", COUNT, GAUGE, get_size, 3, "here", "a dear one"),
 };
 static const struct entity thing = {
 	.name = "thing", .help = "a thing", COLUMNS(columns), .shown = "name,size_bytes", .sort = "name",
 };
 
+#define NOW (UINT64_C(1763676000) * NS_PER_S) /* 2025-11-20 22:00 UTC */
+
 static const struct thing things[] = {
-	{ "pear", 2048, 1000000, 5 },
-	{ "Apple", READING_DENIED, 20000000000, NAN },
-	{ "fig", 18446744073709551000u, 0, 99.5 },
-	{ "apple", 2048, READING_ABSENT, -1 },
+	{ "pear", 2048, 1000000, 5, NOW - 60 * NS_PER_S },
+	{ "Apple", READING_DENIED, 20000000000, NAN, NOW - 3600 * NS_PER_S },
+	{ "fig", 18446744073709551000u, 0, 99.5, NOW - 86400 * NS_PER_S },
+	{ "apple", 2048, READING_ABSENT, -1, READING_ABSENT },
 };
 #define N (sizeof things / sizeof things[0])
 
@@ -119,8 +126,8 @@ static void check_columns(void)
 	chosen("+wait_ns", "name size_bytes wait_ns ");
 	chosen("+dear,+wait_ns", "name size_bytes dear wait_ns ");
 	chosen("+share_pct,wait_ns", "name size_bytes share_pct wait_ns ");
-	chosen("all", "name size_bytes wait_ns share_pct ");
-	chosen("all,dear", "name size_bytes wait_ns share_pct dear ");
+	chosen("all", "name size_bytes wait_ns share_pct born ");
+	chosen("all,dear", "name size_bytes wait_ns share_pct born dear ");
 	chosen("name,name", "name ");
 	CHECK(entity_columns(&thing, SPAN("name,,size_bytes"), &got, NULL) == -EINVAL);
 	vec_free(&got);
@@ -135,6 +142,7 @@ static void kept(const char *expression, const char *wanted)
 	all(&rows);
 	CHECK(filter_parse(&thing, span_from(expression), &f, &note) == 0);
 	CHECK_STR(note.text, "");
+	filter_at(f, NOW);
 	filter_rows(f, &rows);
 	CHECK_STR(names(&rows), wanted);
 	filter_free(f);
@@ -158,6 +166,13 @@ static void check_filter(void)
 	kept("size_bytes>2K", "fig ");
 	kept("wait_ns >= 1ms && wait_ns < 1m", "pear Apple ");
 	kept("wait_ns > 19.5s", "Apple ");
+	kept("wait_ns > 0m01s", "Apple ");
+	kept("wait_ns < 1h30m", "pear Apple fig ");
+	kept("born > 10m", "pear ");
+	kept("born >= 21:00", "pear Apple ");
+	kept("born < '2025-11-20 21:30' && born > yesterday", "Apple fig ");
+	kept("born == 2025-11-19T22:00:00.000Z", "fig ");
+	kept("born > @1763672399", "pear Apple ");
 	kept("share_pct>5%||name==pear", "pear fig ");
 	kept("name ~ APP", "Apple apple ");
 	kept("name !~ app and name != fig", "pear ");
@@ -183,7 +198,10 @@ static void check_refused(void)
 	refused("size_bytes >", "a value is missing at column 13 of the filter");
 	refused("size_bytes > pear", "size_bytes is a number, and 'pear' is none (write 512M, 1.5G)");
 	refused("size_bytes > 5ms", "size_bytes is a number, and '5ms' is none (write 512M, 1.5G)");
-	refused("wait_ns > soon", "wait_ns is a number, and 'soon' is none (write 10ms, 2s, 1h)");
+	refused("wait_ns > soon", "wait_ns is a number, and 'soon' is none (write 10ms, 2s, 1h30m)");
+	refused("wait_ns > 1h30", "wait_ns is a number, and '1h30' is none (write 10ms, 2s, 1h30m)");
+	refused("born > soon",
+		"born is a time, and 'soon' is none (write 21:00, '2026-11-20 21:00', yesterday; 10m, 2h or 3d: so long ago)");
 	refused("share_pct > nan", "share_pct is a number, and 'nan' is none");
 	refused("share_pct > 0x10", "share_pct is a number, and '0x10' is none");
 	refused("(name == a", "column 11 of the filter: ')' is missing");
@@ -229,6 +247,7 @@ static void check_entities(void)
 
 int main(void)
 {
+	setenv("TZ", "UTC0", 1);
 	check_cells();
 	check_sort();
 	check_columns();

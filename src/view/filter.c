@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/clock.h"
+#include "base/moment.h"
+#include "base/units.h"
+
 #define FILTER_MAX 64
 
 enum op { OP_AND, OP_OR, OP_NOT, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_HAS, OP_HAS_NOT };
@@ -30,6 +34,7 @@ struct parser {
 	struct filter *filter;
 	struct span rest;
 	struct note *note;
+	uint64_t now_ns;
 	unsigned depth;
 };
 
@@ -147,6 +152,17 @@ static const struct {
 	{ "s", 1e9, true }, { "m", 60e9, true }, { "min", 60e9, true }, { "h", 3600e9, true }, { "d", 86400e9, true },
 };
 
+/* "1h30m", as tables write long times. */
+static bool long_time(struct span text, enum field_unit unit, double *ret)
+{
+	uint64_t ns;
+
+	if ((unit != UNIT_NS && unit != UNIT_MS) || duration_sum_parse(text, &ns) < 0)
+		return false;
+	*ret = (double)ns * (unit == UNIT_MS ? 1e-6 : 1);
+	return true;
+}
+
 /* "1.5G"; a time takes the column's own unit: ns, or ms. */
 static bool number_of(struct span text, enum field_unit unit, double *ret)
 {
@@ -168,7 +184,29 @@ static bool number_of(struct span text, enum field_unit unit, double *ret)
 		*ret = v * units[i].factor * (units[i].time && unit == UNIT_MS ? 1e-6 : 1);
 		return true;
 	}
-	return false;
+	return long_time(text, unit, ret);
+}
+
+/* What a value is compared as; NaN: it is no such number. */
+static double value_of(const struct node *n, uint64_t now_ns)
+{
+	uint64_t moment;
+	double number;
+
+	if (n->column->unit == UNIT_TIME)
+		return moment_parse(n->text, now_ns, &moment) == 0 ? (double)moment : NAN;
+	return number_of(n->text, n->column->unit, &number) ? number : NAN;
+}
+
+/* What a value of the column may look like. */
+static const char *example(enum field_unit unit)
+{
+	switch (unit) {
+	case UNIT_BYTES: return " (write 512M, 1.5G)";
+	case UNIT_NS: return " (write 10ms, 2s, 1h30m)";
+	case UNIT_TIME: return " (write 21:00, '2026-11-20 21:00', yesterday; 10m, 2h or 3d: so long ago)";
+	default: return "";
+	}
 }
 
 static int check_types(struct parser *p, const struct node *n)
@@ -178,11 +216,9 @@ static int check_types(struct parser *p, const struct node *n)
 
 	if (textual || texts_alone || !isnan(n->number))
 		return 0;
-	return note_set(p->note, -EINVAL, "%s is a number, and '%.*s' is none%s", n->column->name,
-			(int)(n->text.n < 40 ? n->text.n : 40), n->text.p,
-			n->column->unit == UNIT_BYTES ? " (write 512M, 1.5G)" :
-			n->column->unit == UNIT_NS    ? " (write 10ms, 2s, 1h)" :
-							"");
+	return note_set(p->note, -EINVAL, "%s is a %s, and '%.*s' is none%s", n->column->name,
+			n->column->unit == UNIT_TIME ? "time" : "number", (int)(n->text.n < 40 ? n->text.n : 40), n->text.p,
+			example(n->column->unit));
 }
 
 static int parse_comparison(struct parser *p, unsigned *ret)
@@ -202,10 +238,10 @@ static int parse_comparison(struct parser *p, unsigned *ret)
 		return note_set(p->note, -EINVAL, "column %d of the filter: a comparison is missing behind %s: == != < <= > >= ~ !~",
 				at(p), n.column->name);
 	int r = take_value(p, &n.text);
-	if (r == 0 && !number_of(n.text, n.column->unit, &n.number))
-		n.number = NAN;
-	if (r == 0)
+	if (r == 0) {
+		n.number = value_of(&n, p->now_ns);
 		r = check_types(p, &n);
+	}
 	return r < 0 ? r : new_node(p, n, ret);
 }
 
@@ -276,7 +312,8 @@ int filter_parse(const struct entity *e, struct span text, struct filter **ret, 
 	if (f && (f->source = malloc(text.n + 1))) {
 		memcpy(f->source, text.p, text.n);
 		f->source[text.n] = '\0';
-		struct parser p = { .entity = e, .filter = f, .rest = { f->source, text.n }, .note = note };
+		struct parser p = { .entity = e, .filter = f, .rest = { f->source, text.n }, .note = note,
+				    .now_ns = clock_real_ns() };
 		r = parse_all(&p);
 	}
 	if (r < 0) {
@@ -285,6 +322,13 @@ int filter_parse(const struct entity *e, struct span text, struct filter **ret, 
 	}
 	*ret = f;
 	return 0;
+}
+
+void filter_at(struct filter *f, uint64_t now_ns)
+{
+	for (unsigned i = 0; f && i < f->n; i++)
+		if (f->node[i].column && f->node[i].column->unit == UNIT_TIME)
+			f->node[i].number = value_of(&f->node[i], now_ns);
 }
 
 void filter_free(struct filter *f)
@@ -346,6 +390,8 @@ static enum truth compare(const struct node *n, const void *row)
 	if (c.kind == CELL_TEXT)
 		return truth_of(ordered(n->op, text_order(c.text, n->text)));
 	double v = cell_number(&c);
+	if (isnan(n->number)) /* a moment that a look of a capture cannot have: a time of day before 1970 */
+		return UNKNOWN;
 	return truth_of(ordered(n->op, (v > n->number) - (v < n->number)));
 }
 

@@ -18,6 +18,7 @@ static const struct column columns[] = {
 	COLUMN(1, number, "N", COUNT, GAUGE, get_number, 0, "", ""),
 	COLUMN(2, size_bytes, "B", BYTES, GAUGE, get_number, 0, "", ""),
 	COLUMN(3, wait_ns, "W", NS, COUNTER, get_number, 0, "", ""),
+	COLUMN(5, start, "S", TIME, LABEL, get_number, 0, "", ""),
 	COLUMN(4, text, "T", TEXT, LABEL, get_text, 0, "", ""),
 };
 static const struct entity thing = { .name = "thing", .help = "", COLUMNS(columns), .shown = "number,text" };
@@ -27,9 +28,11 @@ static void fuzz_filter(struct span text)
 	struct filter *f = NULL;
 	struct note note;
 
-	if (filter_parse(&thing, text, &f, &note) == 0)
+	if (filter_parse(&thing, text, &f, &note) == 0) {
+		filter_at(f, 0);
 		for (size_t i = 0; i < sizeof things / sizeof things[0]; i++)
 			filter_matches(f, &things[i]);
+	}
 	filter_free(f);
 }
 
