@@ -73,12 +73,25 @@ static unsigned rows_of(int fd)
 	return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
 }
 
+/* One that knows escapes. */
+static bool able_terminal(int fd)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(fd) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+bool output_in_place(void)
+{
+	return able_terminal(STDOUT_FILENO);
+}
+
 /* NO_COLOR: see no-color.org. */
 static bool color_wanted(int fd)
 {
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *no_color = getenv("NO_COLOR");
 
-	return isatty(fd) && !(no_color && *no_color) && term && *term && strcmp(term, "dumb") != 0;
+	return able_terminal(fd) && !(no_color && *no_color);
 }
 
 struct page_style output_style(bool no_color)

@@ -25,6 +25,9 @@ struct page_style output_talk_style(bool no_color);
 /* Writes all of it to `fd`. 0 or -errno. */
 int output_write_fd(int fd, struct span text) __attribute__((warn_unused_result));
 
+/* Whether stdout is a terminal on which a look can be written over the one before. */
+bool output_in_place(void);
+
 /* Through $PAGER (default: less); where there is none, as output_write. */
 int output_page(struct span text);
 

@@ -36,6 +36,7 @@ struct run {
 	void *state;
 	struct buf text;
 	struct page_style style;
+	bool in_place;	  /* each look is written over the one before */
 	uint64_t printed; /* looks */
 	unsigned lines_since_header;
 };
@@ -315,7 +316,7 @@ static bool follows(struct run *r, struct shown *s)
 {
 	unsigned every = r->style.rows > 4 ? r->style.rows - 2 : 40;
 
-	if (!s->section->single || r->nshown > 1 || r->interval_ns == 0 || r->option[VIEW_WATCH].given)
+	if (!s->section->single || r->nshown > 1 || r->interval_ns == 0 || r->in_place)
 		return false;
 	s->table.no_header = r->option[VIEW_NO_HEADER].given || r->lines_since_header > 0;
 	if (++r->lines_since_header == every)
@@ -327,7 +328,7 @@ static void put_tables(struct run *r, struct page *p)
 {
 	bool alone = r->nshown == 1 && follows(r, &r->shown[0]);
 
-	if (r->printed && !alone && !r->option[VIEW_WATCH].given && !r->option[VIEW_NO_HEADER].given)
+	if (r->printed && !alone && !r->in_place && !r->option[VIEW_NO_HEADER].given)
 		page_newline(p);
 	if (!alone || r->printed == 0)
 		put_span(r, p);
@@ -386,14 +387,14 @@ static int put_csv(struct run *r)
 }
 
 /* In place: each line is cleared behind its end, and what the screen has no rows for is left out. */
-static int in_place(struct run *r)
+static int put_in_place(struct run *r)
 {
 	cleanup(buf_deinit) struct buf screen = { 0 };
 	struct span rest = buf_span(&r->text), line;
-	unsigned row = 0;
+	unsigned row = 0, rows = r->style.rows ? r->style.rows : 24; /* a serial line does not know its size */
 	int error = buf_append(&screen, "\033[H", 3);
 
-	while (error == 0 && ++row < r->style.rows && span_line(&rest, &line))
+	while (error == 0 && ++row < rows && span_line(&rest, &line))
 		error = buf_printf(&screen, "%.*s\033[K\n", (int)line.n, line.p);
 	if (error == 0)
 		error = buf_append(&screen, "\033[J", 3);
@@ -421,8 +422,8 @@ static int print(struct run *r)
 	if (error == 0 && r->job->nothing && r->shown[0].table.rows.n == 0 && r->interval_ns == 0)
 		say("%s: %s", r->job->name, r->job->nothing);
 	r->printed++;
-	if (error == 0 && r->option[VIEW_WATCH].given && terminal)
-		return in_place(r);
+	if (error == 0 && r->in_place)
+		return put_in_place(r);
 	if (error == 0 && r->option[VIEW_PAGER].given && terminal)
 		return output_page(buf_span(&r->text));
 	return output_write(buf_span(&r->text), error);
@@ -525,6 +526,7 @@ int view_run(const struct arguments *args, const struct view_job *job)
 		error = set_up(&r, &r.shown[i], &note);
 	r.style = output_table_style(args->option[VIEW_NO_COLOR].given || config_get()->no_color);
 	r.style.palette = config_get()->palette;
+	r.in_place = args->option[VIEW_WATCH].given && output_in_place();
 	if (error < 0)
 		code = usage(&r, &note);
 	else
