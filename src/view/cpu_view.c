@@ -131,19 +131,31 @@ static struct cell get_load5(const void *row) { return load(HOST_ROW->load.load5
 static struct cell get_load15(const void *row) { return load(HOST_ROW->load.load15_milli); }
 #define OF_ALL(name) \
 	static struct cell get_all_##name(const void *row) { return get_##name(&HOST_ROW->all); }
-OF_ALL(user)
-OF_ALL(system)
 OF_ALL(iowait)
 OF_ALL(steal)
 OF_ALL(idle)
+
+/* As vmstat divides the time: its columns add up to all of it. */
+static struct cell get_all_user(const void *row)
+{
+	const struct cpu_times *t = &HOST_ROW->all.growth;
+
+	return share(&HOST_ROW->all, reading_sum(t->user_ns, t->nice_ns));
+}
+static struct cell get_all_system(const void *row)
+{
+	const struct cpu_times *t = &HOST_ROW->all.growth;
+
+	return share(&HOST_ROW->all, reading_sum(t->system_ns, reading_sum(t->irq_ns, t->softirq_ns)));
+}
 
 static const struct column scheduler_columns[] = {
 	COLUMN(1020, running, "RUN", COUNT, GAUGE, get_running, 0, STAT " procs_running", "tasks that run or wait for a CPU"),
 	COLUMN(1021, blocked, "BLOCKED", COUNT, GAUGE, get_blocked, 0, STAT " procs_blocked", "tasks that wait for disk I/O"),
 	COLUMN(1022, switches_per_s, "SWITCH/s", PER_S, RATE, get_switches, 1, STAT " ctxt", "context switches"),
 	COLUMN(1023, forks_per_s, "FORK/s", PER_S, RATE, get_forks, 2, STAT " processes", "processes and threads created"),
-	COLUMN(1024, user_pct, "USER%", PCT, RATE, get_all_user, 1, STAT, "user time of all CPUs, nice <= 0"),
-	COLUMN(1025, system_pct, "SYS%", PCT, RATE, get_all_system, 1, STAT, "kernel time of all CPUs"),
+	COLUMN(3259, user_pct, "USER%", PCT, RATE, get_all_user, 1, STAT, "user time of all CPUs, of any nice value, and of guests"),
+	COLUMN(3260, system_pct, "SYS%", PCT, RATE, get_all_system, 1, STAT, "kernel time of all CPUs, with interrupts"),
 	COLUMN(1026, iowait_pct, "IOWAIT%", PCT, RATE, get_all_iowait, 3, STAT, "idle, with I/O pending"),
 	COLUMN(1027, steal_pct, "STEAL%", PCT, RATE, get_all_steal, 4, STAT, "taken by the hypervisor"),
 	COLUMN(1028, idle_pct, "IDLE%", PCT, RATE, get_all_idle, 1, STAT, "idle"),

@@ -25,11 +25,18 @@ near "context switches/s" "$switches" "$(vmstat | awk -v n="$(nproc)" 'NR == 3 {
 near "context switches/s, by hand" "$switches" "$(awk 'NR == FNR { up = $1; next } $1 == "ctxt" { print $2 / up }' /proc/uptime /proc/stat)" \
 	"$(awk -v n="$switches" 'BEGIN { print n / 200 + 2 }')"
 
+read -ra theirs < <(vmstat | tail -1)
+at=12
+for field in user_pct system_pct idle_pct iowait_pct steal_pct; do
+	near "of all CPUs: $field" "$(jq ".tables.scheduler[0].$field" "$scratch/ours.json")" "${theirs[at++]}" 1
+done
+
 echo "over two seconds under load:"
-load sh -c 'while :; do :; done'
+load nice sh -c 'while :; do :; done'
 mpstat -P ALL -o JSON 2 1 >"$scratch/theirs.json" &
 peer=$!
 "$osprey" cpu 2 1 --json >"$scratch/ours.json"
 wait $peer
 compare 6 # both start some tens of milliseconds apart
+near "shares of the scheduler's line" "$(jq '.tables.scheduler[0] | .user_pct + .system_pct + .iowait_pct + .steal_pct + .idle_pct' "$scratch/ours.json")" 100 0.1
 agreed
