@@ -51,7 +51,15 @@ options=(-q)
 witness
 start bash -c 'echo ready; while :; do sleep 0.05; done'
 program=$(ps -o pid= --ppid "$(ps -o pid= --ppid "$pid" | tr -d ' ')" | tr -d ' ')
-state_of() { local i; for i in $(seq 100); do [ "$(cut -d' ' -f3 "/proc/$1/stat")" = "$2" ] && break; sleep 0.02; done; cut -d' ' -f3 "/proc/$1/stat"; }
+state_of() { # PID WANTED: the state, once it is that, or what it is in the end
+	local i state
+	for i in $(seq 100); do
+		state=$(cut -d' ' -f3 "/proc/$1/stat")
+		[ "$state" = "$2" ] && break
+		sleep 0.02
+	done
+	echo "$state"
+}
 kill -TSTP "$pid"
 is "the program" "$(state_of "$program" T)" T
 is "osprey, with it" "$(state_of "$pid" T)" T
