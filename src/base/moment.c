@@ -6,15 +6,6 @@
 #include "base/clock.h"
 #include "base/units.h"
 
-static bool take_prefix(struct span *s, const char *prefix)
-{
-	if (!span_starts(*s, prefix))
-		return false;
-	s->p += strlen(prefix);
-	s->n -= strlen(prefix);
-	return true;
-}
-
 static bool digits(struct span *s, size_t n, int *ret)
 {
 	uint64_t v;
@@ -33,8 +24,8 @@ static bool date(struct span *s, struct tm *tm)
 	struct span rest = *s;
 	int year, month, day;
 
-	if (!digits(&rest, 4, &year) || !take_prefix(&rest, "-") || !digits(&rest, 2, &month) ||
-	    !take_prefix(&rest, "-") || !digits(&rest, 2, &day) || month < 1 || month > 12 || day < 1 || day > 31)
+	if (!digits(&rest, 4, &year) || !span_take(&rest, "-") || !digits(&rest, 2, &month) ||
+	    !span_take(&rest, "-") || !digits(&rest, 2, &day) || month < 1 || month > 12 || day < 1 || day > 31)
 		return false;
 	tm->tm_year = year - 1900;
 	tm->tm_mon = month - 1;
@@ -50,9 +41,9 @@ static bool time_of_day(struct span *s, struct tm *tm, uint64_t *ret_ns)
 	int hour, minute, second = 0;
 	uint64_t ns = 0;
 
-	if (!digits(&rest, 2, &hour) || !take_prefix(&rest, ":") || !digits(&rest, 2, &minute))
+	if (!digits(&rest, 2, &hour) || !span_take(&rest, ":") || !digits(&rest, 2, &minute))
 		return false;
-	if (take_prefix(&rest, ":") && !digits(&rest, 2, &second))
+	if (span_take(&rest, ":") && !digits(&rest, 2, &second))
 		return false;
 	if (span_starts(rest, ".") || span_starts(rest, ",")) {
 		char fixed[24] = "0.";
@@ -94,11 +85,11 @@ static bool zone(struct span s, bool *ret_utc, int64_t *ret_offset_s)
 	*ret_offset_s = 0;
 	if (s.n == 0 || span_is(s, "Z"))
 		return true;
-	if (!take_prefix(&s, "+") && !take_prefix(&s, "-"))
+	if (!span_take(&s, "+") && !span_take(&s, "-"))
 		return false;
 	if (!digits(&s, 2, &hours))
 		return false;
-	(void)!take_prefix(&s, ":");
+	(void)!span_take(&s, ":");
 	if (s.n && !digits(&s, 2, &minutes))
 		return false;
 	*ret_offset_s = (minus ? -1 : 1) * (hours * 3600 + minutes * 60);
@@ -119,7 +110,7 @@ static bool calendar(struct span text, uint64_t now_ns, uint64_t *ret)
 		dated = date(&text, &tm);
 		if (dated) {
 			tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
-			if (text.n && !take_prefix(&text, " ") && !take_prefix(&text, "T"))
+			if (text.n && !span_take(&text, " ") && !span_take(&text, "T"))
 				return false;
 		}
 		if ((text.n || !dated) && (!time_of_day(&text, &tm, &ns) || !zone(text, &utc, &offset_s)))

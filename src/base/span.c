@@ -12,6 +12,15 @@ bool span_starts(struct span s, const char *prefix)
 	return s.n >= n && memcmp(s.p, prefix, n) == 0;
 }
 
+bool span_take(struct span *s, const char *prefix)
+{
+	if (!span_starts(*s, prefix))
+		return false;
+	s->p += strlen(prefix);
+	s->n -= strlen(prefix);
+	return true;
+}
+
 bool span_line(struct span *s, struct span *ret_line)
 {
 	if (s->n == 0)

@@ -31,6 +31,8 @@ static inline bool span_is(struct span s, const char *text)
 }
 
 bool span_starts(struct span s, const char *prefix);
+/* Takes the prefix off the front. False, and untouched: it does not start so. */
+bool span_take(struct span *s, const char *prefix);
 
 /* Takes the next line off the front of *s, without its newline. False at the end.
  * A last line without a newline counts. */

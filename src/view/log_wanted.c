@@ -21,15 +21,6 @@ static int level_named(struct span name)
 	return -1;
 }
 
-static bool take_prefix(struct span *s, const char *prefix)
-{
-	if (!span_starts(*s, prefix))
-		return false;
-	s->p += strlen(prefix);
-	s->n -= strlen(prefix);
-	return true;
-}
-
 static bool take_suffix(struct span *s, const char *suffix)
 {
 	size_t n = strlen(suffix);
@@ -59,7 +50,7 @@ int log_levels_parse(struct span text, uint32_t *ret, struct note *note)
 
 	while (next_word(&text, &word)) {
 		struct span name = word;
-		bool less = take_prefix(&name, "+") || take_prefix(&name, "..");
+		bool less = span_take(&name, "+") || span_take(&name, "..");
 		bool worse = take_suffix(&name, "+") || take_suffix(&name, "..");
 		int level = level_named(name);
 
