@@ -498,13 +498,13 @@ static uint64_t namespace_of(struct detail_reader *r, const char *process, const
 
 static int read_namespaces(struct detail_reader *r)
 {
-	static const char *const names[PROCESS_NAMESPACES] = { "cgroup", "ipc", "mnt", "net",
+	static const char *const names[PROCESS_NAMESPACE_KINDS] = { "cgroup", "ipc", "mnt", "net",
 								 "pid",	   "time", "user", "uts" };
 	struct process_detail *d = r->d;
 
 	d->nnamespaces = 0;
 	d->namespaces_error = 0;
-	for (size_t i = 0; i < PROCESS_NAMESPACES; i++) {
+	for (size_t i = 0; i < PROCESS_NAMESPACE_KINDS; i++) {
 		char path[16];
 
 		snprintf(path, sizeof path, "ns/%s", names[i]);

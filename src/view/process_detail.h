@@ -78,7 +78,7 @@ struct process_thread {
 	struct mutex_wait mutex; /* owner_tid 0: it waits for none that could be read */
 };
 
-#define PROCESS_NAMESPACES 8
+#define PROCESS_NAMESPACE_KINDS 8
 struct process_namespace {
 	const char *name; /* "net" */
 	uint64_t inode;	  /* 0: not known */
@@ -174,7 +174,7 @@ struct process_detail {
 	struct process_text cgroup; /* /proc/PID/cgroup */
 	process_cgroup_vec cgroups;
 
-	struct process_namespace namespaces[PROCESS_NAMESPACES];
+	struct process_namespace namespaces[PROCESS_NAMESPACE_KINDS];
 	size_t nnamespaces;
 	int namespaces_error;
 

@@ -65,6 +65,16 @@ for width in 40 80 200; do
 	[ "$widest" -le $width ] || fail "a line of $widest columns at $width"
 done
 
+# ---- each section shows itself, and nothing else ----
+for section in $("$osprey" pid 1 --section ? 2>&1 | sed 's/.*there are //; s/,//g'); do
+	titles=$("$osprey" pid $$ --section "$section" | grep '^[A-Z][a-z]')
+	[[ $titles != *$'\n'* && ${titles,,} == "${section:0:3}"* || $section == fds && $titles == Descriptors ]] ||
+		fail "--section $section shows: $titles"
+	"$osprey" pid $$ --section "$section" --json >"$work/json"
+	shown=$(jq -r --arg s "$section" '(if $s == "identity" then "command" else $s end) as $own | has($own)' "$work/json")
+	[ "$shown" = true ] || fail "--section $section --json lacks it"
+done
+
 # ---- no privilege ----
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	cp "$osprey" "$work/osprey"; chmod 755 "$work"
