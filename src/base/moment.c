@@ -124,6 +124,17 @@ static bool calendar(struct span text, uint64_t now_ns, uint64_t *ret)
 	return true;
 }
 
+/* "3h 12m", "10m ago" */
+static bool ago(struct span text, uint64_t *ret_ns)
+{
+	static const char word[] = " ago";
+	size_t n = sizeof word - 1;
+
+	if (text.n > n && memcmp(text.p + text.n - n, word, n) == 0)
+		text = span_trim((struct span){ text.p, text.n - n });
+	return duration_sum_parse(text, ret_ns) == 0;
+}
+
 int moment_parse(struct span text, uint64_t now_ns, uint64_t *ret)
 {
 	uint64_t ns;
@@ -135,7 +146,7 @@ int moment_parse(struct span text, uint64_t now_ns, uint64_t *ret)
 	}
 	if (text.n > 1 && text.p[0] == '@' && span_fixed((struct span){ text.p + 1, text.n - 1 }, 9, ret))
 		return 0;
-	if (duration_sum_parse(text, &ns) == 0) {
+	if (ago(text, &ns)) {
 		*ret = ns < now_ns ? now_ns - ns : 0;
 		return 0;
 	}

@@ -329,6 +329,8 @@ static const char *conflict(const struct option_value *o)
 		return "--follow tells lines as they come; it cannot go with tables (--table, --columns, "
 			"--sort, --filter, "
 		       "--csv, --watch)";
+	if (o[FOLLOW].given && o[UNTIL].given)
+		return "--follow goes on until Ctrl-C; it cannot go with --until";
 	if (o[ALL].given && o[EACH].given)
 		return "--all tells records, --each events: choose one";
 	if (as_tables(o) && (o[ALL].given || o[EACH].given))

@@ -55,6 +55,10 @@ static void test_times(void)
 	CHECK_U64(at("2h"), NOW - 7200 * NS_PER_S);
 	CHECK_U64(at("3d"), NOW - 3 * 86400 * NS_PER_S);
 	CHECK_U64(at("90000d"), 0);
+	CHECK_U64(at("10m ago"), NOW - 600 * NS_PER_S);
+	CHECK_U64(at("3d  ago"), NOW - 3 * 86400 * NS_PER_S);
+	CHECK_U64(at("21:30 ago"), 1);
+	CHECK_U64(at("ago"), 1);
 	CHECK_U64(at("boot"), 0);
 	CHECK_U64(at("now"), NOW);
 	CHECK_U64(at("@1763676000.5"), NOW + NS_PER_S / 2);
