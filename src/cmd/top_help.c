@@ -1,4 +1,7 @@
 #include "cmd/top.h"
+#include "report/page.h"
+
+#define MEANINGS 24 /* where they begin */
 
 static const char help[] =
 	"Moving\n"
@@ -46,11 +49,27 @@ static const char help[] =
 	"  stalls                share of the last interval in which some / all tasks waited for CPU, memory, disk (PSI)\n"
 	"  processes             dim: kernel threads; D in red: waits and cannot be disturbed\n";
 
+/* Headings and keys as they stand, meanings wrapped beside the keys. */
+static void put_help(struct page *p)
+{
+	unsigned hang = p->style.width < 60 ? 4 : MEANINGS;
+	struct span rest = SPAN(help), line;
+
+	while (span_line(&rest, &line)) {
+		size_t front = line.n > MEANINGS ? MEANINGS : line.n;
+		page_put_span(p, (struct span){ line.p, front });
+		page_wrap_span(p, hang, (struct span){ line.p + front, line.n - front });
+		page_newline(p);
+	}
+}
+
 void top_help(struct top *t)
 {
 	struct buf text = { 0 };
+	struct page p = { .out = &text, .style = { .width = (unsigned)t->screen.columns, .unicode = t->screen.unicode } };
 
-	if (buf_append(&text, help, sizeof help - 1) == 0)
+	put_help(&p);
+	if (p.error == 0)
 		top_page(t, "osprey top: keys", &text);
 	buf_deinit(&text);
 }

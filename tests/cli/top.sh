@@ -215,6 +215,10 @@ keys f C-u Enter
 keys '?'
 ok "? shows help" sees 'osprey top: keys'
 keys q
+tmux resize-window -t "$session" -x 60 -y 24
+keys '?'
+ok "… wrapped to the screen" sees '^ {24}its process while the list changes'
+keys q
 ok "… and goes" sees 'PID USER'
 tmux resize-window -t "$session" -x 60 -y 15
 ok "it follows the size: small" sees '^CPU '
