@@ -28,6 +28,9 @@ static void count_states(struct top *t)
 		t->states[row->state & 127]++;
 		t->tasks++;
 	}
+	/* Else a key would act on tagged ones, and there are none. */
+	if (t->tagged.n && top_tagged(t) == 0)
+		process_marks_clear(&t->tagged);
 }
 
 static int look_at_host(struct top *t)
@@ -74,6 +77,16 @@ int top_new_table(struct top *t, struct note *note)
 }
 
 /* ---- what is shown ---- */
+
+size_t top_tagged(struct top *t)
+{
+	size_t n = 0;
+
+	if (t->tagged.n)
+		vec_each(row, process_table_rows(t->table))
+			n += process_marked(&t->tagged, process_identity(row));
+	return n;
+}
 
 static bool matches(struct process_row *row, void *arg)
 {

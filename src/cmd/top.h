@@ -80,6 +80,8 @@ struct top {
 void top_look(struct top *t);
 /* Lays out what was looked at: after any change of how it is shown. */
 void top_arrange(struct top *t);
+/* How many rows are tagged, shown or not. */
+size_t top_tagged(struct top *t);
 void top_draw(struct top *t);
 /* The next key, while the list goes on living. KEY_CLOSED when it is time to go. */
 struct screen_event top_wait(struct top *t);

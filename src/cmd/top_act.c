@@ -178,8 +178,12 @@ static void tell_signalled(struct top *t, int number, const struct signal_report
 	if (error)
 		top_tell(t, true, "%s: sent to %zu of %zu: %s", signal_text(number).text, sent, report->result.n,
 			 error == -EPERM ? "they belong to others; that needs root" : strerror(-error));
+	else if (sent == 0)
+		top_tell(t, true, "%s was not sent: %s ended", signal_text(number).text,
+			 report->result.n > 1 ? "they have all" : "it has");
 	else
-		top_tell(t, false, "%s sent to %zu process%s", signal_text(number).text, sent, sent == 1 ? "" : "es");
+		top_tell(t, false, "%s sent to %zu process%s%s", signal_text(number).text, sent, sent == 1 ? "" : "es",
+			 sent < report->result.n ? "; the others have ended" : "");
 }
 
 static void send_signal(struct top *t, int number, process_vec *v)

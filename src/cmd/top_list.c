@@ -8,6 +8,7 @@
 #include "report/table.h"
 
 #define COMMAND_MIN 16 /* columns that the last elastic one keeps */
+#define COMMAND_LEAST 8 /* … before the columns go that no other screen leaves out */
 #define TEXT_MAX 24    /* an elastic one that is not the last, on a screen that is wide */
 #define TEXT_FEW 12    /* … that is not */
 #define INDENT 2
@@ -116,7 +117,7 @@ static void widen(struct top *t, size_t last_elastic)
 {
 	for (size_t k = 0; k < t->columns.n; k++) {
 		const struct column *c = t->columns.v[k];
-		unsigned header = (unsigned)strlen(c->header);
+		unsigned header = (unsigned)strlen(c->header) + (c == t->sort); /* the arrow */
 
 		if (t->widths[k] < header)
 			t->widths[k] = header;
@@ -143,27 +144,26 @@ static size_t last_elastic_of(const struct top *t)
 	return last;
 }
 
-/* Leaves out columns of the highest rank, of equals the last, until the rest fits. The one that sorts
- * stays. */
-static size_t drop_columns(struct top *t, bool *dropped, size_t last_elastic)
+/* Leaves out columns of the highest rank, of equals the last, until the rest fits with so much of the elastic one.
+ * The first stays, and the one that sorts. */
+static void drop_columns(struct top *t, bool *dropped, size_t last_elastic, unsigned least_rank, int elastic)
 {
 	for (;;) {
 		int total = 1;
-		size_t worst = SIZE_MAX, shown = 0;
+		size_t worst = SIZE_MAX;
 
 		for (size_t k = 0; k < t->columns.n; k++) {
 			const struct column *c = t->columns.v[k];
 			if (dropped[k])
 				continue;
-			shown++;
-			total += (k == last_elastic ? COMMAND_MIN : (int)t->widths[k]) + 1;
-			if (c == t->sort || k == last_elastic || c->rank == 0)
+			total += (k == last_elastic ? elastic : (int)t->widths[k]) + 1;
+			if (c == t->sort || k == last_elastic || k == 0 || c->rank < least_rank)
 				continue;
 			if (worst == SIZE_MAX || c->rank >= t->columns.v[worst]->rank)
 				worst = k;
 		}
 		if (total - 1 <= t->screen.columns || worst == SIZE_MAX)
-			return shown;
+			return;
 		dropped[worst] = true;
 	}
 }
@@ -175,7 +175,8 @@ static void lay_out(struct top *t, struct grid *g)
 	int used = 1;
 
 	widen(t, last_elastic);
-	drop_columns(t, dropped, last_elastic);
+	drop_columns(t, dropped, last_elastic, 1, COMMAND_MIN);
+	drop_columns(t, dropped, last_elastic, 0, COMMAND_LEAST);
 	*g = (struct grid){ .tree = SIZE_MAX };
 	for (size_t k = 0; k < t->columns.n; k++) {
 		if (dropped[k])
@@ -347,8 +348,9 @@ static void draw_empty(struct top *t, int row)
 
 	line_start(l, &t->screen, TONE_DIM);
 	if (t->order.total == 0 && row == t->list_row)
-		line_put(l, "  no process fits%s%s%s%s: \\ or Esc shows all again", t->nwords ? " the search " : "",
-			 t->nwords ? t->words_text : "", t->filter ? " the filter " : "", t->filter ? t->filter_text : "");
+		line_put(l, "  no process fits%s%s%s%s%s%s: Esc shows all again", t->nwords ? " the search " : "",
+			 t->nwords ? t->words_text : "", t->filter ? " the filter " : "", t->filter ? t->filter_text : "",
+			 t->user[0] ? " the user " : "", t->user);
 	line_draw(l, &t->screen, row, 0);
 }
 
@@ -420,18 +422,24 @@ static void put_buttons(struct top *t)
 	put_button(t, "q", 'q', "Quit");
 }
 
-/* What narrows the list, so that nobody takes it for the whole. */
+/* What narrows the list, so that nobody takes it for the whole; and how many a key would act on, seen or not. */
 static void put_narrowing(struct top *t)
 {
 	struct screen_line *l = &t->line;
-	size_t total = process_table_rows(t->table)->n;
+	size_t total = process_table_rows(t->table)->n, ntagged = top_tagged(t);
 
-	if (!t->arrange.matches)
+	char tagged[32] = "", text[672];
+	if (ntagged)
+		snprintf(tagged, sizeof tagged, " %zu tagged ", ntagged);
+	if (t->arrange.matches)
+		snprintf(text, sizeof text, "%s %zu of %zu%s%s%s%s%s%s%s%s", tagged, t->order.matching, total,
+			 t->user[0] ? "  user " : "", t->user, t->nwords ? "  search " : "", t->words_text,
+			 t->filter ? "  filter " : "", t->filter_text, t->kernel_hidden ? "  no kernel threads" : "",
+			 t->idle_hidden ? "  busy ones" : "");
+	else if (ntagged)
+		snprintf(text, sizeof text, "%s", tagged);
+	else
 		return;
-	char text[640];
-	snprintf(text, sizeof text, " %zu of %zu%s%s%s%s%s%s%s%s", t->order.matching, total, t->user[0] ? "  user " : "", t->user,
-		 t->nwords ? "  search " : "", t->words_text, t->filter ? "  filter " : "", t->filter_text,
-		 t->kernel_hidden ? "  no kernel threads" : "", t->idle_hidden ? "  busy ones" : "");
 	int columns = (int)utf8_columns(span_from(text)), most = l->width / 2;
 	columns = columns < most ? columns : most;
 	if (l->column > l->width - columns - 1)

@@ -128,7 +128,7 @@ keys r
 sleep 0.3
 ok "r turns it round" grep -qE "^ *$high " <(row_after_header)
 keys M
-ok "M orders by memory" sees '▼RSS|RSS'
+ok "M orders by memory, largest first" sees '▼RSS'
 keys '>'
 keys P
 
@@ -161,6 +161,31 @@ for tab in '2:THREAD|TID|thread' '3:Descriptors' '4:no socket|KIND' '5:nofile|op
 done
 keys q
 ok "q goes back" sees 'PID USER'
+
+# ---- tags ----
+start osprey-tagged
+tagged=$pid
+keys f C-u
+type_text "pid == $tagged || pid == $alpha"
+keys Enter
+sees "^ *$tagged "
+keys N End
+[ "$tagged" -gt "$alpha" ] || keys Home
+keys Space
+ok "the footer tells how many are tagged" sees ' 1 tagged '
+keys K
+sees 'TERM +15'
+keys Enter
+ok "a key acts on them" sees "$tagged \(sleep\)"
+kill -KILL "$tagged"
+wait "$tagged" 2>/dev/null
+lacks "^\*? *$tagged "
+keys y
+ok "one that ended meanwhile is not said to be signalled" sees 'was not sent: it has ended'
+sees '1 of [0-9]+ ' 12
+keys n
+ok "tags of those that ended keep no key from the cursor" sees '^Nice value:'
+keys Escape P
 
 # ---- acts ----
 keys n
@@ -225,6 +250,8 @@ ok "it follows the size: small" sees '^CPU '
 ok "… with the list" sees 'PID.*COMMAND'
 tmux resize-window -t "$session" -x 40 -y 10
 ok "40 x 10" sees 'PID.*COMMAND'
+tmux resize-window -t "$session" -x 20 -y 5
+ok "20 x 5: what each is called stays" sees 'PID.*COMMAND'
 tmux resize-window -t "$session" -x 200 -y 50
 ok "200 x 50" sees 'PID USER.*UNIT.*COMMAND'
 keys z
