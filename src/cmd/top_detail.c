@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "cmd/top.h"
 #include "report/process_detail.h"
 #include "report/table.h"
@@ -42,6 +43,7 @@ struct detail {
 	bool ended;
 	struct user_names *users;
 	struct buf text; /* with the escape sequences of page.h */
+	size_t text_tab; /* of which it tells */
 	struct {
 		int from, to;
 	} places[NTABS]; /* of the tabs on the screen */
@@ -109,6 +111,8 @@ static void read_again(struct top *t, struct detail *d)
 	d->ended = r == -ESRCH;
 	if (r == 0)
 		r = make_text(t, d, &detail);
+	if (!d->ended)
+		d->text_tab = d->tab;
 	if (r < 0 && !d->ended) {
 		buf_clear(&d->text);
 		(void)!buf_printf(&d->text, "It cannot be read: %s\n", note.text[0] ? note.text : strerror(-r));
@@ -187,8 +191,11 @@ static void draw_title(struct top *t, const struct detail *d)
 static void draw_tabs(struct top *t, struct detail *d)
 {
 	struct screen_line *l = &t->line;
-	bool narrow = t->screen.columns < 100;
+	int columns = 0;
 
+	for (size_t i = 0; i < NTABS; i++)
+		columns += (int)strlen(tabs[i].name) + 4;
+	bool narrow = t->screen.columns < columns;
 	line_start(l, &t->screen, TONE_PLAIN);
 	for (size_t i = 0; i < NTABS; i++) {
 		int from = l->column;
@@ -202,16 +209,51 @@ static void draw_tabs(struct top *t, struct detail *d)
 	line_draw(l, &t->screen, 1, 0);
 }
 
+/* What of a text stands on one row: a line that is too long goes on in the next. */
+static bool take_row(struct span *rest, int columns, struct span *ret)
+{
+	struct span after = *rest, line;
+	int used = 0;
+	uint32_t c;
+
+	if (!span_line(&after, &line))
+		return false;
+	*ret = line;
+	for (size_t at = 0; line.n > (size_t)columns && at < line.n;) {
+		struct span next = { line.p + at, line.n - at };
+		const char *end = next.p[0] == '\033' ? memchr(next.p, 'm', next.n) : NULL;
+		if (end) {
+			at = (size_t)(end + 1 - line.p);
+			continue;
+		}
+		utf8_next(&next, &c);
+		used += (int)utf8_width(c);
+		if (used > columns && at) {
+			ret->n = at;
+			*rest = (struct span){ line.p + at, rest->n - at };
+			return true;
+		}
+		at = (size_t)(next.p - line.p);
+	}
+	*rest = after;
+	return true;
+}
+
+static struct span text_of(const struct detail *d)
+{
+	return d->text_tab == d->tab ? buf_span(&d->text) : SPAN("It had ended before this was read.\n");
+}
+
 static void draw_text(struct top *t, struct detail *d)
 {
-	struct span rest = buf_span(&d->text), line;
+	struct span rest = text_of(d), line;
 	struct screen_line *l = &t->line;
 	unsigned tone = TONE_PLAIN;
 	int at = 0;
 
 	d->rows = t->screen.rows - 4;
 	d->total = 0;
-	for (struct span all = rest; span_line(&all, &line);)
+	for (struct span all = rest; take_row(&all, t->screen.columns, &line);)
 		d->total++;
 	if (d->from > d->total - d->rows)
 		d->from = d->total - d->rows;
@@ -220,7 +262,7 @@ static void draw_text(struct top *t, struct detail *d)
 	for (int row = 0; row <= d->rows; row++) {
 		line_start(l, &t->screen, TONE_PLAIN);
 		/* Lines that are scrolled out still set the tone. */
-		while (at <= d->from + row && span_line(&rest, &line)) {
+		while (at <= d->from + row && take_row(&rest, t->screen.columns, &line)) {
 			line_start(l, &t->screen, tone);
 			if (row > 0 || at == d->from)
 				put_coloured(l, line, &tone);

@@ -159,8 +159,32 @@ for tab in '2:THREAD|TID|thread' '3:Descriptors' '4:no socket|KIND' '5:nofile|op
 	keys "${tab%%:*}"
 	ok "tab ${tab%%:*}" sees "${tab#*:}"
 done
+keys 6
+ok "the memory tab tells of memory" sees '^Memory'
+ok "… alone" lacks '^Namespaces'
+keys 7
+ok "the cgroup tab of namespaces too" sees '^Namespaces'
 keys q
 ok "q goes back" sees 'PID USER'
+bash -c 'export OSPREY_LONG=$0; exec -a osprey-short sleep 1000' "$(printf 'x%.0s' {1..150})end" >/dev/null 2>&1 </dev/null &
+short=$!
+started+=("$short")
+keys f C-u
+type_text "pid == $short"
+keys Enter
+sees "^ *$short "
+keys Enter
+sees '1 Overview'
+keys 9
+ok "a line longer than the screen goes on below" sees '^x+end$'
+kill -KILL "$short"
+wait "$short" 2>/dev/null
+ok "the details of one that ends stay" sees 'has ended'
+keys 2
+ok "… and a tab that was not read says so" sees 'had ended before this was read'
+keys 9
+ok "… one that was is as it was" sees '^x+end$'
+keys q
 
 # ---- tags ----
 start osprey-tagged
