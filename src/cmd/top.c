@@ -58,6 +58,7 @@ void top_look(struct top *t)
 	if (r < 0)
 		(void)!note_set(&t->trouble, r, "the last look failed: %s", strerror(-r));
 	count_states(t);
+	filter_at(t->filter, host_time(t->host).real_ns);
 	top_arrange(t);
 }
 

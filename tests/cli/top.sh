@@ -101,7 +101,14 @@ type_text "$beta"
 keys Enter
 ok "a number is a pid" sees "^ *$beta .*osprey-beta"
 keys Escape
+start osprey-young
 keys f
+type_text "start > 8s && pid == $pid"
+keys Enter
+ok "a filter takes a moment" sees "^ *$pid .*osprey-young"
+ok "… which moves on with the looks" lacks osprey-young 20
+keys f
+keys C-u
 type_text "pid == $alpha || pid == $beta"
 keys Enter
 ok "a filter takes an expression" sees "^ *$beta .*osprey-beta"
