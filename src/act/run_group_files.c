@@ -199,7 +199,10 @@ static int limit_cpu(const struct run_group_part *p, uint64_t quota_us, struct n
 		return set(p, "cpu.max", text, note);
 	}
 	r = set_number(p, "cpu.cfs_period_us", RUN_CPU_PERIOD_US, note);
-	return r < 0 ? r : set_number(p, "cpu.cfs_quota_us", quota_us, note);
+	if (r == 0)
+		r = set_number(p, "cpu.cfs_quota_us", quota_us, note);
+	return r != -EINVAL ? r : note_set(note, r, "the CPU limit is refused: the cgroup %s, or one above it, has a lower one",
+					     p->parent);
 }
 
 static int no_swap_limit(int r, struct note *note)

@@ -55,6 +55,14 @@ start=$(date +%s%N)
 "$osprey" run -q --cpu-timeout 400ms --grace 0s --cgroup -- "$tree" unwaited
 is "CPU timeout: exit code" $? 124
 
+# Below a group with less: v2 takes it and grants less, v1 refuses, which is explained.
+"$osprey" run -q --cpu-limit 0.5 -- "$osprey" run -q --cpu-limit 1 true 2>"$scratch/err"
+case $? in
+0) ;;
+125) says err 'the CPU limit is refused: the cgroup .*osprey-run-.* has a lower one' ;;
+*) wrong "nested CPU limits: $(cat "$scratch/err")" ;;
+esac
+
 is "cgroups left" "$(groups | sort)" "$before"
 
 # Front and keeper killed at once: the group stays, and the next run removes it with all in it.
