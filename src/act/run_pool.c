@@ -157,8 +157,10 @@ static void ended(struct at_work *w, struct run_job *job)
 		if (w->pool->fail_fast && !w->stopping)
 			end_all(w);
 	}
-	if (w->pool->ended(w->pool->arg, &told) < 0)
+	if (w->pool->ended(w->pool->arg, &told) < 0) {
+		w->exit_code = w->exit_code ? w->exit_code : RUN_FAILED;
 		end_all(w);
+	}
 	slot_close(s);
 }
 

@@ -28,7 +28,7 @@ struct run_pool {
 	bool one_output; /* stdout and stderr of osprey are the same place: keep their order */
 	int list;
 	void *arg;
-	/* Below 0: stop starting, end those that run. */
+	/* Below 0: stop starting, end those that run; a failure (RUN_FAILED) in time. */
 	int (*ended)(void *arg, const struct run_pool_job *job);
 	void (*changed)(void *arg, const struct run_pool_state *state); /* nullable */
 };

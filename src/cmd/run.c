@@ -153,7 +153,7 @@ static int repeatedly(const struct arguments *args, const struct run_request *q,
 		say("run: interrupted by %s after %zu of %llu runs", signal_text(interrupted).text, lines.n,
 		    (unsigned long long)times);
 	report.elapsed_ns = clock_mono_ns() - start;
-	if (interrupted && !code) {
+	if (interrupted) {
 		code = 128 + interrupted;
 		*ret_signal = interrupted;
 	}
@@ -244,7 +244,8 @@ const struct command command_run = {
 		"Exit code: that of COMMAND; when a signal ended COMMAND, osprey dies of the same one (a shell says 128 + N, and "
 		"Ctrl-C ends its loop); 124 after a timeout; 125 when osprey could not "
 		"do what was asked; 126 when COMMAND cannot be executed, 127 when it is not found; 2 when the arguments "
-		"of osprey are wrong. With --repeat and --jobs: that of the first failure, in time.\n\n"
+		"of osprey are wrong. With --repeat and --jobs: that of the first failure, in time; interrupted, osprey dies "
+		"of the signal. Output of a job that cannot be written is a failure (125).\n\n"
 		"--jobs: blank lines and lines that begin with # are passed over; each job's stdin is /dev/null; its "
 		"output is printed whole when it has ended.",
 	.operands = "[--] COMMAND [ARGUMENT…]",

@@ -19,6 +19,7 @@ struct telling {
 	bool watched; /* stderr is a terminal, and talk is wanted */
 	struct page_style progress;
 	uint64_t start_ns;
+	bool reader_left; /* of what the jobs write */
 };
 
 /* ---- what a job wrote ---- */
@@ -134,6 +135,7 @@ static int ended(void *arg, const struct run_pool_job *job)
 
 	clear_progress(t);
 	r = tell_output(t, job);
+	t->reader_left |= r == -EPIPE;
 	if (r < 0 && r != -EPIPE)
 		say("run: the output of job %zu cannot be written: %s", job->number, strerror(-r));
 	if (!job->result->pid)
@@ -191,6 +193,11 @@ int run_jobs(const struct arguments *args, struct run_request *request, int outp
 		say("run: interrupted by %s; nothing more was started", signal_text(interrupted).text);
 		code = 128 + interrupted;
 		*ret_signal = interrupted;
+	}
+	/* As a program does whose reader left; a shell looks at it with pipefail. */
+	if (t.reader_left && !interrupted && code == RUN_FAILED && !request->spec.inherited.ignored_pipe) {
+		code = 128 + SIGPIPE;
+		*ret_signal = SIGPIPE;
 	}
 	/* With stdout gone nobody waits for the answer; an end of memory leaves holes. */
 	for (size_t i = 0; i < t.lines.n; i++)

@@ -45,6 +45,18 @@ says err '^3 jobs, 2 failed'
 says err '^ +1 +exit 3 '
 says err '^ +2 +exit 4 '
 
+# Output that is lost is a failure, and ends the others.
+printf 'echo one\nsleep 30\necho never\n' | timeout -k 1 20 "$osprey" run --jobs 2 >/dev/full 2>"$scratch/err"
+is "full: exit code" $? 125
+says err 'the output of job 1 cannot be written: No space left'
+for trap in - ''; do
+	(trap -- "$trap" PIPE; printf 'sleep 0.2; echo one\nsleep 30\necho never\n' |
+		timeout -k 1 20 "$osprey" run -q --jobs 2; echo $? >"$scratch/code") 2>"$scratch/err" | true
+	for i in $(seq 200); do [ -s "$scratch/code" ] && break; sleep 0.02; done
+	is "reader gone, PIPE ${trap:-ignored}: exit code" "$(cat "$scratch/code")" $([ -n "$trap" ] && echo 141 || echo 125)
+	rm -f "$scratch/code"
+done
+
 # Fail fast: the others are ended, with all that they started, and nothing more is started.
 witness
 printf 'exec %s daemon\nsleep 0.3; exit 9\necho never\n' "$tree" |
