@@ -160,6 +160,11 @@ static void keeper_was_killed(struct run_job *job, struct run_job *jobs, size_t 
 	job->result->ended = true;
 	job->result->exit_code = 128 + job->status;
 	job->result->signal = job->status;
+	if (!job->result->pid) {
+		note_set(&job->result->failed, 0, "the process that keeps it was killed by %s before it had started it",
+			 signal_text(job->status).text);
+		return;
+	}
 	note_set(&job->result->warning, 0, "the process that kept it was killed by %s; the program %s",
 		 signal_text(job->status).text,
 		 has_children_of_before ? "died with it, what it had started may live on" :

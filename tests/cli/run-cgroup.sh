@@ -65,6 +65,24 @@ esac
 
 is "cgroups left" "$(groups | sort)" "$before"
 
+# The keeper killed before it has started anything: that is told.
+json --cgroup true
+parent=$(dirname "$(figure cgroup | tr -d '"')")
+if command -v flock >/dev/null; then
+	flock "$parent" "$osprey" run --cgroup -- echo begun >"$scratch/out" 2>"$scratch/err" &
+	pid=$!
+	started+=("$pid")
+	for i in $(seq 100); do
+		keeper=$(pgrep -P "$(pgrep -P "$pid")") && grep -q lock "/proc/$keeper/wchan" && break
+		sleep 0.02
+	done
+	kill -KILL "$keeper"
+	wait "$pid"
+	is "killed before the start: exit code" $? 137
+	is "killed before the start: started" "$(cat "$scratch/out")" ""
+	says err 'killed by KILL before it had started it'
+fi
+
 # Front and keeper killed at once: the group stays, and the next run removes it with all in it.
 witness
 "$osprey" run -q --pids-limit 20 -- "$tree" daemon 9>"$scratch/alive" &
