@@ -65,7 +65,8 @@ struct run_group_wish {
 };
 #define RUN_CPU_PERIOD_US 100000
 
-/* What becomes of processes that outlive the program they descend from. */
+/* What becomes of processes that outlive the program they descend from. What is waited for is ended by a signal
+ * that asks the caller to end: no other way would be left than KILL. */
 enum run_leftover { RUN_LEAVE, RUN_WAIT, RUN_END };
 
 /* Of osprey's own start, and to be found by the program as if osprey had not been. */
@@ -105,6 +106,7 @@ enum run_timeout { RUN_NO_TIMEOUT, RUN_WALL_TIMEOUT, RUN_CPU_TIMEOUT };
 /* What is known at the end. Lies in memory that keeper and front share. */
 struct run_result {
 	volatile pid_t pid; /* 0: not started */
+	volatile bool program_ended; /* others may still be waited for */
 	bool ended;	    /* the keeper has filled this in */
 	int exit_code;	    /* what the caller shall exit with */
 	int signal;	    /* that ended the program; 0 */
@@ -114,6 +116,7 @@ struct run_result {
 	struct note warning; /* of what went wrong later; "" */
 
 	uint64_t wall_ns, user_ns, system_ns;
+	uint64_t watched_ns; /* until what outlived it had ended too: what the CPU time was used in */
 	uint64_t cpu_seen_ns; /* what the watch over a CPU timeout counted: also of what nobody waits for */
 	uint64_t peak_bytes; /* resident, of the largest process */
 	bool peak_is_bound;  /* no more than that: osprey's own start was as large */
@@ -144,6 +147,9 @@ void run_front_begin(struct run_inherited *inherited);
  * came meanwhile (0: none). */
 int run_program(const struct run_spec *spec, struct run_result *ret, int *ret_interrupted, struct note *note)
 	__attribute__((warn_unused_result));
+
+/* INT, TERM, HUP, QUIT. */
+bool run_asks_to_end(int number);
 
 /* Ends the caller by the signal that ended its program, without a core file of its own: a shell tells a
  * command that died of Ctrl-C from one that took it and went on, and only then leaves its loop. Returns when the

@@ -189,7 +189,7 @@ struct run_job *run_jobs_reap(struct run_job *jobs, size_t njobs)
 	return NULL;
 }
 
-static bool asks_to_end(int number)
+bool run_asks_to_end(int number)
 {
 	return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT;
 }
@@ -207,11 +207,12 @@ int run_jobs_forward(struct run_job *jobs, size_t njobs, const siginfo_t *info)
 	if (number == SIGCHLD || number == SIGPIPE || number == RUN_SIGNAL_END || number == RUN_SIGNAL_ALONE)
 		return 0;
 	/* What the terminal sends it sends to the whole group in the foreground, the programs among
-	 * it. But when it hangs up, the leader of the session may be the only one to hear. */
-	if (info->si_code != SI_KERNEL || number == SIGHUP)
-		for (size_t i = 0; i < njobs; i++)
+	 * it. But when it hangs up, the leader of the session may be the only one to hear; and what a
+	 * program left may have gone to another group. */
+	for (size_t i = 0; i < njobs; i++)
+		if (info->si_code != SI_KERNEL || number == SIGHUP || jobs[i].result->program_ended)
 			run_job_signal(&jobs[i], number);
-	return asks_to_end(number) ? number : 0;
+	return run_asks_to_end(number) ? number : 0;
 }
 
 int run_wait_signal(siginfo_t *ret, uint64_t until_ns)

@@ -41,7 +41,7 @@ struct keeper {
 	struct run_result *result;
 	pid_t front, pid, front_group;
 	enum phase phase;
-	bool has_children, program_ended;
+	bool has_children;
 	bool stopped_front;
 	bool end_without_wait; /* the front is dead */
 	uint64_t floor_bytes;
@@ -58,10 +58,10 @@ static void program_ended(struct keeper *k, const siginfo_t *info)
 	struct run_result *result = k->result;
 
 	result->wall_ns = clock_mono_ns() - k->start_ns;
-	k->program_ended = true;
 	result->exit_code = info->si_code == CLD_EXITED ? info->si_status : 128 + info->si_status;
 	result->signal = info->si_code == CLD_EXITED ? 0 : info->si_status;
 	result->dumped_core = info->si_code == CLD_DUMPED;
+	result->program_ended = true;
 }
 
 /* The shell sees the front stop, as it would the program. */
@@ -116,7 +116,7 @@ static void signal_tree(struct keeper *k, int number)
 
 	if (tree_read(&k->tree, getpid(), NULL) < 0) {
 		/* Without /proc the program is the only one that is known. */
-		if (!k->program_ended)
+		if (!k->result->program_ended)
 			kill(k->pid, number);
 		return;
 	}
@@ -258,6 +258,16 @@ static int next_signal(const struct keeper *k, siginfo_t *ret)
 	return sigtimedwait(&all, ret, &pause);
 }
 
+static void end_leftovers(struct keeper *k)
+{
+	if (k->phase != RUNNING)
+		return;
+	if (tree_read(&k->tree, getpid(), NULL) == 0)
+		vec_each(p, &k->tree.member)
+			k->result->nended += p->state != 'Z';
+	ask(k);
+}
+
 static void take_signal(struct keeper *k, int number, const siginfo_t *info)
 {
 	if (number == RUN_SIGNAL_ALONE) {
@@ -269,9 +279,14 @@ static void take_signal(struct keeper *k, int number, const siginfo_t *info)
 		}
 	} else if (number == RUN_SIGNAL_END && info->si_pid == k->front) {
 		ask(k);
-	} else if (number != SIGCHLD && number != SIGPIPE && !k->program_ended) {
+	} else if (number == SIGCHLD || number == SIGPIPE) {
+		return;
+	} else if (!k->result->program_ended) {
 		/* Not waited for yet: the number is its own. */
 		kill(k->pid, number);
+	} else if (run_asks_to_end(number)) {
+		/* Only what it left is waited for, and who that is nobody but us knows. */
+		end_leftovers(k);
 	}
 }
 
@@ -301,10 +316,7 @@ static void program_left_others(struct keeper *k)
 		k->phase = GONE;
 		return;
 	}
-	if (tree_read(&k->tree, getpid(), NULL) == 0)
-		vec_each(p, &k->tree.member)
-			k->result->nended += p->state != 'Z';
-	ask(k);
+	end_leftovers(k);
 }
 
 static void look_at_clocks(struct keeper *k)
@@ -339,7 +351,7 @@ static void keep(struct keeper *k)
 			k->phase = GONE;
 			break;
 		}
-		if (k->program_ended && !others_told) {
+		if (k->result->program_ended && !others_told) {
 			others_told = true;
 			program_left_others(k);
 		}
@@ -416,9 +428,10 @@ static void finish(struct keeper *k)
 {
 	struct run_result *result = k->result;
 
-	if (!k->program_ended) {
+	result->watched_ns = clock_mono_ns() - k->start_ns;
+	if (!result->program_ended) {
 		/* It does not die. */
-		result->wall_ns = clock_mono_ns() - k->start_ns;
+		result->wall_ns = result->watched_ns;
 		result->exit_code = 128 + SIGKILL;
 	}
 	if (result->timeout)

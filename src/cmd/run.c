@@ -24,8 +24,8 @@ static const struct option options[] = {
 			UINT64_C(31536000000000000) },
 	[RUN_SIGNAL] = { "signal", 's', OPTION_TEXT, "SIGNAL", "what is sent first in place of TERM" },
 	[RUN_LEFTOVER] = { "leftover", 0, OPTION_CHOICE, "CHOICE",
-			   "what outlives it: leave, wait (for it), end (TERM, grace, KILL); default: end with a "
-			   "timeout or a cgroup, else leave",
+			   "what outlives it: leave, wait (for it, until TERM, INT, HUP or QUIT to osprey), end (TERM, "
+			   "grace, KILL); default: end with a timeout or a cgroup, else leave",
 			   0, 0, leftovers },
 	[RUN_LIMIT] = { "limit", 'l', OPTION_TEXT, "NAME=SOFT[:HARD]",
 			"a resource limit: nofile, nproc, as, core, cpu, data, fsize, memlock, stack…; often" },

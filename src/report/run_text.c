@@ -111,9 +111,9 @@ static void single(const struct run_report *report, struct page *p)
 	const struct run_result *r = report->result;
 	char share[64] = "";
 
-	if (r->wall_ns)
+	if (r->watched_ns)
 		snprintf(share, sizeof share, ", %s %% of one CPU",
-			 number_text(round(1000 * (double)(r->user_ns + r->system_ns) / (double)r->wall_ns) / 10).text);
+			 number_text(round(1000 * (double)(r->user_ns + r->system_ns) / (double)r->watched_ns) / 10).text);
 	first_line(report, p);
 	ROW(p, "cpu", "user %s, system %s%s", seconds(r->user_ns).text, seconds(r->system_ns).text, share);
 	ROW(p, "memory", "%s%s, largest process", r->peak_is_bound ? "no more than " : "",

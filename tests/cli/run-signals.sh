@@ -38,6 +38,56 @@ for signal in HUP INT TERM QUIT USR1; do
 	nobody_left_within 2 "died of $signal"
 done
 
+# osprey dies of it too, and does not merely exit with 128 and its number: another osprey sees the difference.
+# Not as the first process of a pid namespace, which no signal of its own ends; nor of a timeout.
+for signal in INT TERM KILL SEGV; do
+	"$osprey" run --json --output "$scratch/json" -- "$osprey" run -q -- sh -c "ulimit -c 0; kill -s $signal \$\$" 2>"$scratch/err"
+	is "dies of $signal: exit code" $? $((128 + $(kill -l $signal)))
+	says json "\"signal\": \"$signal\""
+	says json '"core_dumped": false'
+done
+"$osprey" run --json --output "$scratch/json" -- "$osprey" run -q --timeout 100ms -- sleep 30
+is "timeout: exit code" $? 124
+says json '"signal": null'
+"$osprey" run --json --output "$scratch/json" -- "$osprey" run -q --repeat 3 -- sh -c 'ulimit -c 0; kill -s TERM $$'
+says json '"signal": "TERM"'
+if unshare -pf true 2>/dev/null; then
+	unshare -pf "$osprey" run -q -- sh -c 'ulimit -c 0; kill -s SEGV $$'
+	is "the first process: exit code" $? 139
+fi
+
+# Repeats end when osprey is asked to, whatever came before.
+options=(-q --repeat 100)
+witness
+start sh -c 'echo ready; sleep 0.2; exit 3'
+for i in $(seq 200); do [ "$(wc -l <"$scratch/out")" -ge 2 ] && break; sleep 0.02; done
+kill -INT "$pid"
+wait "$pid"
+is "repeats, INT: exit code" $? 130
+nobody_left_within 2 "repeats, INT"
+options=(-q)
+
+# What outlives the program and is waited for is ended by a signal that asks osprey to end. (The program ignores it.)
+for signal in TERM INT; do
+	witness
+	env --default-signal "$osprey" run --grace 100ms --leftover wait -- "$tree" daemon 1 leave 9>"$scratch/alive" 2>"$scratch/err" &
+	pid=$!
+	started+=("$pid")
+	for i in $(seq 40); do
+		sleep 0.05
+		kill -s $signal "$pid" 2>/dev/null || break
+	done
+	wait "$pid"
+	is "waited for, $signal: exit code" $? 0
+	nobody_left_within 2 "waited for, $signal"
+	says err 'ended +1 that outlived it'
+done
+
+# The share of a CPU is that of the time in which all of it ran: no more than there are CPUs.
+"$osprey" run --leftover wait -- sh -c '{ i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; } & :' 2>"$scratch/err"
+share=$(sed -n 's/.*, \([0-9]*\)[0-9 .]* % of one CPU$/\1/p' "$scratch/err")
+[ "${share:-9999}" -le $((110 * $(nproc --all))) ] || wrong "share of a CPU: $(cat "$scratch/err")"
+
 # Ignored before osprey: ignored by the program too.
 (trap '' HUP PIPE; "$osprey" run -q -- sh -c 'grep SigIgn /proc/self/status' >"$scratch/out")
 read -r _ ignored <"$scratch/out"
