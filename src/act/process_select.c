@@ -288,6 +288,20 @@ static int no_hit(struct selecting *s, const char *operand, struct note *note)
 			c.word ? c.word : "");
 }
 
+/* /proc shows a thread under its own number too, but lists it not. 0: it is a process, or nobody knows. */
+static int thread_of(struct host *h, int pid)
+{
+	cleanup(buf_deinit) struct buf text = { 0 };
+	struct task task = { .pid = pid };
+	char path[32];
+
+	snprintf(path, sizeof path, "/proc/%d/status", pid);
+	if (host_read(h, path, &text) < 0)
+		return 0;
+	task_status_parse(buf_span(&text), &task);
+	return task.pid == pid ? 0 : task.pid;
+}
+
 static int take_pid(struct selecting *s, int pid, struct note *note)
 {
 	struct process p;
@@ -305,6 +319,9 @@ static int take_pid(struct selecting *s, int pid, struct note *note)
 	}
 	if (r < 0)
 		return note_set(note, r, "/proc/%d/stat: %s", pid, strerror(-r));
+	r = thread_of(s->h, pid);
+	if (r)
+		return note_set(note, -EINVAL, "%d (%s) is a thread of process %d: name that", pid, p.comm, r);
 	return process_vec_add(&s->ret->process, &p);
 }
 

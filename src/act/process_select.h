@@ -52,7 +52,7 @@ void process_selection_deinit(struct process_selection *s);
  * hits several and `all` was not given, *ret holds them. With a note: -EINVAL no expression, no
  * such user, no operand; -ESRCH a name hits none; -EPERM protected, and not forced; -EXDEV: /proc is
  * that of another pid namespace, its pids would be others here. *ret is to be deinited in
- * all cases. */
+ * all cases. A pid that is that of a thread is -EINVAL too. */
 int process_select(struct host *h, const struct process_wish *wish, struct process_selection *ret,
 		   struct note *note) __attribute__((warn_unused_result));
 

@@ -3,6 +3,7 @@
 #include "act/process_select.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -81,6 +82,49 @@ static void test_pids(void)
 	process_selection_deinit(&s);
 	CHECK(choose("", false, false, true, &s, &note) == -EINVAL);
 	process_selection_deinit(&s);
+}
+
+static void *wait_to_end(void *arg)
+{
+	int *tid_and_go = arg;
+	char byte;
+
+	__atomic_store_n(&tid_and_go[0], gettid(), __ATOMIC_RELEASE);
+	(void)!read(tid_and_go[1], &byte, 1);
+	return NULL;
+}
+
+/* Of another process, for our own are refused as this osprey itself. */
+static void test_thread(void)
+{
+	struct process_selection s;
+	struct note note = { "" };
+	int told[2], go[2], tid_and_go[2] = { 0 }, tid = 0;
+	char word[16], expected[64];
+	pid_t pid;
+
+	CHECK(pipe(told) == 0 && pipe(go) == 0);
+	pid = fork();
+	if (pid == 0) {
+		pthread_t thread;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_NAME, "many threads");
+		tid_and_go[1] = go[0];
+		(void)!pthread_create(&thread, NULL, wait_to_end, tid_and_go);
+		while ((tid = __atomic_load_n(&tid_and_go[0], __ATOMIC_ACQUIRE)) == 0)
+			usleep(1000);
+		(void)!write(told[1], &tid, sizeof tid);
+		for (;;)
+			pause();
+	}
+	CHECK(read(told[0], &tid, sizeof tid) == sizeof tid && tid != pid);
+	snprintf(word, sizeof word, "%d", tid);
+	snprintf(expected, sizeof expected, "%d (many threads) is a thread of process %d", tid, pid);
+	CHECK(choose(word, false, false, false, &s, &note) == -EINVAL);
+	CHECK(s.process.n == 0 && strncmp(note.text, expected, strlen(expected)) == 0);
+	process_selection_deinit(&s);
+	end(pid);
 }
 
 static void test_names(void)
@@ -184,6 +228,7 @@ int main(void)
 	if (host_open_live("/", &h, NULL) < 0)
 		check_skip("no live host");
 	test_pids();
+	test_thread();
 	test_names();
 	test_users();
 	test_descendants();

@@ -104,7 +104,7 @@ static int target_add(struct run *run, const struct process *p, struct note *not
 	}
 	if (r < 0 && r != -ESRCH)
 		return note_set(note, r, "/proc/%d/stat: %s", p->pid, strerror(-r));
-	t.ended = r == -ESRCH;
+	t.ended = r == -ESRCH || p->state == 'Z';
 	place = vec_push(&run->target);
 	result = place ? vec_push(&run->ret->result) : NULL;
 	if (!result) {

@@ -177,6 +177,9 @@ static void put_result(struct page *p, const struct signal_result *r, const stru
 		page_put(p, "%s", reason(r->error));
 	} else if (!r->sent && !r->killed) {
 		page_put(p, "had ended already");
+		if (r->process.state == 'Z')
+			page_put(p, ": no signal removes it, but its parent %d, by waiting for it or by ending",
+				 r->process.ppid);
 	} else {
 		if (w->plan.number == 0)
 			page_put(p, "lives, and may be signalled");

@@ -64,6 +64,15 @@ cp "$work/$name" "$work/$long"
 start "$work/$long" 900
 run "${long}r"; is "a long name that is none" "$code" 3
 run "$long"; is "a long name" "$code" 0
+# One that has ended, and is not waited for: not before its parent is a program that waits for nobody.
+start bash -c 'until grep -qx sleep "/proc/$$/comm"; do sleep 0.01; done & echo $! >"$0"; exec sleep 900' "$work/child"
+for _ in $(seq 100); do [ -s "$work/child" ] && break; sleep 0.02; done
+child=$(cat "$work/child")
+until_state "$child" Z || fail "no zombie"
+for number in 0 TERM KILL; do
+	run --signal $number "$child"
+	is "a zombie" "$code" 0; has "a zombie" "$output" "had ended already"; has "a zombie" "$output" "its parent $last"
+done
 run 1; is "pid 1" "$code" 2; has "pid 1" "$output" "--force"
 run --dry-run --match "signal --dry-run --match"; is "osprey itself" "$code" 3
 run --signal NOPE 1; is "no signal" "$code" 2
