@@ -161,7 +161,7 @@ struct change_outcome {
 	size_t restored, already, gone; /* values: set back; found as before; their thread ended */
 	size_t foreign;	 /* changed by somebody else since, and left */
 	size_t failed;	 /* could not be read or set */
-	char now[96];	 /* the first foreign value */
+	char now[96];	 /* the first value that somebody else had set, left or forced; "" */
 	bool obsolete;	 /* nothing of the object is left */
 	struct note why; /* of the obsolete; of the first failure */
 };

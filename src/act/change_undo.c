@@ -62,10 +62,12 @@ static int undo_value(const struct change *c, const struct change_value *v, cons
 			ret->already++;
 			return 0;
 		}
-		if (!same(c, text, v->after) && !force) {
-			if (ret->foreign++ == 0)
+		if (!same(c, text, v->after)) {
+			if (!ret->now[0])
 				snprintf(ret->now, sizeof ret->now, "%s", text);
-			return 0;
+			ret->foreign += !force;
+			if (!force)
+				return 0;
 		}
 		r = touch ? access->write(c, v, v->before, &note) : 0;
 	}

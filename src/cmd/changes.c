@@ -169,8 +169,9 @@ static int list_text(const struct change_command *cc, const struct change_list *
 	}
 	if (l->ntorn) {
 		page_put(&p,
-			 "%zu records could not be read: their writer died, and their changes were not made.",
-			 l->ntorn);
+			 "%zu record%s of %s cannot be read: what its writer died over was not made, what was "
+			 "damaged since cannot be undone from here.",
+			 l->ntorn, l->ntorn == 1 ? "" : "s", path);
 		page_newline(&p);
 	}
 	return output_write(buf_span(&text), p.error);
@@ -238,9 +239,10 @@ static void tell_undone(struct undoing *u, const struct change *c, const struct 
 	}
 	if (o->gone)
 		snprintf(gone, sizeof gone, "; %zu of %zu threads have ended", o->gone, c->value.n);
-	if (o->restored)
-		snprintf(text, sizeof text, "%s: %s -> %s%s; change %llu %s", subject, c->value.v[0].after,
-			 before, gone, (unsigned long long)c->id, verb);
+	/* What --force would overwrite is foreign still in a dry run. */
+	if (o->restored || o->foreign)
+		snprintf(text, sizeof text, "%s: %s -> %s%s; change %llu %s", subject,
+			 o->now[0] ? o->now : c->value.v[0].after, before, gone, (unsigned long long)c->id, verb);
 	else
 		snprintf(text, sizeof text, "%s is %s already%s; change %llu %s", subject, before, gone,
 			 (unsigned long long)c->id, verb);

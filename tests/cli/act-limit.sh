@@ -38,7 +38,10 @@ is_limit "three at once" nofile 32 "$hard"
 run limit --list; is "list" "$(grep -c 'in force' <<<"$output")" 3
 prlimit -p "$pid" --nofile=48:
 run limit --undo all; is "a third hand" "$code" 3; is_limit "a third hand" nofile 48 "$hard"
+run limit --undo all --force --dry-run; has "forced, dry" "$output" "48:$hard -> $soft:$hard"
+is_limit "forced, dry" nofile 48 "$hard"
 run limit --undo all --force; is "forced" "$code" 0; is_limit "forced" nofile "$soft" "$hard"
+has "forced" "$output" "48:$hard -> $soft:$hard"
 run limit --limit nofile=70:60 "$pid"; [ "$code" != 0 ] || fail "a soft limit above the hard one"
 run limit --limit nonsense=1 "$pid"; is "no limit" "$code" 2; has "no limit" "$output" "there are:"
 run limit --limit locks=10:10 "$pid"
