@@ -223,6 +223,35 @@ static void test_another_start_time_is_not_signalled(void)
 	waitpid(pid, NULL, 0);
 }
 
+/* As the user does who loses patience while members are looked for. */
+static int grow_and_be_ended(void *arg, struct host *of, process_vec *v)
+{
+	(void)arg, (void)of, (void)v;
+	return raise(SIGTERM) == 0 ? 0 : -EIO;
+}
+
+static void test_nobody_is_left_stopped(void)
+{
+	struct signal_plan plan = { .number = SIGWINCH, .freeze = true, .grow = grow_and_be_ended };
+	struct signal_report report;
+	process_vec v = { 0 };
+	pid_t pid = child("held"), osprey;
+	struct process p;
+	int status;
+
+	CHECK(process_read(h, pid, 0, &p) == 0);
+	CHECK(process_vec_add(&v, &p) == 0);
+	osprey = fork();
+	if (osprey == 0) {
+		(void)!signal_run(h, &v, &plan, &report, NULL);
+		_exit(0);
+	}
+	CHECK(waitpid(osprey, &status, 0) == osprey && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	CHECK(process_read(h, pid, 0, &p) == 0 && p.state != 'T');
+	vec_free(&v);
+	end(pid);
+}
+
 int main(void)
 {
 	if (host_open_live("/", &h, NULL) < 0)
@@ -233,6 +262,7 @@ int main(void)
 	test_users();
 	test_descendants();
 	test_another_start_time_is_not_signalled();
+	test_nobody_is_left_stopped();
 	host_free(h);
 	return check_exit();
 }

@@ -186,6 +186,18 @@ static int gather(struct run *run, bool freeze, struct note *note)
 	return 0;
 }
 
+/* Who ends or stops this osprey between a stop and its end would leave the members stopped. They come after. */
+static void keep_back(sigset_t *ret_before)
+{
+	static const int enders[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGPIPE };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof enders / sizeof enders[0]; i++)
+		sigaddset(&set, enders[i]);
+	sigprocmask(SIG_BLOCK, &set, ret_before);
+}
+
 static void let_go_on(struct run *run)
 {
 	for (size_t i = 0; i < run->target.n; i++) {
@@ -306,8 +318,10 @@ static bool any_left(const struct run *run)
 
 static int kill_rest(struct run *run, struct note *note)
 {
+	sigset_t before;
 	int r = 0;
 
+	keep_back(&before);
 	if (run->plan->kill_all)
 		r = run->plan->kill_all(run->plan->grow_arg);
 	run->ret->at_once = run->plan->kill_all && r == 0;
@@ -323,6 +337,7 @@ static int kill_rest(struct run *run, struct note *note)
 		result->killed = failed == 0;
 	}
 	let_go_on(run); /* whom the KILL was refused */
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	wait_ended(run, clock_mono_ns() + AFTER_KILL_NS);
 	return r;
 }
@@ -343,7 +358,8 @@ static void look_at_rest(struct run *run)
 	}
 }
 
-static int act(struct run *run, struct note *note)
+/* Finds all members and sends the signal. */
+static int find_and_send(struct run *run, struct note *note)
 {
 	bool wants_stop = run->plan->freeze && run->plan->number != SIGCONT && run->plan->number != 0;
 	int r;
@@ -362,8 +378,19 @@ static int act(struct run *run, struct note *note)
 			result->sent = true;
 	} else
 		send_all(run);
-	if (!run->plan->wait)
-		return 0;
+	return 0;
+}
+
+static int act(struct run *run, struct note *note)
+{
+	sigset_t before;
+	int r;
+
+	keep_back(&before);
+	r = find_and_send(run, note);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (r < 0 || !run->plan->wait)
+		return r;
 	wait_ended(run, run->sent_ns + run->plan->grace_ns);
 	if (!any_left(run))
 		return 0;

@@ -5,7 +5,8 @@
  * Trees and cgroups are taken as they are, not as they were: members are stopped (SIGSTOP) as they
  * are found, for what is stopped cannot fork, and looked for again until a look finds nobody new. Then
  * all get the signal, and those that were not stopped before are let go on (SIGCONT). Parents and shells
- * may notice that stop. What escapes: a child whose parent forked it and ended between two looks; a
+ * may notice that stop. Signals that would end or stop the caller come after it; only a KILL of the caller in that moment
+ * leaves members stopped. What escapes: a child whose parent forked it and ended between two looks; a
  * cgroup loses nobody that way. cgroup.kill (v2, 5.14) is used for KILL where it is there.
  *
  * pidfds since 5.3. Without them (ENOSYS), and where descriptors run out, the start time is compared
