@@ -11,11 +11,13 @@
 struct layout {
 	struct table *t;
 	struct page *page;
-	struct buf text, raw;
+	struct buf text;
+	/* Of ten thousand rows these are most of what is held: kept small. */
 	struct laid_cell {
-		size_t from, n;
-		unsigned columns; /* on the screen */
+		uint32_t n;
+		uint32_t columns; /* on the screen */
 	} *cell;
+	size_t *from; /* of each row in `text`; its cells stand one behind the other */
 	unsigned *width;
 	bool *dropped;
 	size_t ncolumns;
@@ -40,9 +42,9 @@ static int lay_cell(struct layout *l, size_t k, const void *row, struct laid_cel
 {
 	const struct column *c = l->t->columns.v[k];
 	struct cell cell = c->get(row);
+	size_t from = l->text.n;
 	int r = 0;
 
-	ret->from = l->text.n;
 	if (k == l->prefixed && l->t->prefix) {
 		struct span prefix = span_from(l->t->prefix(row));
 		r = text_safe(prefix, l->page->style.unicode, &l->text);
@@ -53,8 +55,10 @@ static int lay_cell(struct layout *l, size_t k, const void *row, struct laid_cel
 		r = cell_format(c, &cell, l->t->units, l->t->now_ns, &l->text);
 	if (r < 0)
 		return r;
-	ret->n = l->text.n - ret->from;
-	ret->columns = utf8_columns((struct span){ l->text.data + ret->from, ret->n });
+	if (l->text.n - from > UINT32_MAX)
+		return -EOVERFLOW;
+	ret->n = (uint32_t)(l->text.n - from);
+	ret->columns = utf8_columns((struct span){ l->text.data + from, ret->n });
 	return 0;
 }
 
@@ -70,7 +74,8 @@ static int lay_cells(struct layout *l)
 		if (t->columns.v[k]->elastic)
 			l->prefixed = k;
 	}
-	for (size_t i = 0; i < t->rows.n; i++)
+	for (size_t i = 0; i < t->rows.n; i++) {
+		l->from[i] = l->text.n;
 		for (size_t k = 0; r == 0 && k < l->ncolumns; k++) {
 			struct laid_cell *c = &l->cell[i * l->ncolumns + k];
 
@@ -78,6 +83,7 @@ static int lay_cells(struct layout *l)
 			if (r == 0 && c->columns > l->width[k])
 				l->width[k] = c->columns;
 		}
+	}
 	for (size_t k = 0; t->kept_widths && k < l->ncolumns; k++)
 		t->kept_widths[k] = l->width[k];
 	return r;
@@ -212,10 +218,11 @@ static struct span cut(struct span text, unsigned columns, unsigned *ret_columns
 	return text;
 }
 
-static void put_cell(struct layout *l, size_t k, const struct laid_cell *c, bool last, unsigned from)
+static void put_cell(struct layout *l, size_t k, const struct laid_cell *c, const char *start, bool last,
+		     unsigned from)
 {
 	struct page *p = l->page;
-	struct span text = { l->text.data + c->from, c->n };
+	struct span text = { start, c->n };
 	unsigned width = l->width[k];
 
 	if (c->columns > width) {
@@ -244,18 +251,22 @@ static size_t last_shown(const struct layout *l)
 	return last;
 }
 
-static void put_line(struct layout *l, const struct laid_cell *cells)
+static void put_line(struct layout *l, const struct laid_cell *cells, size_t from)
 {
+	const char *next = l->text.data + from;
 	size_t last = last_shown(l);
 	bool first = true;
 
 	for (size_t k = 0; k < l->ncolumns; k++) {
+		const char *start = next;
+
+		next += cells[k].n;
 		if (l->dropped[k])
 			continue;
 		if (!first)
 			page_indent(l->page, l->page->column + 1);
 		first = false;
-		put_cell(l, k, &cells[k], k == last, l->page->column);
+		put_cell(l, k, &cells[k], start, k == last, l->page->column);
 	}
 	page_newline(l->page);
 }
@@ -285,17 +296,18 @@ static int put_missing(struct layout *l)
 static int put_header(struct layout *l)
 {
 	struct laid_cell *cells = calloc(l->ncolumns, sizeof *cells);
+	size_t from = l->text.n;
 	int r = cells ? 0 : -ENOMEM;
 
 	for (size_t k = 0; r == 0 && k < l->ncolumns; k++) {
 		struct span name = span_from(l->t->columns.v[k]->header);
 
-		cells[k] = (struct laid_cell){ l->text.n, name.n, (unsigned)name.n };
+		cells[k] = (struct laid_cell){ (uint32_t)name.n, (uint32_t)name.n };
 		r = buf_append(&l->text, name.p, name.n);
 	}
 	if (r == 0) {
 		page_tone(l->page, TONE_STRONG);
-		put_line(l, cells);
+		put_line(l, cells, from);
 		page_tone(l->page, TONE_PLAIN);
 	}
 	free(cells);
@@ -309,9 +321,10 @@ void table_text(struct page *p, struct table *t)
 	int r = -ENOMEM;
 
 	l.cell = malloc((cells ? cells : 1) * sizeof *l.cell);
+	l.from = malloc((t->rows.n ? t->rows.n : 1) * sizeof *l.from);
 	l.width = calloc(l.ncolumns + 1, sizeof *l.width);
 	l.dropped = calloc(l.ncolumns + 1, sizeof *l.dropped);
-	if (l.cell && l.width && l.dropped)
+	if (l.cell && l.from && l.width && l.dropped)
 		r = lay_cells(&l);
 	if (r == 0) {
 		drop_absent(&l);
@@ -321,7 +334,7 @@ void table_text(struct page *p, struct table *t)
 	for (size_t i = 0; r == 0 && i < t->rows.n; i++) {
 		if (t->tone)
 			page_tone(p, t->tone(t->rows.v[i]));
-		put_line(&l, &l.cell[i * l.ncolumns]);
+		put_line(&l, &l.cell[i * l.ncolumns], l.from[i]);
 		page_tone(p, TONE_PLAIN);
 	}
 	if (r == 0)
@@ -329,8 +342,8 @@ void table_text(struct page *p, struct table *t)
 	if (r < 0 && p->error == 0)
 		p->error = r;
 	free(l.cell);
+	free(l.from);
 	free(l.width);
 	free(l.dropped);
 	buf_deinit(&l.text);
-	buf_deinit(&l.raw);
 }

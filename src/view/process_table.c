@@ -358,28 +358,41 @@ int process_table_look(struct process_table *t)
 	return r < 0 ? r : finish_rows(t);
 }
 
-static bool few_tasks(struct process_table *t)
+static reading tasks_of(struct process_table *t)
 {
 	struct loadavg load;
 
 	loadavg_read(t->host, &t->scratch, &load);
-	return reading_ok(load.tasks) && load.tasks < FEW_TASKS;
+	return load.tasks;
+}
+
+/* What will not be needed a second time is not kept; and place for all rows at once spares the kernel
+ * the moving of pages. What of it is not used costs nothing. */
+static int prepare_one_look(struct process_table *t, reading tasks)
+{
+	task_reader_forget(t->reader);
+	return vec_reserve(&t->rows, reading_or(tasks, 0));
 }
 
 int process_table_new(struct host *h, const struct process_table_options *options, struct process_table **ret,
 		      struct note *note)
 {
 	struct process_table *t = calloc(1, sizeof *t);
+	reading tasks = READING_ABSENT;
 	int r = -ENOMEM;
 
 	if (t) {
 		t->host = h;
 		t->options = *options;
-		bool proc = options->no_bpf || (options->one_look && host_is_live(h) && few_tasks(t));
+		if (options->one_look && host_is_live(h))
+			tasks = tasks_of(t);
+		bool proc = options->no_bpf || (reading_ok(tasks) && tasks < FEW_TASKS);
 		r = proc ? task_reader_new_of_kind(h, TASK_READER_PROC, &t->reader, note) :
 		    options->often ? task_reader_new_often(h, &t->reader, NULL) :
 				     task_reader_new(h, &t->reader, NULL);
 	}
+	if (r == 0 && options->one_look)
+		r = prepare_one_look(t, tasks);
 	if (r == 0 && options->needs)
 		task_reader_needs(t->reader, options->needs);
 	if (r == 0)

@@ -86,6 +86,12 @@ enum task_motion task_reader_rests(const struct task_reader *r)
 	return r->iter ? task_iter_rests(r->iter) : TASK_MOVED;
 }
 
+void task_reader_forget(struct task_reader *r)
+{
+	if (r->iter)
+		task_iter_forget(r->iter);
+}
+
 void task_reader_reread(struct task_reader *r)
 {
 	if (r->iter)

@@ -67,6 +67,9 @@ enum task_motion {
 	TASK_RESTS_WHOLLY, /* those were not asked for */
 };
 enum task_motion task_reader_rests(const struct task_reader *r);
+/* No look takes anything from the one before, and nothing is kept for the next: for who looks once. Of ten
+ * thousand tasks that saves 5 MB, and the time to touch them. To be said before the first look. */
+void task_reader_forget(struct task_reader *r);
 /* The next look takes nothing from the last one: for who has just changed a task (its nice value,
  * its CPUs) and wants to see it. */
 void task_reader_reread(struct task_reader *r);

@@ -41,6 +41,8 @@ struct task_iter {
 		unsigned not_before; /* look; after one at which too many had changed */
 	} walk;
 	bool whole; /* the next look takes nothing from the last */
+	bool forgetful; /* every look is whole: there is `only` in place of `known` */
+	struct known only;
 	bool schedstat_kept;
 	uint32_t look;
 	VEC(struct known) known;
@@ -180,6 +182,10 @@ static uint32_t index_of(struct task_iter *i, int32_t tid)
 /* The place of a task; a new one when it was not known, or was another of the same tid. */
 static struct known *place_of(struct task_iter *i, const struct task *t)
 {
+	if (i->forgetful) {
+		i->only = (struct known){ 0 };
+		return &i->only;
+	}
 	uint32_t at = index_of(i, t->tid);
 
 	if (at != MAP_NONE) {
@@ -411,10 +417,15 @@ int task_iter_each(struct task_iter *i, int (*each)(const struct task *t, void *
 		r = iterate(i, each, arg);
 	if (r == 0)
 		r = forget_gone(i);
-	i->whole = r < 0;
-	if (r < 0)
+	i->whole = r < 0 || i->forgetful;
+	if (i->whole)
 		i->look++; /* half a look is none: write all tasks whole at the next */
 	return r;
+}
+
+void task_iter_forget(struct task_iter *i)
+{
+	i->forgetful = i->whole = true;
 }
 
 enum task_motion task_iter_rests(const struct task_iter *i)

@@ -16,8 +16,9 @@ int task_iter_new(struct host *h, bool often, struct task_iter **ret, struct not
 void task_iter_free(struct task_iter *i);
 int task_iter_each(struct task_iter *i, int (*each)(const struct task *t, void *arg), void *arg)
 	__attribute__((warn_unused_result));
-/* As task_reader_rests and task_reader_reread. */
+/* As task_reader_rests, task_reader_forget and task_reader_reread. */
 enum task_motion task_iter_rests(const struct task_iter *i);
+void task_iter_forget(struct task_iter *i);
 void task_iter_reread(struct task_iter *i);
 
 #endif

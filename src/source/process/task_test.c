@@ -370,6 +370,7 @@ static void start_company(void)
 {
 	pthread_t dead;
 
+	atomic_store(&stop_threads, false);
 	CHECK(pipe2(idle_pipe, O_CLOEXEC) == 0 && pipe2(ready_pipe, O_CLOEXEC) == 0);
 	children[0] = child(act_rich);
 	children[1] = child(act_stopped);
@@ -672,6 +673,27 @@ static void test_namespace(void)
 	close(ready_pipe[1]);
 }
 
+static int must_have_moved(const struct task *t, void *arg)
+{
+	struct task_reader **r = arg;
+
+	(void)t;
+	CHECK(task_reader_rests(*r) == TASK_MOVED);
+	return 0;
+}
+
+/* Every look of a reader that keeps nothing is a first one. */
+static void test_forgetful(struct host *h, struct task_reader *proc)
+{
+	struct task_reader *r = reader(h, TASK_READER_BPF);
+
+	task_reader_forget(r);
+	for (int i = 0; i < 3; i++)
+		CHECK(task_reader_each(r, must_have_moved, &r) == 0);
+	test_equal(r, proc);
+	task_reader_free(r);
+}
+
 int main(void)
 {
 	struct host *h;
@@ -691,6 +713,7 @@ int main(void)
 	test_races(bpf);
 	test_broken_off(bpf);
 	test_no_descriptors(bpf);
+	test_forgetful(h, proc);
 	task_reader_free(bpf);
 	task_reader_free(proc);
 	host_free(h);
