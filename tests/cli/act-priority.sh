@@ -149,7 +149,8 @@ chmod o-w "$work/state/changes"
 # ---- an ordinary user ----
 if setpriv --reuid 65534 --clear-groups true 2>/dev/null; then
 	mkdir -m 0777 "$work/other"; chmod 0755 "$work"
-	as_other() { output=$(setpriv --reuid 65534 --clear-groups env OSPREY_STATE_DIR="$work/other/state" "$osprey" "$@" 2>&1); code=$?; }
+	cp "$osprey" "$work/osprey" # where the repository lies others may not go
+	as_other() { output=$(setpriv --reuid 65534 --clear-groups env OSPREY_STATE_DIR="$work/other/state" "$work/osprey" "$@" 2>&1); code=$?; }
 	as_other priority --nice 5 "$pid"; is "another's process" "$code" 3; has "another's process" "$output" "CAP_SYS_NICE"
 	as_other signal "$pid"; is "another's process" "$code" 3; has "another's process" "$output" "CAP_KILL"
 	start setpriv --reuid 65534 --clear-groups sleep 900; own=$last

@@ -62,7 +62,7 @@ if grep -q "sleeping in read(0)" <<<"$output"; then has "pipeline" "$output" "de
 # ---- widths ----
 for width in 40 80 200; do
 	widest=$(COLUMNS=$width "$osprey" pid "$reader" --section state,counters,fds,threads,limits,signals | wc -L)
-	[ "$widest" -le $width ] || fail "a line of $widest columns at $width"
+	[ "$widest" -le $width ] || fail "a line of $widest columns at $width: $(COLUMNS=$width "$osprey" pid "$reader" --section state,counters,fds,threads,limits,signals)"
 done
 
 # ---- each section shows itself, and nothing else ----
