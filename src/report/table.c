@@ -277,11 +277,13 @@ static int put_missing(struct layout *l)
 	int r = 0;
 
 	for (size_t k = 0; r == 0 && k < l->ncolumns; k++) {
+		if (l->dropped[k])
+			continue;
 		const struct column *c = l->t->columns.v[k];
 		struct table_lack lack = table_lack(l->t, c);
 		const char *reason = lack.reason ? lack.reason : lack.all_absent ? TABLE_NONE : NULL;
 
-		if (reason && !l->dropped[k])
+		if (reason)
 			r = buf_printf(&text, "%s%s (%s)", text.n ? ", " : "- not measurable: ", c->name, reason);
 	}
 	if (r < 0 || text.n == 0)
