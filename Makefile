@@ -18,7 +18,7 @@ CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -I. -I$(BUILD)/gen \
 CFLAGS += -std=gnu17 $(OPT) -g $(WARN) -ffunction-sections -fdata-sections -fno-omit-frame-pointer \
           $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined)
 LDFLAGS += -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN),-static)
-LDLIBS = -lbpf -lelf -lz -lzstd -lcmark -lncursesw -ltinfo -lm -pthread
+LDLIBS = -lbpf -ldw -lelf -lz -llzma -lbz2 -lzstd -liberty -lcmark -lncursesw -ltinfo -lm -pthread
 
 VERSION = 0.1.0
 
@@ -67,7 +67,7 @@ $(BUILD)/%.o: %.c | $(SKEL_H)
 $(BUILD)/src/conditions/conditions.o: $(wildcard src/conditions/*/guide.md)
 
 # BPF: C -> object (BTF kept, DWARF dropped) -> two skeletons, see src/kernel/bpf_load.h.
-$(BUILD)/gen/%.bpf.o: src/%.bpf.c $(wildcard src/kernel/*.bpf.h src/source/*/*.bpf.h)
+$(BUILD)/gen/%.bpf.o: src/%.bpf.c $(wildcard src/kernel/*.bpf.h src/source/*/*.bpf.h src/dig/*/*.bpf.h)
 	@mkdir -p $(@D)
 	$(call say,BPF)
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -D__bpf__ -O2 -g -Wall -Isrc -c -o $@ $<

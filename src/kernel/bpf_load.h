@@ -74,6 +74,8 @@ int bpf_load_failed(struct note *note, int negative_errno, const char *what);
 	((programs)->light ? (programs)->light->links.program##_fd : bpf_link__fd((programs)->full->links.program))
 #define BPF_MAP_FD(programs, map) \
 	((programs)->light ? (programs)->light->maps.map.map_fd : bpf_map__fd((programs)->full->maps.map))
+#define BPF_PROGRAM_FD(programs, program) \
+	((programs)->light ? (programs)->light->progs.program.prog_fd : bpf_program__fd((programs)->full->progs.program))
 /* A global variable of the programs. */
 #define BPF_GLOBAL(programs, variable) \
 	(*((programs)->light ? &(programs)->light->bss->variable : &(programs)->full->bss->variable))

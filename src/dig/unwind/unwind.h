@@ -1,0 +1,48 @@
+/* Walks a stack: from registers and memory to the frames that called each other.
+ *
+ * Pure but for the memory it is given to read: bytes of a stack that was copied, of a core file, or of a live
+ * process. Each step takes the rule of the file (unwind_table.h); code that has none (JIT, hand-written) is
+ * passed by its frame pointer when that leads upwards into a mapping with code, and the frame is marked as guessed.
+ * Never loops: the stack pointer must rise from frame to frame but at signal frames and coroutine switches, which
+ * are bounded by `max`. Cost: ~100 ns a frame once the tables are there. */
+#ifndef OSPREY_DIG_UNWIND_UNWIND_H
+#define OSPREY_DIG_UNWIND_UNWIND_H
+
+#include "dig/unwind/unwind_table.h"
+
+struct unwind_registers {
+	uint64_t value[UNWIND_REGISTERS]; /* by DWARF number */
+	uint32_t known;			  /* bit i: value[i] is the register's; rip and rsp must be */
+};
+
+struct unwind_memory {
+	/* All n bytes or -EFAULT. */
+	int (*read)(void *arg, uint64_t address, void *to, size_t n);
+	void *arg;
+};
+
+struct unwind_frame {
+	uint64_t pc;
+	uint64_t sp;  /* of this frame, at pc */
+	bool exact;   /* pc is the instruction itself (innermost, or interrupted by a signal); else it is a return
+		       * address, and the call lies before it: look up pc - 1 */
+	bool guessed; /* found by frame pointer, without a rule */
+};
+
+enum unwind_end {
+	UNWIND_OUTERMOST,  /* the rule said so (start of thread, _start): the stack is whole */
+	UNWIND_NO_RULE,	   /* code that nobody describes */
+	UNWIND_NO_MEMORY,  /* the stack goes on beyond what was copied */
+	UNWIND_NO_REGISTER,/* a register that was not known is needed */
+	UNWIND_STUCK,	   /* it did not rise: damaged, or torn while it was copied */
+	UNWIND_FULL,	   /* `max` frames */
+	UNWIND_OUTSIDE,	   /* a pc in no mapping with code */
+};
+/* "the stack ends beyond the copied bytes"; NULL for UNWIND_OUTERMOST. */
+const char *unwind_end_words(enum unwind_end end);
+
+/* The number of frames, at least 1 (where the registers are). */
+size_t unwind_walk(struct address_space *a, const struct unwind_registers *from, const struct unwind_memory *memory,
+		   struct unwind_frame *ret, size_t max, enum unwind_end *ret_end);
+
+#endif
