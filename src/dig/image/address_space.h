@@ -2,7 +2,7 @@
  *
  * Files are opened when an address in them is first asked for: by /proc/PID/map_files (needs CAP_SYS_ADMIN or, since
  * 5.9, CAP_CHECKPOINT_RESTORE), which gives the very file that is mapped, also when it is deleted or in another
- * mount namespace; else by /proc/PID/root and the path, taken only when device and inode are those of the mapping. The
+ * mount namespace; else by /proc/PID/root and the path, taken only when the inode is that of the mapping. The
  * vDSO is copied from the target's memory. One file is opened once, however many mappings it has; images that are
  * shared by several processes are shared by their spaces through `struct image_store`.
  *
@@ -57,10 +57,11 @@ struct address_space {
 /* Reads the maps. -ESRCH, -EACCES (needs the same user or CAP_SYS_PTRACE), -ETIMEDOUT, -ENOMEM. */
 int address_space_of_process(struct image_store *s, int pid, struct address_space **ret, struct note *note)
 	__attribute__((warn_unused_result));
-/* Takes the map over. */
+/* Takes the map over, on failure too. The caller then sets pid, open_file, read and arg as it needs them. */
 int address_space_of_map(struct image_store *s, struct memory_map *map, struct address_space **ret)
 	__attribute__((warn_unused_result));
-/* Reads the maps again, when an address was in none: a dlopen, a JIT. */
+/* Reads the maps again, when an address was in none: a dlopen, a JIT. Places that were found before are no longer
+ * to be used; images stay. On failure the space has no mappings. */
 int address_space_refresh(struct address_space *a) __attribute__((warn_unused_result));
 void address_space_free(struct address_space *a);
 

@@ -14,6 +14,7 @@
 
 #define BUILD_ID_MAX 32
 #define ELF_IMAGE_SECTION_MAX (1u << 30) /* bytes of a section that is read; larger: -EFBIG */
+#define ELF_IMAGE_UNPACKED_MAX (256u << 20) /* of one that is compressed: a few bytes may claim much */
 
 struct elf_section {
 	Elf64_Shdr header;
