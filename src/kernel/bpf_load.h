@@ -33,12 +33,12 @@ int bpf_load_failed(struct note *note, int negative_errno, const char *what);
 		struct x##_full *full;   \
 	}
 
-#define BPF_LOAD_BY(x, skeleton, set_up)                               \
+#define BPF_LOAD_BY(x, skeleton, set_up) BPF_LOAD_WITH(x, skeleton, __auto_type rodata = s_->rodata; set_up)
+#define BPF_LOAD_WITH(x, skeleton, set_up)                             \
 	({                                                             \
 		int r_ = -ENOMEM;                                      \
 		struct x *s_ = x##__open();                            \
 		if (s_) {                                              \
-			__auto_type rodata = s_->rodata;               \
 			set_up;                                        \
 			r_ = x##__load(s_);                            \
 			r_ = r_ < 0 ? r_ : x##__attach(s_);            \
@@ -58,6 +58,14 @@ int bpf_load_failed(struct note *note, int negative_errno, const char *what);
 		int r__ = BPF_LOAD_BY(x##_light, (programs)->light, set_up);      \
 		if (r__ < 0 && bpf_load_again(r__))                               \
 			r__ = BPF_LOAD_BY(x##_full, (programs)->full, set_up);    \
+		r__;                                                              \
+	})
+/* The same of programs without constants that are set up. */
+#define BPF_LOAD_PLAIN(x, programs)                                               \
+	({                                                                        \
+		int r__ = BPF_LOAD_WITH(x##_light, (programs)->light, );          \
+		if (r__ < 0 && bpf_load_again(r__))                               \
+			r__ = BPF_LOAD_WITH(x##_full, (programs)->full, );        \
 		r__;                                                              \
 	})
 #define BPF_UNLOAD(x, programs)                                  \

@@ -150,29 +150,41 @@ static int read_sections(struct elf_image *e, uint64_t n, uint64_t names)
 	return 0;
 }
 
-/* Notes lie one behind the other, each padded to `align`. Compared as sizes that are left: none overflows. */
-static bool find_build_id(struct elf_image *e, const char *notes, size_t n, size_t align)
+/* Compared as sizes that are left: none overflows. */
+bool elf_note_next(struct span *notes, size_t align, struct elf_note *ret)
 {
 	Elf64_Nhdr h;
 
-	while (n >= sizeof h) {
-		memcpy(&h, notes, sizeof h);
-		size_t name = ((size_t)h.n_namesz + align - 1) / align * align;
-		size_t desc = ((size_t)h.n_descsz + align - 1) / align * align;
-		notes += sizeof h;
-		n -= sizeof h;
-		if (name > n || h.n_descsz > n - name)
-			return false;
-		if (h.n_type == NT_GNU_BUILD_ID && h.n_namesz == 4 && memcmp(notes, "GNU", 4) == 0 &&
-		    h.n_descsz > 0 && h.n_descsz <= BUILD_ID_MAX) {
-			memcpy(e->build_id, notes + name, h.n_descsz);
-			e->build_id_size = h.n_descsz;
-			return true;
-		}
-		if (desc > n - name)
-			return false;
-		notes += name + desc;
-		n -= name + desc;
+	if (notes->n < sizeof h)
+		return false;
+	memcpy(&h, notes->p, sizeof h);
+	size_t left = notes->n - sizeof h;
+	size_t name = ((size_t)h.n_namesz + align - 1) / align * align;
+	size_t desc = ((size_t)h.n_descsz + align - 1) / align * align;
+	if (name > left || h.n_descsz > left - name)
+		return false;
+	const char *p = notes->p + sizeof h;
+	size_t name_size = h.n_namesz;
+	while (name_size && p[name_size - 1] == '\0')
+		name_size--;
+	*ret = (struct elf_note){ h.n_type, { p, name_size }, { p + name, h.n_descsz } };
+	if (desc > left - name)
+		desc = left - name; /* the last one need not be padded */
+	*notes = (struct span){ p + name + desc, left - name - desc };
+	return true;
+}
+
+static bool find_build_id(struct elf_image *e, struct span notes, size_t align)
+{
+	struct elf_note note;
+
+	while (elf_note_next(&notes, align, &note)) {
+		if (note.type != NT_GNU_BUILD_ID || !span_is(note.name, "GNU") || note.desc.n == 0 ||
+		    note.desc.n > BUILD_ID_MAX)
+			continue;
+		memcpy(e->build_id, note.desc.p, note.desc.n);
+		e->build_id_size = note.desc.n;
+		return true;
 	}
 	return false;
 }
@@ -186,7 +198,7 @@ static int build_id_at(struct elf_image *e, uint64_t offset, uint64_t size, uint
 	int r = read_table(e, offset, size, 1, (void **)&notes);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
-	*found = find_build_id(e, notes, size, align == 8 ? 8 : 4);
+	*found = find_build_id(e, (struct span){ notes, size }, align == 8 ? 8 : 4);
 	free(notes);
 	return 0;
 }

@@ -60,4 +60,12 @@ int elf_image_address_of(const struct elf_image *e, uint64_t offset, uint64_t *r
 /* Lower-case hexadecimal, "" without: 2 * BUILD_ID_MAX + 1 bytes. */
 void elf_image_build_id_text(const struct elf_image *e, char *ret);
 
+struct elf_note {
+	uint32_t type;
+	struct span name, desc; /* the name without its NUL */
+};
+/* Takes the next note off the front of a note section or segment; `align`: 4, or 8 where the header says so. False:
+ * there is none, or it is cut. */
+bool elf_note_next(struct span *notes, size_t align, struct elf_note *ret);
+
 #endif

@@ -1,0 +1,11 @@
+/* From copied registers and bytes to frames, for every thread. Internal to dig/stack. */
+#ifndef OSPREY_DIG_STACK_STACK_UNWIND_H
+#define OSPREY_DIG_STACK_STACK_UNWIND_H
+
+#include "dig/stack/stack.h"
+
+/* Stacks that go on behind what was copied are read further from the live process (or the core), and threads that have
+ * run in the meantime are marked as torn. -ENOMEM. */
+int stacks_unwind(struct process_stacks *s) __attribute__((warn_unused_result));
+
+#endif
