@@ -56,16 +56,29 @@ struct unwind_table {
 	const struct unwind_rule *rule;
 	size_t nrules;
 	struct span expressions; /* each: a ULEB128 length and its bytes */
-	void *storage;		 /* all of the above, or the mapped cache file */
+	void *storage;		 /* all of the above, in this order without gaps */
 	size_t storage_size;
-	bool mapped;
 };
 
-/* Works it out. -ENOENT: the file has neither section; -EBADMSG, -EFBIG (code over 4 GiB), -ENOMEM. */
+struct frame_section;
+/* Pure: of sections that were read, either NULL; code lies in [low, high) of the file's addresses. Where both speak,
+ * .eh_frame is believed. Of FDEs that overlap, as libdwfl has it: with the linker's table (`searched`) the one that
+ * starts last, up to the next; else the one that stands first in the section. -ENOENT: nothing is described. */
+int unwind_table_of_sections(struct frame_section *eh_frame, struct frame_section *debug_frame, uint64_t low,
+			     uint64_t high, struct unwind_table **ret) __attribute__((warn_unused_result));
+/* An empty one with room for so much; the arrays are set, and writable by the caller through `storage`. -ENOMEM. */
+int unwind_table_new(size_t nrows, size_t nrules, size_t expressions_size, struct unwind_table **ret)
+	__attribute__((warn_unused_result));
+
+/* Works it out. Without section headers .eh_frame is found by PT_GNU_EH_FRAME. -ENOENT: the file has neither section;
+ * -EBADMSG, -EFBIG (code over 4 GiB), -ENOMEM. Cost: 0.1 us a row, libc's 30 000 in ~3 ms. */
 int unwind_table_build(struct elf_image *e, struct unwind_table **ret) __attribute__((warn_unused_result));
 void unwind_table_free(struct unwind_table *t);
 /* NULL: not described. */
 const struct unwind_rule *unwind_table_find(const struct unwind_table *t, uint64_t address);
+/* The row that covers the address; UNWIND_NO_ROW: it lies before the first. */
+#define UNWIND_NO_ROW SIZE_MAX
+size_t unwind_table_row(const struct unwind_table *t, uint64_t address);
 
 /* The table of an image, made when first asked for: from the cache (unwind_cache.h), else built and, when it has a
  * build-id and took long enough to be worth it, kept there. NULL: it has none. */
