@@ -12,6 +12,7 @@
 #define OSPREY_DIG_SYMBOL_SYMBOL_H
 
 #include "dig/image/address_space.h"
+#include "dig/symbol/demangle.h"
 
 struct symbol {
 	const char *function; /* demangled; "": no symbol covers it. Lives as long as the symbolizer */
@@ -43,7 +44,5 @@ const char *symbolizer_kernel_why(struct symbolizer *s); /* NULL: names are ther
 /* The value of a symbol of a file, by its table name: 0 and the file's own address; -ENOENT. For probes, allocators, run times. */
 int image_symbol(struct image *i, const char *name, uint64_t *ret_address, uint64_t *ret_size)
 	__attribute__((warn_unused_result));
-/* "_ZN3foo3barEv" -> "foo::bar()"; false, and *ret untouched: it is no mangled name. */
-bool demangle(const char *name, struct buf *ret);
 
 #endif

@@ -1,0 +1,117 @@
+#include "dig/symbol/image_symbols.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "dig/symbol/debug_file.h"
+#include "dig/symbol/symbol.h"
+
+static void free_symbols(void *arg)
+{
+	struct image_symbols *s = arg;
+
+	lines_close(s->lines);
+	symbol_table_deinit(&s->table);
+	elf_image_free(s->debug);
+	elf_image_free(s->mini);
+	buf_deinit(&s->mini_bytes);
+	free(s);
+}
+
+/* Only the lack of memory is worth telling: what is damaged gives no names. */
+static int memory_only(int rc)
+{
+	return rc == -ENOMEM ? rc : 0;
+}
+
+static bool has_table(const struct elf_image *e)
+{
+	const struct elf_section *s = elf_image_find(e, ".symtab");
+
+	return s && s->header.sh_type != SHT_NOBITS && s->header.sh_size;
+}
+
+/* What was stripped: in the debug file, else in the small table that some distributions leave. Both lack what .dynsym has. */
+static int read_elsewhere(struct image *i, struct image_symbols *s)
+{
+	int rc = memory_only(debug_file_open(i, &s->debug));
+
+	if (rc == 0 && s->debug)
+		rc = memory_only(symbol_table_add(&s->table, s->debug, ".symtab"));
+	if (rc == 0 && !s->debug)
+		rc = memory_only(mini_debug_open(i->elf, &s->mini_bytes, &s->mini));
+	if (rc == 0 && s->mini)
+		rc = memory_only(symbol_table_add(&s->table, s->mini, ".symtab"));
+	return rc < 0 ? rc : memory_only(symbol_table_add(&s->table, i->elf, ".dynsym"));
+}
+
+static int read_tables(struct image *i, struct image_symbols *s)
+{
+	int rc = has_table(i->elf) ? memory_only(symbol_table_add(&s->table, i->elf, ".symtab"))
+				   : read_elsewhere(i, s);
+
+	if (rc == 0)
+		rc = symbol_table_add_stubs(&s->table, i->elf);
+	return rc < 0 ? rc : symbol_table_finish(&s->table, s->debug ? s->debug : i->elf);
+}
+
+int image_symbols_of(struct image *i, struct image_symbols **ret)
+{
+	static uint64_t last;
+	struct image_symbols *s;
+	int rc;
+
+	if (i->symbols || !i->elf) {
+		*ret = i->symbols;
+		return 0;
+	}
+	s = calloc(1, sizeof *s);
+	if (!s)
+		return -ENOMEM;
+	s->serial = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+	rc = read_tables(i, s);
+	if (rc < 0) {
+		free_symbols(s);
+		return rc;
+	}
+	i->symbols = s;
+	i->free_symbols = free_symbols;
+	*ret = s;
+	return 0;
+}
+
+int image_lines_of(struct image *i, struct image_symbols *s, struct lines **ret)
+{
+	int rc = 0;
+
+	if (!s->lines_tried) {
+		rc = lines_open(i->elf, &s->lines);
+		if (rc == -ENOENT && !s->debug)
+			rc = debug_file_open(i, &s->debug);
+		if (rc == -ENOENT && s->debug)
+			rc = lines_open(s->debug, &s->lines);
+		else if (rc == 0 && !s->lines && s->debug)
+			rc = lines_open(s->debug, &s->lines);
+		if (rc == -ENOMEM)
+			return rc;
+		s->lines_tried = true;
+	}
+	*ret = s->lines;
+	return 0;
+}
+
+int image_symbol(struct image *i, const char *name, uint64_t *ret_address, uint64_t *ret_size)
+{
+	struct image_symbols *s;
+	struct span wanted = span_from(name);
+	int rc = image_symbols_of(i, &s);
+
+	if (rc < 0 || !s)
+		return rc < 0 ? rc : -ENOENT;
+	struct elf_image *const from[] = { i->elf, s->debug, s->mini, i->elf };
+	rc = -ENOENT;
+	for (size_t k = 0; rc < 0 && rc != -ENOMEM && k < 4; k++)
+		if (from[k])
+			rc = symbol_section_value(from[k], k == 3 ? ".dynsym" : ".symtab", wanted, ret_address, ret_size);
+	return rc == 0 || rc == -ENOMEM ? rc : -ENOENT;
+}

@@ -1,0 +1,354 @@
+#include "dig/symbol/symbol.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "dig/symbol/image_symbols.h"
+#include "dig/symbol/kernel_symbols.h"
+#include "dig/symbol/perf_map.h"
+
+/* What was found for one address of one file: frames first … first + n - 1. Their `offset` holds the start of the
+ * function, as the same call may be asked for by its own address or the one behind it. */
+struct answer {
+	uint64_t serial, address;
+	uint32_t first, n;
+};
+
+struct jit {
+	int pid;
+	bool tried;
+	struct perf_map map;
+};
+
+struct symbolizer {
+	struct symbolizer_options options;
+	VEC(char *) string;
+	struct map string_by_hash;
+	VEC(struct answer) answer;
+	VEC(struct symbol) frame;
+	struct map answer_by_hash;
+	VEC(struct symbol) out;
+	VEC(struct jit) jit;
+	struct kernel_symbols kernel;
+	struct symbol kernel_out;
+	const char *kernel_why;
+	bool kernel_tried;
+	struct buf name;
+};
+
+int symbolizer_new(const struct symbolizer_options *options, struct symbolizer **ret)
+{
+	struct symbolizer *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return -ENOMEM;
+	if (options)
+		s->options = *options;
+	*ret = s;
+	return 0;
+}
+
+void symbolizer_free(struct symbolizer *s)
+{
+	if (!s)
+		return;
+	vec_each(text, &s->string)
+		free(*text);
+	vec_each(j, &s->jit)
+		perf_map_deinit(&j->map);
+	vec_free(&s->string);
+	map_deinit(&s->string_by_hash);
+	vec_free(&s->answer);
+	vec_free(&s->frame);
+	map_deinit(&s->answer_by_hash);
+	vec_free(&s->out);
+	vec_free(&s->jit);
+	kernel_symbols_deinit(&s->kernel);
+	buf_deinit(&s->name);
+	free(s);
+}
+
+/* ---- strings: each is kept once ---- */
+
+static const char *intern(struct symbolizer *s, struct span text)
+{
+	uint64_t hash = map_hash(text.p, text.n);
+	uint32_t at = map_get(&s->string_by_hash, hash);
+	char *copy, **place;
+
+	if (at != MAP_NONE && strncmp(s->string.v[at], text.p, text.n) == 0 && !s->string.v[at][text.n])
+		return s->string.v[at];
+	if (vec_reserve(&s->string, 1) < 0 || map_set(&s->string_by_hash, hash, (uint32_t)s->string.n) < 0)
+		return NULL;
+	place = vec_push(&s->string);
+	copy = strndup(text.p, text.n);
+	if (!copy) {
+		s->string.n--;
+		map_remove(&s->string_by_hash, hash);
+		return NULL;
+	}
+	*place = copy;
+	return copy;
+}
+
+/* The name as it is to be shown; NULL: no memory. */
+static const char *shown(struct symbolizer *s, struct span name, const char *suffix)
+{
+	buf_clear(&s->name);
+	if (buf_append(&s->name, name.p, name.n) < 0)
+		return NULL;
+	if (!s->options.mangled) {
+		struct buf plain = { 0 };
+
+		if (demangle(s->name.data, &plain)) {
+			buf_deinit(&s->name);
+			s->name = plain;
+		}
+	}
+	if (buf_append(&s->name, suffix, strlen(suffix)) < 0)
+		return NULL;
+	return intern(s, buf_span(&s->name));
+}
+
+static struct span base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return span_from(slash && slash[1] ? slash + 1 : path);
+}
+
+/* ---- answers ---- */
+
+static uint64_t answer_key(uint64_t serial, uint64_t address)
+{
+	uint64_t key = (serial * UINT64_C(0xff51afd7ed558ccd)) ^ address;
+
+	return key ? key : 1;
+}
+
+static const struct answer *known_answer(struct symbolizer *s, uint64_t serial, uint64_t address)
+{
+	uint32_t at = map_get(&s->answer_by_hash, answer_key(serial, address));
+	const struct answer *a = at == MAP_NONE ? NULL : &s->answer.v[at];
+
+	return a && a->serial == serial && a->address == address ? a : NULL;
+}
+
+static int add_frame(struct symbolizer *s, const char *module, const struct line_frame *from, struct symbol **ret)
+{
+	struct symbol *f = vec_push(&s->frame);
+
+	if (!f)
+		return -ENOMEM;
+	*f = (struct symbol){ .function = "", .module = module, .line = from->line, .inlined = from->inlined,
+			      .offset = from->start };
+	if (from->function)
+		f->function = shown(s, span_from(from->function), "");
+	if (from->file)
+		f->file = intern(s, span_from(from->file));
+	*ret = f;
+	return !f->function || (from->file && !f->file) ? -ENOMEM : 0;
+}
+
+/* The table knows better than DWARF what the function that has code is called: .cold parts, clones, what has no DWARF. */
+static int name_outermost(struct symbolizer *s, const struct image_symbols *of, uint64_t address, struct symbol *f)
+{
+	const struct symbol_entry *e = symbol_table_find(&of->table, address);
+
+	if (!e)
+		return 0;
+	f->function = shown(s, symbol_entry_name(e), e->stub ? "@plt" : "");
+	f->offset = e->address;
+	return f->function ? 0 : -ENOMEM;
+}
+
+static int find_frames(struct symbolizer *s, struct image *i, struct image_symbols *of, uint64_t address)
+{
+	struct line_frame lines[LINES_DEPTH_MAX] = { 0 };
+	const char *module = intern(s, base_name(i->path));
+	struct lines *from = NULL;
+	struct symbol *f = NULL;
+	size_t n = 0;
+	int rc = module ? 0 : -ENOMEM;
+
+	if (rc == 0 && !s->options.no_lines)
+		rc = image_lines_of(i, of, &from);
+	if (rc == 0 && from)
+		rc = lines_find(from, address, lines, LINES_DEPTH_MAX, &n);
+	for (size_t k = 0; rc == 0 && k < (n ? n : 1); k++)
+		rc = add_frame(s, module, &lines[k], &f);
+	if (rc < 0)
+		return rc;
+	f->inlined = false;
+	return name_outermost(s, of, address, f);
+}
+
+static int new_answer(struct symbolizer *s, struct image *i, struct image_symbols *of, uint64_t address,
+		      const struct answer **ret)
+{
+	size_t first = s->frame.n;
+	struct answer *a;
+	int rc;
+
+	if (vec_reserve(&s->answer, 1) < 0)
+		return -ENOMEM;
+	rc = find_frames(s, i, of, address);
+	if (rc == 0)
+		rc = map_set(&s->answer_by_hash, answer_key(of->serial, address), (uint32_t)s->answer.n);
+	if (rc < 0) {
+		s->frame.n = first;
+		return rc;
+	}
+	a = vec_push(&s->answer);
+	*a = (struct answer){ of->serial, address, (uint32_t)first, (uint32_t)(s->frame.n - first) };
+	*ret = a;
+	return 0;
+}
+
+static int in_image(struct symbolizer *s, struct image *i, struct image_symbols *of, uint64_t pc, bool exact)
+{
+	uint64_t address = exact ? pc : pc - 1;
+	const struct answer *a = known_answer(s, of->serial, address);
+	int rc = a ? 0 : new_answer(s, i, of, address, &a);
+
+	if (rc == 0)
+		rc = vec_reserve(&s->out, a->n);
+	if (rc < 0)
+		return rc;
+	for (uint32_t k = 0; k < a->n; k++) {
+		struct symbol *f = vec_push(&s->out);
+
+		*f = s->frame.v[a->first + k];
+		f->offset = f->inlined || (k + 1 == a->n && f->function[0] && !f->offset) ? 0 : pc - f->offset;
+	}
+	return 0;
+}
+
+/* ---- code that is in no file ---- */
+
+static int jit_of(struct symbolizer *s, int pid, struct jit **ret)
+{
+	struct jit *j;
+
+	vec_each(known, &s->jit)
+		if (known->pid == pid) {
+			*ret = known;
+			return 0;
+		}
+	j = vec_push(&s->jit);
+	if (!j)
+		return -ENOMEM;
+	j->pid = pid;
+	*ret = j;
+	return 0;
+}
+
+/* The map grows while the JIT works: it is read again when an address is not in it and its size has changed. */
+static int jit_find(struct jit *j, uint64_t address, const struct perf_map_code **ret)
+{
+	struct perf_map map;
+	int rc = 0;
+
+	*ret = j->tried ? perf_map_find(&j->map, address) : NULL;
+	if (*ret)
+		return 0;
+	rc = perf_map_read(j->pid, j->tried ? j->map.file_size : 0, &map);
+	j->tried = true;
+	if (rc < 0)
+		return rc == -ENOMEM ? rc : 0;
+	perf_map_deinit(&j->map);
+	j->map = map;
+	*ret = perf_map_find(&j->map, address);
+	return 0;
+}
+
+static int without_file(struct symbolizer *s, const struct address_space *a, const struct mapping *m, uint64_t pc,
+			bool exact)
+{
+	const struct perf_map_code *code = NULL;
+	struct symbol *f = vec_push(&s->out);
+	struct jit *j = NULL;
+	int rc = f ? 0 : -ENOMEM;
+
+	if (rc == 0 && a->pid > 0 && m->flags & MAPPING_EXECUTE)
+		rc = jit_of(s, a->pid, &j);
+	if (rc == 0 && j)
+		rc = jit_find(j, exact ? pc : pc - 1, &code);
+	if (rc < 0)
+		return rc;
+	*f = (struct symbol){ .function = "", .offset = pc };
+	f->module = intern(s, code ? SPAN("[jit]") : m->name[0] ? base_name(m->name) : SPAN("[anon]"));
+	if (code) {
+		f->function = shown(s, code->name, "");
+		f->offset = pc - code->start;
+	}
+	return f->module && f->function ? 0 : -ENOMEM;
+}
+
+static int nowhere(struct symbolizer *s, uint64_t pc)
+{
+	struct symbol *f = vec_push(&s->out);
+
+	if (!f)
+		return -ENOMEM;
+	*f = (struct symbol){ .function = "", .module = "", .offset = pc };
+	return 0;
+}
+
+int symbolize(struct symbolizer *s, struct address_space *a, uint64_t pc, bool exact, const struct symbol **ret,
+	      size_t *ret_n)
+{
+	struct image_symbols *of = NULL;
+	struct place place;
+	int rc = 0;
+
+	s->out.n = 0;
+	if (!address_space_find(a, exact ? pc : pc - 1, &place))
+		rc = nowhere(s, pc);
+	else {
+		if (place.image)
+			rc = image_symbols_of(place.image, &of);
+		if (rc == 0)
+			rc = of ? in_image(s, place.image, of, pc - place.bias, exact)
+				: without_file(s, a, place.mapping, pc, exact);
+	}
+	if (rc < 0)
+		return rc;
+	*ret = s->out.v;
+	*ret_n = s->out.n;
+	return 0;
+}
+
+/* ---- the kernel ---- */
+
+static int read_kernel(struct symbolizer *s)
+{
+	int rc = s->kernel_tried ? 0 : kernel_symbols_read(&s->kernel);
+
+	if (s->kernel_tried || rc == -ENOMEM)
+		return rc;
+	s->kernel_tried = true;
+	s->kernel_why = kernel_symbols_why(&s->kernel, rc);
+	return 0;
+}
+
+int symbolize_kernel(struct symbolizer *s, uint64_t pc, const struct symbol **ret)
+{
+	struct symbol f = { .function = "", .module = "[kernel]", .offset = pc };
+	int rc = read_kernel(s);
+
+	if (rc < 0)
+		return rc;
+	(void)kernel_symbols_find(&s->kernel, pc, &f.function, &f.module, &f.offset);
+	s->kernel_out = f;
+	*ret = &s->kernel_out;
+	return 0;
+}
+
+const char *symbolizer_kernel_why(struct symbolizer *s)
+{
+	int rc = read_kernel(s);
+
+	return rc < 0 ? strerror(-rc) : s->kernel_why;
+}
