@@ -87,7 +87,7 @@ $(BUILD)/test/%: $(BUILD)/src/%.o $(BUILD)/libosprey.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # They put themselves before the allocator, which a static libc has in one object with the rest.
-$(BUILD)/test/sample/sampler_test $(BUILD)/test/conditions/resilience_test: LDFLAGS += -Wl,-z,muldefs
+$(BUILD)/test/sample/sampler_test $(BUILD)/test/conditions/resilience_test $(BUILD)/test/dig/symbol/symbol_test: LDFLAGS += -Wl,-z,muldefs
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libosprey.a
 	@mkdir -p $(@D)

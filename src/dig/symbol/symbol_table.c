@@ -80,6 +80,7 @@ static int push(struct symbol_table *t, const struct symbol_entry *entry)
 	if (!to)
 		return -ENOMEM;
 	*to = *entry;
+	to->order = (uint32_t)(t->entry.n - 1);
 	return 0;
 }
 
@@ -248,7 +249,7 @@ static int better_first(const void *a, const void *b)
 		return x->binding > y->binding ? -1 : 1;
 	if (x->size != y->size)
 		return x->size < y->size ? -1 : 1;
-	return strcmp(x->name, y->name);
+	return (x->order > y->order) - (x->order < y->order);
 }
 
 /* Sections with code, by address: their ends bound what has no size. */
