@@ -1,8 +1,5 @@
 #include <errno.h>
-#include <stdlib.h>
 
-#include "base/clock.h"
-#include "dig/unwind/dwarf_expression.h"
 #include "dig/unwind/unwind.h"
 #include "dig/unwind/unwind_rules.h"
 
@@ -89,52 +86,6 @@ static bool read_code(const struct walk *w, uint64_t address, void *to, size_t n
 	return w->a->read && w->a->read(w->a->arg, address, to, n) == 0;
 }
 
-static int cfa_of(const struct walk *w, const struct unwind_rule *rule, uint64_t *ret)
-{
-	const struct unwind_registers *r = &w->r;
-	struct dwarf_expression_context context = { r, w->memory, w->place.bias, NULL };
-
-	switch (rule->cfa) {
-	case UNWIND_CFA_PLT:
-		*ret = r->value[UNWIND_RSP] + 8 + ((r->value[UNWIND_RIP] & 15) >= (uint32_t)rule->cfa_offset) * 8;
-		return 0;
-	case UNWIND_CFA_REGISTER:
-	case UNWIND_CFA_DEREF:
-		if (rule->cfa_register >= UNWIND_REGISTERS || !knows(w, rule->cfa_register))
-			return -ENODATA;
-		*ret = r->value[rule->cfa_register] + (uint64_t)(int64_t)rule->cfa_offset;
-		return rule->cfa == UNWIND_CFA_DEREF && !read_word(w, *ret, ret) ? -EFAULT : 0;
-	case UNWIND_CFA_EXPRESSION:
-		return dwarf_expression(unwind_expression_at(w->table->expressions, rule->cfa_offset), &context, NULL,
-					ret);
-	}
-	return -EBADMSG;
-}
-
-static int register_of(const struct walk *w, const struct unwind_rule *rule, unsigned reg, uint64_t cfa,
-		       uint64_t *ret)
-{
-	struct dwarf_expression_context context = { &w->r, w->memory, w->place.bias, &cfa };
-	int32_t offset = rule->offset[reg];
-	int rc;
-
-	switch (rule->how[reg]) {
-	case UNWIND_AT_CFA: return read_word(w, cfa + (uint64_t)(int64_t)offset, ret) ? 0 : -EFAULT;
-	case UNWIND_CFA_PLUS: *ret = cfa + (uint64_t)(int64_t)offset; return 0;
-	case UNWIND_SAME: offset = (int32_t)reg; /* fallthrough */
-	case UNWIND_REGISTER:
-		if ((uint32_t)offset >= UNWIND_REGISTERS || !knows(w, (unsigned)offset))
-			return -ENODATA;
-		*ret = w->r.value[offset];
-		return 0;
-	case UNWIND_AT_EXPRESSION:
-	case UNWIND_IS_EXPRESSION:
-		rc = dwarf_expression(unwind_expression_at(w->table->expressions, offset), &context, &cfa, ret);
-		return rc == 0 && rule->how[reg] == UNWIND_AT_EXPRESSION && !read_word(w, *ret, ret) ? -EFAULT : rc;
-	}
-	return -ENODATA;
-}
-
 static int end_of(int rc)
 {
 	return rc == -EFAULT ? UNWIND_NO_MEMORY : rc == -ENODATA ? UNWIND_NO_REGISTER : UNWIND_NO_RULE;
@@ -163,25 +114,13 @@ static int arrive(struct walk *w, const struct unwind_registers *to, bool exact,
 
 static int step_by_rule(struct walk *w, const struct unwind_rule *rule)
 {
-	struct unwind_registers to = { .known = 0 };
-	uint64_t cfa;
-	int rc = cfa_of(w, rule, &cfa);
+	struct unwind_registers to;
+	int rc = unwind_rule_apply(w->table, rule, w->place.bias, &w->r, w->memory, &to);
 
-	if (rule->how[UNWIND_RIP] == UNWIND_UNDEFINED)
+	if (rc == 0)
 		return UNWIND_OUTERMOST;
 	if (rc < 0)
 		return end_of(rc);
-	for (unsigned i = 0; i < UNWIND_REGISTERS; i++) {
-		if (rule->how[i] == UNWIND_UNDEFINED)
-			continue;
-		rc = register_of(w, rule, i, cfa, &to.value[i]);
-		if (rc == 0)
-			to.known |= 1u << i;
-		else if (i == UNWIND_RIP || i == UNWIND_RSP)
-			return end_of(rc);
-	}
-	if (!(to.known >> UNWIND_RSP & 1))
-		return UNWIND_NO_REGISTER;
 	return arrive(w, &to, rule->signal_frame, false, rule->signal_frame || rule->cfa == UNWIND_CFA_EXPRESSION);
 }
 

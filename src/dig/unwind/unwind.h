@@ -1,10 +1,13 @@
 /* Walks a stack: from registers and memory to the frames that called each other.
  *
  * Pure but for the memory it is given to read: bytes of a stack that was copied, of a core file, or of a live
- * process. Each step takes the rule of the file (unwind_table.h); code that has none (JIT, hand-written) is
- * passed by its frame pointer when that leads upwards into a mapping with code, and the frame is marked as guessed.
+ * process. Each step takes the rule of the file (unwind_table.h). The way back from a signal handler is known by its
+ * rule or, where a C library has none for it, by its code. Other code without a rule (JIT, hand-written) is passed by
+ * its frame pointer, or in the innermost frame by the instruction at hand, when that leads upwards into a mapping with
+ * code; the frame is marked as guessed. So is the caller of a bad pointer that was jumped to.
  * Never loops: the stack pointer must rise from frame to frame but at signal frames and coroutine switches, which
- * are bounded by `max`. Cost: ~100 ns a frame once the tables are there. */
+ * are bounded by `max`. Registers that are not known are missed only where a rule needs them. Code is read from `memory`
+ * first, then from the file or the target. Cost: ~100 ns a frame once the tables are there. */
 #ifndef OSPREY_DIG_UNWIND_UNWIND_H
 #define OSPREY_DIG_UNWIND_UNWIND_H
 
@@ -20,6 +23,13 @@ struct unwind_memory {
 	int (*read)(void *arg, uint64_t address, void *to, size_t n);
 	void *arg;
 };
+
+/* One rule, applied. Pure. 1: *ret is what is known of the caller's registers, rsp and rip among it; 0: there is no
+ * caller; -EFAULT: memory that is not there; -ENODATA: needs a register that is not known; -EBADMSG. `bias`: of the
+ * file, for expressions with addresses. */
+int unwind_rule_apply(const struct unwind_table *t, const struct unwind_rule *rule, uint64_t bias,
+		      const struct unwind_registers *r, const struct unwind_memory *memory,
+		      struct unwind_registers *ret) __attribute__((warn_unused_result));
 
 struct unwind_frame {
 	uint64_t pc;
