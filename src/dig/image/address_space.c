@@ -1,7 +1,6 @@
 #include "dig/image/address_space.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -62,8 +61,7 @@ static int open_map_file(int pid, const struct mapping *m)
 
 	snprintf(path, sizeof path, "/proc/%d/map_files/%llx-%llx", pid, (unsigned long long)m->start,
 		 (unsigned long long)m->end);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	return fd < 0 ? -errno : fd;
+	return open_regular(path);
 }
 
 /* The path as the target sees it; another file may stand there by now. The device is not compared: on btrfs and
@@ -76,9 +74,9 @@ static int open_by_path(int pid, const struct mapping *m)
 	if (m->name[0] != '/' || m->deleted)
 		return -ENOENT;
 	snprintf(path, sizeof path, "/proc/%d/root%s", pid, m->name);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = open_regular(path);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (fstat(fd, &s) < 0 || s.st_ino != m->inode) {
 		close(fd);
 		return -ESTALE;

@@ -1,7 +1,6 @@
 #include "dig/image/core_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/procfs.h>
 #include <unistd.h>
@@ -305,9 +304,9 @@ static int open_file(void *arg, const struct mapping *m)
 		if (entry && strcmp(entry->name, m->name) == 0)
 			path = c->executable;
 	}
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = open_regular(path);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (same_file(c, first_of_file(c->opened, m), fd))
 		return fd;
 	close(fd);

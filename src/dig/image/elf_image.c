@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -265,13 +266,31 @@ int elf_image_open_fd(int fd, struct elf_image **ret, struct note *note)
 	return finish_open(e, ret, note);
 }
 
+/* O_PATH opens nothing yet: a device would act, a pipe would wait. */
+int open_regular(const char *path)
+{
+	char link[40];
+	struct stat s;
+	int place = open(path, O_PATH | O_CLOEXEC);
+
+	if (place < 0)
+		return -errno;
+	int r = fstat(place, &s) < 0 ? -errno : S_ISREG(s.st_mode) ? 0 : -EBADMSG;
+	if (r >= 0) {
+		snprintf(link, sizeof link, "/proc/self/fd/%d", place);
+		r = open(link, O_RDONLY | O_CLOEXEC);
+		r = r < 0 ? -errno : r;
+	}
+	close(place);
+	return r;
+}
+
 int elf_image_open(const char *path, struct elf_image **ret, struct note *note)
 {
-	/* Not to wait for a writer when it is a named pipe. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = open_regular(path);
 
 	if (fd < 0)
-		return note_set(note, -errno, "%s: %s", path, strerror(errno));
+		return note_set(note, fd, "%s: %s", path, fd == -EBADMSG ? "no regular file" : strerror(-fd));
 	return elf_image_open_fd(fd, ret, note);
 }
 

@@ -41,6 +41,9 @@ struct elf_image {
 /* Takes `fd` over, on failure too. -EBADMSG: no such ELF file; -errno of pread; -ENOMEM. */
 int elf_image_open_fd(int fd, struct elf_image **ret, struct note *note) __attribute__((warn_unused_result));
 int elf_image_open(const char *path, struct elf_image **ret, struct note *note) __attribute__((warn_unused_result));
+/* A file that may be anything (a path that a core file or another process names): a regular file's descriptor, or
+ * -errno; -EBADMSG: it is none, and was not opened as what it is. */
+int open_regular(const char *path) __attribute__((warn_unused_result));
 /* Bytes that stay the caller's, and stay (a vDSO that was copied). */
 int elf_image_open_memory(struct span bytes, struct elf_image **ret, struct note *note)
 	__attribute__((warn_unused_result));

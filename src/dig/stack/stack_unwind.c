@@ -54,14 +54,81 @@ static int read_memory(void *arg, uint64_t address, void *to, size_t n)
 	return process_stacks_read(r->stacks, address, to, n) < 0 ? -EFAULT : 0;
 }
 
+/* ---- frame pointers that were not told ---- */
+
+/* /proc tells stack pointer and pc alone. Where a function reckons from rbp, and none below it has saved rbp, the frame's
+ * place is searched for: two words on the stack that look like a saved rbp (it points further up) and a return
+ * address (it stands behind a call). */
+#define SEARCH_BYTES 8192
+#define TRIES 32
+
+static bool follows_call(struct reader *r, uint64_t pc)
+{
+	struct place place;
+	unsigned char code[7];
+
+	if (!address_space_find(r->stacks->space, pc, &place) || !(place.mapping->flags & MAPPING_EXECUTE) ||
+	    process_stacks_read(r->stacks, pc - sizeof code, code, sizeof code) < 0)
+		return false;
+	if (code[2] == 0xe8) /* call relative */
+		return true;
+	/* call through a register or memory: ff /2, with 2 to 7 bytes */
+	for (size_t at = 0; at <= 5; at++)
+		if (code[at] == 0xff && (code[at + 1] >> 3 & 7) == 2)
+			return true;
+	return false;
+}
+
+static bool looks_like_frame(struct reader *r, uint64_t address)
+{
+	uint64_t words[2];
+	const struct thread_stack *t = r->thread;
+
+	if (read_memory(r, address, words, sizeof words) < 0)
+		return false;
+	return words[0] > address && words[0] - t->registers.value[UNWIND_RSP] < STACK_BYTES_MAX && words[0] % 8 == 0 &&
+	       follows_call(r, words[1]);
+}
+
+static size_t walk(struct reader *r, const struct unwind_registers *from, struct unwind_frame *scratch, enum unwind_end *end)
+{
+	struct unwind_memory memory = { read_memory, r };
+
+	return unwind_walk(r->stacks->space, from, &memory, scratch, STACK_FRAMES_MAX, end);
+}
+
+/* Walks once more with the first place that leads further; frames above it are guesses. */
+static size_t walk_by_search(struct reader *r, struct unwind_frame *scratch, size_t n, enum unwind_end *end)
+{
+	struct unwind_registers from = r->thread->registers;
+	uint64_t sp = scratch[n - 1].sp;
+	unsigned tries = 0;
+
+	for (uint64_t at = sp & ~7ull; at < sp + SEARCH_BYTES && tries < TRIES; at += 8) {
+		if (!looks_like_frame(r, at))
+			continue;
+		from.value[UNWIND_RBP] = at;
+		from.known |= 1u << UNWIND_RBP;
+		tries++;
+		size_t further = walk(r, &from, scratch, end);
+		if (further <= n || *end == UNWIND_STUCK || *end == UNWIND_OUTSIDE)
+			continue;
+		for (size_t i = n; i < further; i++)
+			scratch[i].guessed = true;
+		return further;
+	}
+	return walk(r, &r->thread->registers, scratch, end);
+}
+
 static int unwind_thread(struct process_stacks *s, struct thread_stack *t, struct unwind_frame *scratch, bool *extended)
 {
 	struct reader reader = { s, t, false };
-	struct unwind_memory memory = { read_memory, &reader };
 
 	if (t->way == STACK_NONE || !t->registers.known || !s->space)
 		return 0;
-	size_t n = unwind_walk(s->space, &t->registers, &memory, scratch, STACK_FRAMES_MAX, &t->end);
+	size_t n = walk(&reader, &t->registers, scratch, &t->end);
+	if (t->end == UNWIND_NO_REGISTER && !(t->registers.known & 1u << UNWIND_RBP))
+		n = walk_by_search(&reader, scratch, n, &t->end);
 	t->frames = malloc(n * sizeof *t->frames);
 	if (!t->frames)
 		return -ENOMEM;

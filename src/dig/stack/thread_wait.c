@@ -1,0 +1,233 @@
+#include "dig/stack/thread_wait.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "source/process/mutex.h"
+#include "source/process/process_fd.h"
+#include "source/process/process_socket.h"
+#include "source/process/wait_words.h"
+
+struct asker {
+	struct host *h;
+	const struct process_stacks *stacks;
+	struct process_fds fds;
+	process_socket_vec sockets;
+	struct buf scratch;
+};
+
+static void append(struct thread_wait *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void append(struct thread_wait *w, const char *format, ...)
+{
+	size_t n = strlen(w->what);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(w->what + n, sizeof w->what - n, format, args);
+	va_end(args);
+}
+
+/* ---- descriptors ---- */
+
+static int by_inode(const void *a, const void *b)
+{
+	const struct process_socket *x = a, *y = b;
+
+	return (x->inode > y->inode) - (x->inode < y->inode);
+}
+
+static bool waits_on(const struct process_stacks *s, int fd)
+{
+	vec_each(t, &s->threads) {
+		const struct syscall_words *words = t->syscall >= 0 ? syscall_words(t->syscall) : NULL;
+		if (words && words->of_fd && (int)t->argument[0] == fd)
+			return true;
+	}
+	return false;
+}
+
+/* Only sockets that somebody waits on are looked up: the tables are those of a whole network namespace. */
+static int read_descriptors(struct asker *a)
+{
+	struct proc_dir d;
+	int r = proc_dir_open(a->h, a->stacks->pid, 0, &d);
+
+	if (r < 0)
+		return 0; /* it has ended: descriptors go without names */
+	r = process_fds_read(&d, a->stacks->pid, false, &a->scratch, &a->fds);
+	vec_each(f, &a->fds.fds) {
+		if (r < 0 || f->kind != FD_SOCKET || !waits_on(a->stacks, f->fd))
+			continue;
+		struct process_socket *socket = vec_push(&a->sockets);
+		if (!socket)
+			r = -ENOMEM;
+		else
+			socket->inode = f->inode;
+	}
+	if (r >= 0 && a->sockets.n) {
+		qsort(a->sockets.v, a->sockets.n, sizeof a->sockets.v[0], by_inode);
+		r = process_sockets_read(&d, a->stacks->pid, &a->scratch, &a->sockets);
+	}
+	proc_dir_close(&d);
+	return r;
+}
+
+static const struct process_socket *socket_of(const struct asker *a, uint64_t inode)
+{
+	struct process_socket key = { .inode = inode };
+
+	return a->sockets.n ? bsearch(&key, a->sockets.v, a->sockets.n, sizeof key, by_inode) : NULL;
+}
+
+static void describe_socket(const struct asker *a, const struct process_fd *f, struct thread_wait *w)
+{
+	const struct process_socket *s = socket_of(a, f->inode);
+
+	if (!s || !s->protocol[0]) {
+		append(w, ", socket:[%llu]", (unsigned long long)f->inode);
+		return;
+	}
+	append(w, ", %s", s->protocol);
+	if (s->local[0])
+		append(w, " %s", s->local);
+	if (s->remote[0])
+		append(w, " -> %s", s->remote);
+	if (s->state[0] && strcmp(s->state, "ESTABLISHED") != 0)
+		append(w, " (%s)", s->state);
+}
+
+static void describe_fd(const struct asker *a, int fd, struct thread_wait *w)
+{
+	w->fd = fd;
+	append(w, " of descriptor %d", fd);
+	vec_each(f, &a->fds.fds) {
+		if (f->fd != fd)
+			continue;
+		struct span target = process_fd_target(&a->fds, f);
+		if (f->kind == FD_SOCKET)
+			describe_socket(a, f, w);
+		else
+			append(w, ", %.*s", (int)target.n, target.p);
+	}
+}
+
+/* ---- locks ---- */
+
+static struct task task_of(const struct thread_stack *t)
+{
+	struct task task = { .tid = t->tid, .pid = t->pid, .state = t->state, .syscall = t->syscall,
+			     .flags = t->syscall >= 0 ? TASK_HAS_SYSCALL : 0 };
+
+	for (size_t i = 0; i < 4; i++)
+		task.argument[i] = t->argument[i];
+	return task;
+}
+
+static const char *comm_of(const struct process_stacks *s, int tid)
+{
+	vec_each(t, &s->threads)
+		if (t->tid == tid)
+			return t->comm;
+	return NULL;
+}
+
+static bool describe_mutex(struct asker *a, const struct thread_stack *t, struct thread_wait *w)
+{
+	struct task task = task_of(t);
+	struct mutex_wait mutex;
+
+	if (!a->h || !mutex_wait_suspected(&task) || mutex_wait_read(a->h, &a->scratch, &task, &mutex) < 0)
+		return false;
+	w->lock_address = mutex.address;
+	w->owner_tid = mutex.owner_tid;
+	append(w, "waits for a mutex at 0x%llx", (unsigned long long)mutex.address);
+	if (!mutex.owner_tid)
+		return true;
+	const char *comm = comm_of(a->stacks, mutex.owner_tid);
+	append(w, ", held by %d%s%s%s", mutex.owner_tid, comm ? " (" : "", comm ? comm : "", comm ? ")" : "");
+	return true;
+}
+
+static void describe_time(struct asker *a, uint64_t address, struct thread_wait *w)
+{
+	struct timespec time;
+
+	if (!address || process_stacks_read(a->stacks, address, &time, sizeof time) < 0 || time.tv_sec < 0 ||
+	    time.tv_sec > 1000000000 || time.tv_nsec < 0 || time.tv_nsec >= (long)NS_PER_S)
+		return;
+	append(w, " of %s", duration_text((double)time.tv_sec + (double)time.tv_nsec / 1e9).text);
+}
+
+/* The word that is waited on says nothing of its kind: a condition, a semaphore, a barrier, the end of a thread. */
+static void describe_futex(struct asker *a, const struct thread_stack *t, struct thread_wait *w)
+{
+	if (describe_mutex(a, t, w))
+		return;
+	unsigned command = (unsigned)t->argument[1] & (unsigned)FUTEX_CMD_MASK;
+	bool timed = t->argument[3] != 0 && command != FUTEX_WAKE;
+	append(w, "waits for another thread: futex at 0x%llx%s", (unsigned long long)t->argument[0],
+	       timed ? ", with a time limit" : "");
+}
+
+static void describe_call(struct asker *a, const struct thread_stack *t, struct thread_wait *w)
+{
+	const struct syscall_words *words = syscall_words(t->syscall);
+
+	if (t->syscall == SYS_futex) {
+		describe_futex(a, t, w);
+		return;
+	}
+	if (!words) {
+		append(w, "in system call %d", t->syscall);
+		return;
+	}
+	if (words->waits_for)
+		append(w, "waits for %s: %s", words->waits_for, words->name);
+	else
+		append(w, "in %s", words->name);
+	if (words->of_fd)
+		describe_fd(a, (int)t->argument[0], w);
+	else if (t->syscall == SYS_nanosleep)
+		describe_time(a, t->argument[0], w);
+	else if (t->syscall == SYS_clock_nanosleep && !(t->argument[1] & TIMER_ABSTIME))
+		describe_time(a, t->argument[2], w);
+	else if (t->syscall == SYS_wait4 && (int)t->argument[0] > 0)
+		append(w, " of process %d", (int)t->argument[0]);
+}
+
+static void describe(struct asker *a, const struct thread_stack *t, struct thread_wait *w)
+{
+	w->fd = -1;
+	if (t->on_cpu || t->way == STACK_PERF || t->state == 'R' || t->kernel_thread)
+		return;
+	if (t->syscall >= 0)
+		describe_call(a, t, w);
+}
+
+int thread_waits_read(struct host *h, const struct process_stacks *s, struct thread_wait **ret)
+{
+	struct asker a = { .h = h, .stacks = s };
+	struct thread_wait *waits = calloc(s->threads.n ? s->threads.n : 1, sizeof *waits);
+	int r = waits ? 0 : -ENOMEM;
+
+	if (r >= 0 && h)
+		r = read_descriptors(&a);
+	for (size_t i = 0; r >= 0 && i < s->threads.n; i++)
+		describe(&a, &s->threads.v[i], &waits[i]);
+	process_fds_deinit(&a.fds);
+	vec_free(&a.sockets);
+	buf_deinit(&a.scratch);
+	if (r < 0) {
+		free(waits);
+		return r;
+	}
+	*ret = waits;
+	return 0;
+}
