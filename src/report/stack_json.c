@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "dig/image/core_file.h"
 #include "report/stack.h"
 #include "source/process/wait_words.h"
 
@@ -101,7 +102,7 @@ void stack_json(struct json *j, const char *key, const struct stack_report *repo
 
 	json_object(j, key);
 	json_string(j, "schema", "osprey.stack/1");
-	json_i64(j, "pid", s->core ? s->threads.v[0].pid : s->pid);
+	json_i64(j, "pid", s->core ? s->core->pid : s->pid);
 	json_string(j, "name", s->comm);
 	json_u64(j, "threads", s->threads.n);
 	json_u64(j, "stopped_threads", s->stopped);

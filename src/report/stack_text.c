@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "dig/image/core_file.h"
 #include "report/stack.h"
 #include "source/process/wait_words.h"
 
@@ -261,11 +262,14 @@ static void put_head(struct page *p, const struct stack_report *report)
 	vec_each(t, &s->threads)
 		running += runs(t);
 	page_tone(p, TONE_STRONG);
-	page_put(p, "%s (%d)", s->comm, s->core ? s->threads.v[0].pid : s->pid);
+	page_put(p, "%s (%d)", s->comm, s->core ? s->core->pid : s->pid);
 	page_tone(p, TONE_PLAIN);
 	page_put(p, ":");
-	page_wrap(p, 2, "%zu thread%s with %zu different stack%s", s->threads.n, s->threads.n == 1 ? "" : "s",
-		  report->groups->groups.n, report->groups->groups.n == 1 ? "" : "s");
+	if (s->threads.n == 1)
+		page_wrap(p, 2, "1 thread");
+	else
+		page_wrap(p, 2, "%zu threads with %zu different stack%s", s->threads.n, report->groups->groups.n,
+			  report->groups->groups.n == 1 ? "" : "s");
 	if (running)
 		page_wrap(p, 2, "(%zu %s)", running, running == 1 ? "runs" : "run");
 	if (s->core)

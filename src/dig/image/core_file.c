@@ -149,28 +149,71 @@ static struct mapping mapping_of(const Elf64_Phdr *p)
 	return m;
 }
 
-static int add_mappings(struct core_file *c, const file_ranges *files)
+static struct mapping *add_mapping(struct core_file *c, struct mapping m)
+{
+	struct mapping *added = vec_push(&c->map.mapping);
+
+	if (added)
+		*added = m;
+	return added;
+}
+
+static int add_segments(struct core_file *c)
 {
 	for (size_t i = 0; i < c->elf->nsegments; i++) {
 		const Elf64_Phdr *p = &c->elf->segment[i];
 		if (p->p_type != PT_LOAD || p->p_memsz == 0 || p->p_vaddr + p->p_memsz < p->p_vaddr)
 			continue;
-		struct mapping *m = vec_push(&c->map.mapping);
-		if (!m)
+		if (!add_mapping(c, mapping_of(p)))
 			return -ENOMEM;
-		*m = mapping_of(p);
 	}
-	if (c->map.mapping.n)
-		qsort(c->map.mapping.v, c->map.mapping.n, sizeof c->map.mapping.v[0], by_start);
+	return 0;
+}
+
+/* By start, none over another: of two that overlap the first stays. */
+static void sort_mappings(struct core_file *c)
+{
+	struct mapping *v = c->map.mapping.v;
 	size_t kept = 0;
+
+	if (c->map.mapping.n)
+		qsort(v, c->map.mapping.n, sizeof *v, by_start);
 	for (size_t i = 0; i < c->map.mapping.n; i++)
-		if (kept == 0 || c->map.mapping.v[i].start >= c->map.mapping.v[kept - 1].end)
-			c->map.mapping.v[kept++] = c->map.mapping.v[i];
+		if (kept == 0 || v[i].start >= v[kept - 1].end)
+			v[kept++] = v[i];
 	c->map.mapping.n = kept;
-	/* Names first: the buffer moves while it grows. */
+}
+
+/* gdb writes no segment for what it leaves to the files: code above all. */
+static int add_files_alone(struct core_file *c, const file_ranges *files)
+{
+	struct memory_map written = { .mapping = { c->map.mapping.v, c->map.mapping.n, 0 } };
+	VEC(struct mapping) more = { 0 };
+	int r = 0;
+
+	vec_each(f, files) {
+		if (f->start >= f->end || memory_map_find(&written, f->start))
+			continue;
+		struct mapping *m = vec_push(&more);
+		if (!m) {
+			r = -ENOMEM;
+			break;
+		}
+		*m = (struct mapping){ .start = f->start, .end = f->end, .flags = MAPPING_READ | MAPPING_EXECUTE, .name = "" };
+	}
+	vec_each(m, &more)
+		if (r >= 0 && !add_mapping(c, *m))
+			r = -ENOMEM;
+	vec_free(&more);
+	return r;
+}
+
+/* The buffer of names moves while it grows: places first, pointers then. */
+static int name_mappings(struct core_file *c, const file_ranges *files)
+{
 	cleanup(buf_deinit) struct buf places = { 0 };
-	for (size_t i = 0; i < kept; i++) {
-		struct mapping *m = &c->map.mapping.v[i];
+
+	vec_each(m, &c->map.mapping) {
 		const struct file_range *f = file_at(files, m->start);
 		struct span name = f ? f->name : m->start == c->vdso && c->vdso ? SPAN("[vdso]") : SPAN("");
 		size_t at = c->map.names.n;
@@ -180,12 +223,23 @@ static int add_mappings(struct core_file *c, const file_ranges *files)
 		    buf_append(&c->map.names, "", 1) < 0)
 			return -ENOMEM;
 	}
-	for (size_t i = 0; i < kept; i++) {
+	for (size_t i = 0; i < c->map.mapping.n; i++) {
 		size_t at;
 		memcpy(&at, places.data + i * sizeof at, sizeof at);
 		c->map.mapping.v[i].name = c->map.names.data + at;
 	}
 	return 0;
+}
+
+static int add_mappings(struct core_file *c, const file_ranges *files)
+{
+	int r = add_segments(c);
+
+	sort_mappings(c);
+	if (r >= 0)
+		r = add_files_alone(c, files);
+	sort_mappings(c);
+	return r < 0 ? r : name_mappings(c, files);
 }
 
 /* ---- opening ---- */

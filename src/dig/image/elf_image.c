@@ -291,7 +291,10 @@ int elf_image_open(const char *path, struct elf_image **ret, struct note *note)
 
 	if (fd < 0)
 		return note_set(note, fd, "%s: %s", path, fd == -EBADMSG ? "no regular file" : strerror(-fd));
-	return elf_image_open_fd(fd, ret, note);
+	int r = elf_image_open_fd(fd, ret, note);
+	if (r == -EBADMSG)
+		note_set(note, r, "%s: no 64-bit little-endian ELF file, or a damaged one", path);
+	return r;
 }
 
 int elf_image_open_memory(struct span bytes, struct elf_image **ret, struct note *note)
