@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/cleanup.h"
 #include "base/map.h"
 #include "dig/symbol/image_symbols.h"
+#include "dig/symbol/kernel_names.h"
 #include "dig/symbol/kernel_symbols.h"
 #include "dig/symbol/perf_map.h"
 
@@ -30,8 +32,11 @@ struct symbolizer {
 	struct map answer_by_hash;
 	VEC(struct symbol) out;
 	VEC(struct jit) jit;
+	struct kernel_names *kernel_names; /* NULL: kallsyms is read in its place */
+	bool kernel_names_tried, kernel_asked;
+	VEC(struct symbol) kernel_answer;
+	struct map kernel_answer_by_address;
 	struct kernel_symbols kernel;
-	struct symbol kernel_out;
 	const char *kernel_why;
 	bool kernel_tried;
 	struct buf name;
@@ -64,6 +69,9 @@ void symbolizer_free(struct symbolizer *s)
 	map_deinit(&s->answer_by_hash);
 	vec_free(&s->out);
 	vec_free(&s->jit);
+	kernel_names_free(s->kernel_names);
+	vec_free(&s->kernel_answer);
+	map_deinit(&s->kernel_answer_by_address);
 	kernel_symbols_deinit(&s->kernel);
 	buf_deinit(&s->name);
 	free(s);
@@ -333,7 +341,59 @@ static int read_kernel(struct symbolizer *s)
 	return 0;
 }
 
-int symbolize_kernel(struct symbolizer *s, uint64_t pc, const struct symbol **ret)
+/* Answers are kept: the array they lie in moves as it grows. */
+static int keep_kernel(struct symbolizer *s, uint64_t pc, const struct symbol *f)
+{
+	struct symbol *to;
+
+	if (pc == 0)
+		pc = UINT64_MAX; /* no key is 0 */
+	if (map_set(&s->kernel_answer_by_address, pc, (uint32_t)s->kernel_answer.n) < 0)
+		return -ENOMEM;
+	to = vec_push(&s->kernel_answer);
+	if (!to) {
+		map_remove(&s->kernel_answer_by_address, pc);
+		return -ENOMEM;
+	}
+	*to = *f;
+	return 0;
+}
+
+static int keep_line(struct symbolizer *s, uint64_t pc, struct span line)
+{
+	struct symbol f = { .function = "", .module = "[kernel]", .offset = pc };
+	struct kernel_name name;
+
+	if (kernel_name_parse(line, &name)) {
+		f.function = intern(s, name.function);
+		f.module = intern(s, name.module);
+		f.offset = name.offset;
+	}
+	return f.function && f.module ? keep_kernel(s, pc, &f) : -ENOMEM;
+}
+
+/* Below 0 but -ENOMEM: not in this way. */
+static int ask_kernel(struct symbolizer *s, const uint64_t *pcs, size_t n)
+{
+	cleanup(buf_deinit) struct buf lines = { 0 };
+	struct span rest, line;
+
+	if (!s->kernel_names_tried) {
+		s->kernel_names_tried = true;
+		int rc = kernel_names_new(&s->kernel_names, NULL);
+		if (rc < 0)
+			return rc;
+	}
+	if (!s->kernel_names)
+		return -EOPNOTSUPP;
+	int rc = kernel_names_look(s->kernel_names, pcs, n, &lines);
+	rest = buf_span(&lines);
+	for (size_t i = 0; rc == 0 && i < n && span_line(&rest, &line); i++)
+		rc = keep_line(s, pcs[i], line);
+	return rc;
+}
+
+static int search_kernel(struct symbolizer *s, uint64_t pc)
 {
 	struct symbol f = { .function = "", .module = "[kernel]", .offset = pc };
 	int rc = read_kernel(s);
@@ -341,13 +401,47 @@ int symbolize_kernel(struct symbolizer *s, uint64_t pc, const struct symbol **re
 	if (rc < 0)
 		return rc;
 	(void)kernel_symbols_find(&s->kernel, pc, &f.function, &f.module, &f.offset);
-	s->kernel_out = f;
-	*ret = &s->kernel_out;
+	return keep_kernel(s, pc, &f);
+}
+
+int symbolize_kernel(struct symbolizer *s, uint64_t pc, const struct symbol **ret)
+{
+	uint32_t at = map_get(&s->kernel_answer_by_address, pc ? pc : UINT64_MAX);
+
+	s->kernel_asked = true;
+	if (at == MAP_NONE) {
+		int rc = ask_kernel(s, &pc, 1);
+		if (rc < 0 && rc != -ENOMEM)
+			rc = search_kernel(s, pc);
+		if (rc < 0)
+			return rc;
+		at = (uint32_t)(s->kernel_answer.n - 1);
+	}
+	*ret = &s->kernel_answer.v[at];
 	return 0;
+}
+
+int symbolize_kernel_many(struct symbolizer *s, const uint64_t *pcs, size_t n)
+{
+	VEC(uint64_t) fresh = { 0 };
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		uint64_t *to = map_get(&s->kernel_answer_by_address, pcs[i] ? pcs[i] : UINT64_MAX) == MAP_NONE ?
+				       vec_push(&fresh) : NULL;
+		if (to)
+			*to = pcs[i];
+	}
+	if (fresh.n)
+		rc = ask_kernel(s, fresh.v, fresh.n);
+	vec_free(&fresh);
+	return rc == -ENOMEM ? rc : 0;
 }
 
 const char *symbolizer_kernel_why(struct symbolizer *s)
 {
+	if (!s->kernel_asked || s->kernel_names)
+		return NULL;
 	int rc = read_kernel(s);
 
 	return rc < 0 ? strerror(-rc) : s->kernel_why;

@@ -4,7 +4,8 @@
  * (/usr/lib/debug/.build-id/xx/….debug, .gnu_debuglink); .dynsym. Lines and inlined calls where DWARF is
  * there (libdw; DWARF 2 to 5, split and compressed sections as libdw reads them). Names of C++ (Itanium ABI), Rust (legacy and v0)
  * and D are demangled (libiberty). .plt stubs are "read@plt". Go: see dig/go. JITs: /tmp/perf-PID.map of the
- * target's own mount and pid namespace. Kernel: /proc/kallsyms (addresses need CAP_SYSLOG), modules in brackets.
+ * target's own mount and pid namespace. Kernel: kernel_names.h, else
+ * /proc/kallsyms (addresses need CAP_SYSLOG); modules in brackets.
  *
  * Cost: the first question into a file reads its tables (~1 ms for 10 000 symbols), later ones ~100 ns and, with DWARF, ~2 us; the
  * DWARF of a unit is read when an address is first asked for in it. Answers are kept per address. */
@@ -39,7 +40,10 @@ int symbolize(struct symbolizer *s, struct address_space *a, uint64_t pc, bool e
 	      size_t *ret_n) __attribute__((warn_unused_result));
 /* Of the kernel. Without the right to see addresses the name is "" (once: symbolizer_kernel_why says it). */
 int symbolize_kernel(struct symbolizer *s, uint64_t pc, const struct symbol **ret) __attribute__((warn_unused_result));
-const char *symbolizer_kernel_why(struct symbolizer *s); /* NULL: names are there */
+/* The same ahead for many at once (each may stand there several times), which spares a look for each. -ENOMEM. */
+int symbolize_kernel_many(struct symbolizer *s, const uint64_t *pcs, size_t n) __attribute__((warn_unused_result));
+/* NULL: names are there, or none was asked for. */
+const char *symbolizer_kernel_why(struct symbolizer *s);
 
 /* The value of a symbol of a file, by its table name: 0 and the file's own address; -ENOENT. For probes, allocators, run times. */
 int image_symbol(struct image *i, const char *name, uint64_t *ret_address, uint64_t *ret_size)
