@@ -5,24 +5,31 @@
 #include "dig/unwind/frame_program.h"
 #include "dig/unwind/unwind_table.h"
 
-int unwind_table_new(size_t nrows, size_t nrules, size_t expressions_size, struct unwind_table **ret)
+static void lay_out(struct unwind_table *t, size_t nrows, size_t nrules, size_t expressions_size)
 {
-	struct unwind_table *t = calloc(1, sizeof *t);
 	size_t rows_size = nrows * sizeof *t->row, rules_size = nrules * sizeof *t->rule;
+	const char *p = t->storage;
 
-	if (!t)
-		return -ENOMEM;
 	t->storage_size = rows_size + rules_size + expressions_size;
-	if (!(t->storage = malloc(t->storage_size ? t->storage_size : 1))) {
-		free(t);
-		return -ENOMEM;
-	}
-	char *p = t->storage;
 	t->row = (const struct unwind_row *)p;
 	t->nrows = nrows;
 	t->rule = (const struct unwind_rule *)(p + rows_size);
 	t->nrules = nrules;
 	t->expressions = (struct span){ p + rows_size + rules_size, expressions_size };
+}
+
+int unwind_table_new(size_t nrows, size_t nrules, size_t expressions_size, struct unwind_table **ret)
+{
+	struct unwind_table *t = calloc(1, sizeof *t);
+	size_t size = nrows * sizeof *t->row + nrules * sizeof *t->rule + expressions_size;
+
+	if (!t)
+		return -ENOMEM;
+	if (!(t->storage = malloc(size ? size : 1))) {
+		free(t);
+		return -ENOMEM;
+	}
+	lay_out(t, nrows, nrules, expressions_size);
 	*ret = t;
 	return 0;
 }
@@ -220,21 +227,29 @@ static int overlay(const unwind_row_vec *over, const unwind_row_vec *under, unwi
 	return 0;
 }
 
-static int keep(const struct unwind_rules *rules, const unwind_row_vec *rows, uint64_t base,
-		struct unwind_table **ret)
+/* Takes the rows over: grown in place they are the front of the table's storage, and no page is touched twice. */
+static int keep(const struct unwind_rules *rules, unwind_row_vec *rows, uint64_t base, struct unwind_table **ret)
 {
+	size_t rows_size = rows->n * sizeof *rows->v, rules_size = rules->rule.n * sizeof *rules->rule.v;
 	struct unwind_table *t;
-	int rc = unwind_table_new(rows->n, rules->rule.n, rules->expressions.n, &t);
+	int rc = unwind_table_new(0, 0, 0, &t);
 
 	if (rc < 0)
 		return rc;
-	char *p = t->storage;
-	t->base = base;
-	memcpy(p, rows->v, rows->n * sizeof *rows->v);
-	if (rules->rule.n)
-		memcpy(p + rows->n * sizeof *rows->v, rules->rule.v, rules->rule.n * sizeof *rules->rule.v);
+	char *p = realloc(rows->v, rows_size + rules_size + rules->expressions.n);
+	if (!p) {
+		unwind_table_free(t);
+		return -ENOMEM;
+	}
+	rows->v = NULL;
+	free(t->storage);
+	t->storage = p;
+	if (rules_size)
+		memcpy(p + rows_size, rules->rule.v, rules_size);
 	if (rules->expressions.n)
-		memcpy(p + t->storage_size - rules->expressions.n, rules->expressions.data, rules->expressions.n);
+		memcpy(p + rows_size + rules_size, rules->expressions.data, rules->expressions.n);
+	lay_out(t, rows->n, rules->rule.n, rules->expressions.n);
+	t->base = base;
 	*ret = t;
 	return 0;
 }
@@ -244,7 +259,7 @@ int unwind_table_of_sections(struct frame_section *eh_frame, struct frame_sectio
 {
 	struct unwind_rules rules = { 0 };
 	unwind_row_vec eh = { 0 }, debug = { 0 }, both = { 0 };
-	const unwind_row_vec *rows = &eh;
+	unwind_row_vec *rows = &eh;
 	int rc = 0;
 
 	if (low >= high)
