@@ -83,6 +83,8 @@ struct command {
 	size_t min_operands, max_operands;
 	/* The first operand and all behind it are somebody else's: a command line, say. */
 	bool operands_end_options;
+	/* With it: a number does not, since PIDs are ours ("1234 --json"). */
+	bool numbers_before_options;
 	/* The i-th word that operands may be, NULL behind the last; NULL: any word may stand
 	 * there. Others are refused with the closest. */
 	const char *(*operand_choice)(size_t i);

@@ -49,6 +49,7 @@ const char *command_of_tool(const char *tool)
 		{ "ionice", "priority" }, { "chrt", "priority" },     { "taskset", "pin" },	  { "kill", "signal" },
 		{ "pkill", "signal" },	  { "killall", "signal" },    { "timeout", "run" },	  { "time", "run" },
 		{ "cgexec", "run" },	  { "systemd-run", "run" },   { "sysctl", "tune" },
+		{ "perf", "count" },
 	};
 
 	for (size_t i = 0; i < sizeof tools / sizeof tools[0]; i++)
@@ -256,6 +257,13 @@ static void turn_into_help(struct parse *p)
 	p->command = &command_help;
 }
 
+static bool ends_options(const struct command *c, const char *word)
+{
+	uint64_t number;
+
+	return c->operands_end_options && !(c->numbers_before_options && span_u64(span_from(word), &number));
+}
+
 static int parse_words(struct parse *p)
 {
 	bool options_ended = false;
@@ -273,7 +281,7 @@ static int parse_words(struct parse *p)
 			r = word[1] == '-' ? take_long(p, word) : take_letters(p, word);
 		} else {
 			r = take_operand(p, word);
-			options_ended = options_ended || p->command->operands_end_options;
+			options_ended = options_ended || ends_options(p->command, word);
 		}
 		if (r < 0)
 			return r;
