@@ -74,6 +74,17 @@ static void put_right(struct page *p, unsigned to, const char *text)
 	page_put(p, "%s", text);
 }
 
+static void metric_words(unsigned id, double v, char *ret, size_t size)
+{
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	if (strstr(count_metrics[id].words, "%s"))
+		snprintf(ret, size, count_metrics[id].words, number_text(v).text);
+	else
+		snprintf(ret, size, count_metrics[id].words, v);
+#pragma GCC diagnostic pop
+}
+
 static void metrics_of_event(const struct count_report *r, const double *values, size_t i, unsigned hang, struct page *p)
 {
 	bool first = true;
@@ -84,10 +95,7 @@ static void metrics_of_event(const struct count_report *r, const double *values,
 				   NAN : count_metric_value(id, r->events, values, r->n, i, r->elapsed_s);
 		if (isnan(v))
 			continue;
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		snprintf(text, sizeof text, count_metrics[id].words, v);
-#pragma GCC diagnostic pop
+		metric_words(id, v, text, sizeof text);
 		page_wrap(p, hang, "%s%s", first ? "" : "· ", text);
 		first = false;
 	}

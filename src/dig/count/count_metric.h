@@ -15,7 +15,7 @@ struct count_metric {
 	const char *id;
 	const char *numerator, *denominator; /* names of events; denominator NULL: seconds */
 	double factor;
-	const char *words; /* format of one double */
+	const char *words; /* format of a double, or with %s of its text */
 };
 extern const struct count_metric count_metrics[COUNT_METRICS];
 

@@ -15,7 +15,6 @@
 #include "base/map.h"
 #include "dig/count/count_pmu.h"
 
-#define MAX_PMUS 4
 #define ROUNDS 50
 
 struct counted {
@@ -183,7 +182,6 @@ static int try_open(struct count_set *s, size_t i, unsigned core, const struct p
 static int open_at(struct count_set *s, const struct place *at, struct note *note)
 {
 	unsigned cores = s->pmus.ncores > 1 ? s->pmus.ncores : 1;
-	size_t opened = s->nfds;
 
 	for (unsigned core = 0; core < cores; core++) {
 		int leader = -1, r;
@@ -215,7 +213,6 @@ static int open_at(struct count_set *s, const struct place *at, struct note *not
 				return r;
 		}
 	}
-	(void)opened;
 	return 0;
 }
 
