@@ -50,6 +50,7 @@ const char *command_of_tool(const char *tool)
 		{ "pkill", "signal" },	  { "killall", "signal" },    { "timeout", "run" },	  { "time", "run" },
 		{ "cgexec", "run" },	  { "systemd-run", "run" },   { "sysctl", "tune" },
 		{ "perf", "count" },
+		{ "runqlat", "latency" }, { "biolatency", "latency" },
 	};
 
 	for (size_t i = 0; i < sizeof tools / sizeof tools[0]; i++)

@@ -1,0 +1,13 @@
+/* Names of system calls by number, of the machine that osprey is built for. Pure tables. */
+#ifndef OSPREY_DIG_LATENCY_CALL_NAME_H
+#define OSPREY_DIG_LATENCY_CALL_NAME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* NULL: none is known. */
+const char *call_name(uint64_t number);
+/* Its trade is to wait for others (poll, futex, nanosleep): that it takes long accuses nobody. */
+bool call_waits(uint64_t number);
+
+#endif
