@@ -191,12 +191,13 @@ static int measure(struct measuring *m)
 	static struct latency_result before, after, between;
 	const struct option_value *o = m->args->option;
 	char what[40];
-	int r;
+	int r = 0;
 
 	interrupt_catch();
 	latency_on_slow(m->latency, tell_slow, m);
-	r = latency_read(m->latency, &before);
-	uint64_t start = before.at_ns, next = start, last = start;
+	/* Programs count from when they were attached: just now. */
+	memset(&before, 0, sizeof before);
+	uint64_t start = before.at_ns = clock_mono_ns(), next = start, last = start;
 	uint64_t end = o[FOR].given ? start + o[FOR].number : o[INTERVAL].given ? UINT64_MAX : start + DEFAULT_FOR;
 	snprintf(what, sizeof what, "measuring %s", latency_kind_names[m->request.kind]);
 	m->down = (struct countdown){ .what = what, .end_ns = end };

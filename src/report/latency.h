@@ -37,7 +37,7 @@ int latency_slow_json(const struct latency_request *request, const struct latenc
 
 /* ---- shared by both forms ---- */
 
-/* "nginx (812)", "vda", "openat", "net_rx", "/system.slice/x", "0x7f… in redis (99)". */
+/* "nginx (812)", "vda", "openat", "net_rx", "/system.slice/x", "0x7f… (99) redis". */
 int latency_row_name(const struct latency_report *report, const struct latency_row *row, struct buf *ret)
 	__attribute__((warn_unused_result));
 /* Its trade is to wait: it stands below the others, and the answer does not count it. */

@@ -39,12 +39,6 @@ static int number_name(const struct latency_request *q, uint64_t number, struct 
 	return call_name(number) ? buf_printf(ret, "%s", call_name(number)) : buf_printf(ret, "call %" PRIu64, number);
 }
 
-/* Before a task starts its first program it has the name of its parent: the latest is better. */
-static const char *row_comm(const struct latency_row *row)
-{
-	return row->counts.name;
-}
-
 int latency_row_name(const struct latency_report *report, const struct latency_row *row, struct buf *ret)
 {
 	const struct latency_counts *c = &row->counts;
@@ -52,9 +46,9 @@ int latency_row_name(const struct latency_report *report, const struct latency_r
 
 	switch (report->request->by) {
 	case LATENCY_BY_PROCESS:
-		return c->pid ? buf_printf(ret, "%s (%d)", row_comm(row), c->pid) : buf_printf(ret, "%s", row_comm(row));
+		return c->pid ? buf_printf(ret, "%s (%d)", c->name, c->pid) : buf_printf(ret, "%s", c->name);
 	case LATENCY_BY_TASK:
-		return c->tid ? buf_printf(ret, "%s (%d/%d)", row_comm(row), c->pid, c->tid) : buf_printf(ret, "%s", row_comm(row));
+		return c->tid ? buf_printf(ret, "%s (%d/%d)", c->name, c->pid, c->tid) : buf_printf(ret, "%s", c->name);
 	case LATENCY_BY_CGROUP:
 		name = report->cgroups ? cgroup_id_name(report->cgroups, row->key.a) : NULL;
 		return name ? buf_printf(ret, "%s", name) : buf_printf(ret, "cgroup %" PRIu64, row->key.a);
@@ -62,7 +56,7 @@ int latency_row_name(const struct latency_report *report, const struct latency_r
 	default:
 		if (report->request->kind == LATENCY_DISK)
 			return buf_printf(ret, "%s", c->name[0] ? c->name : "(no disk)");
-		return buf_printf(ret, "0x%" PRIx64 " in %s (%d)", row->key.b, row_comm(row), c->pid);
+		return buf_printf(ret, "0x%" PRIx64 " (%d) %s", row->key.b, c->pid, c->name);
 	}
 }
 

@@ -73,7 +73,7 @@ static void queued(const struct latency_report *r, struct page *p)
 	const struct latency_counts *q = &r->result->queued;
 
 	if (q->count)
-		page_wrap(p, 2, "%s before it began: %s at p99, %s at worst.",
+		page_wrap(p, 0, "%s before it began: %s at p99, %s at worst.",
 			  r->request->kind == LATENCY_DISK ? "In the queue" : "Raised", took((double)histogram_quantile(q, 0.99)).text,
 			  took((double)q->max_ns).text);
 }
@@ -94,17 +94,17 @@ static void worst(const struct latency_report *r, const struct latency_counts *s
 	cleanup(buf_deinit) struct buf place = { 0 };
 
 	page_tone(p, TONE_STRONG);
-	page_wrap(p, 2, "worst: %s", took((double)sum->max_ns).text);
+	page_wrap(p, 0, "worst: %s", took((double)sum->max_ns).text);
 	page_tone(p, TONE_PLAIN);
 	if (worst_place(r, sum, &place) < 0)
 		p->error = p->error ? p->error : -12;
 	if (place.n)
-		page_wrap(p, 2, r->request->kind == LATENCY_FUTEX ? "at %s" : "(%s)", place.data);
+		page_wrap(p, 0, r->request->kind == LATENCY_FUTEX ? "at %s" : "(%s)", place.data);
 	if (sum->max_pid && r->request->kind != LATENCY_FUTEX)
-		page_wrap(p, 2, "%s%s (%d)", r->request->kind == LATENCY_DISK ? "issued by " :
+		page_wrap(p, 0, "%s%s (%d)", r->request->kind == LATENCY_DISK ? "issued by " :
 			  r->request->kind == LATENCY_SOFTIRQ ? "on top of " : "", sum->max_comm, sum->max_pid);
 	if (sum->max_at_ns)
-		page_wrap(p, 2, "at %s", clock_of(sum->max_at_ns + r->real_minus_mono_ns, false).text);
+		page_wrap(p, 0, "at %s", clock_of(sum->max_at_ns + r->real_minus_mono_ns, false).text);
 	page_newline(p);
 }
 
@@ -157,28 +157,52 @@ static void bar(struct page *p, double share, unsigned columns)
 		page_put(p, p->style.unicode ? "█" : "#");
 }
 
-static void bars(const struct latency_counts *sum, struct page *p)
+static void bar_line(struct page *p, uint64_t count, uint64_t most, enum page_tone tone, unsigned room)
 {
+	put_right(p, 33, number_text((double)count).text);
+	if (count) {
+		page_indent(p, 35);
+		page_tone(p, tone);
+		bar(p, (double)count / (double)most, room);
+		page_tone(p, TONE_PLAIN);
+	}
+	page_newline(p);
+}
+
+/* The scheduler looks at its clock once when a wakeup puts a task straight onto a CPU: that wait, some microseconds, is
+ * none to it. */
+static uint64_t take_at_once(enum latency_kind kind, struct latency_counts *sum)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; kind == LATENCY_RUNQ && i < 4; i++) {
+		n += sum->slot[i];
+		sum->slot[i] = 0;
+	}
+	return n;
+}
+
+static void bars(enum latency_kind kind, const struct latency_counts *all, struct page *p)
+{
+	struct latency_counts rest = *all, *sum = &rest;
+	uint64_t at_once = take_at_once(kind, sum);
 	struct histogram_row row[HISTOGRAM_MAX_ROWS];
 	unsigned n = histogram_rows(sum, MAX_BARS, row), room = p->style.width > 120 ? 80 : p->style.width - 40;
-	uint64_t most = 1, p99 = histogram_quantile(sum, 0.99);
+	uint64_t most = at_once ? at_once : 1, p99 = histogram_quantile(all, 0.99);
 
 	if (p->style.width < 50)
 		room = 10;
 	for (unsigned i = 0; i < n; i++)
 		most = row[i].count > most ? row[i].count : most;
+	if (at_once) {
+		put_right(p, 21, "at once");
+		bar_line(p, at_once, most, TONE_CYAN, room);
+	}
 	for (unsigned i = 0; i < n; i++) {
 		put_right(p, 10, took((double)row[i].low_ns).text);
 		page_put(p, " …");
 		put_right(p, 21, row[i].high_ns == UINT64_MAX ? "" : took((double)row[i].high_ns).text);
-		put_right(p, 33, number_text((double)row[i].count).text);
-		page_indent(p, 35);
-		if (row[i].count) {
-			page_tone(p, tone_of(&row[i], p99));
-			bar(p, (double)row[i].count / (double)most, room);
-			page_tone(p, TONE_PLAIN);
-		}
-		page_newline(p);
+		bar_line(p, row[i].count, most, tone_of(&row[i], p99), room);
 	}
 }
 
@@ -197,11 +221,11 @@ static const char *heading(const struct latency_request *q)
 
 #define FIGURES 6
 static const char *const figure_heads[FIGURES] = { "COUNT", "TOTAL", "MEAN", "P50", "P99", "MAX" };
-static const unsigned figure_columns[FIGURES] = { 10, 8, 8, 8, 8, 8 };
+static const unsigned figure_columns[FIGURES] = { 9, 7, 7, 7, 7, 7 };
 
 static unsigned name_columns(const struct page *p)
 {
-	return p->style.width >= 80 ? p->style.width - 52 < 50 ? p->style.width - 52 : 50 : 26;
+	return p->style.width >= 80 ? p->style.width - 44 < 50 ? p->style.width - 44 : 50 : 26;
 }
 
 static void row_line(const struct latency_report *r, const struct latency_row *row, struct page *p)
@@ -250,7 +274,7 @@ static void rows(const struct latency_report *r, struct page *p)
 	}
 	if (shown < r->result->rows.n) {
 		page_tone(p, TONE_DIM);
-		page_wrap(p, 2, "… %zu more (--top)", r->result->rows.n - shown);
+		page_put(p, "  … %zu more (--top)", r->result->rows.n - shown);
 		page_tone(p, TONE_PLAIN);
 		page_newline(p);
 	}
@@ -299,12 +323,10 @@ static void slow_ones(const struct latency_report *r, struct page *p)
 	if (!r->request->slow_ns)
 		return;
 	page_newline(p);
-	page_wrap(p, 2, "%s took longer than %s", r->nslow ? number_text((double)r->nslow).text : "none",
-		  took((double)r->request->slow_ns).text);
+	page_wrap(p, 0, "%s took longer than %s%s", r->nslow ? number_text((double)r->nslow).text : "none",
+		  took((double)r->request->slow_ns).text, r->nworst ? "; the worst:" : "");
 	if (r->result->slow_lost)
-		page_wrap(p, 2, "and %s more came too fast to be told", number_text((double)r->result->slow_lost).text);
-	if (r->nworst)
-		page_wrap(p, 2, "; the worst:");
+		page_wrap(p, 0, "(%s more came too fast to be told)", number_text((double)r->result->slow_lost).text);
 	page_newline(p);
 	for (size_t i = 0; i < r->nworst; i++) {
 		page_put(p, "  ");
@@ -347,11 +369,11 @@ void latency_text(const struct latency_report *r, struct page *p)
 	answer(r, &sum, p);
 	if (sum.count) {
 		page_newline(p);
-		bars(&sum, p);
+		bars(r->request->kind, &sum, p);
 	}
 	rows(r, p);
 	if (r->result->keys_lost) {
-		page_wrap(p, 2, "%s events are in the histogram alone: more than %d keys.",
+		page_wrap(p, 0, "%s events are in the histogram alone: more than %d keys.",
 			  number_text((double)r->result->keys_lost).text, LATENCY_KEYS);
 		page_newline(p);
 	}
