@@ -199,7 +199,7 @@ static int make_segments(const struct core_session *s, segment_vec *ret)
 	vec_each(m, &s->map.mapping) {
 		enum core_part part = session_part(s, m);
 
-		if (!core_mapping_listed(m) && part == CORE_PART_NONE)
+		if (part == CORE_PART_NONE && !core_mapping_listed(m))
 			continue;
 		struct core_segment *new = vec_push(ret);
 

@@ -293,7 +293,8 @@ static bool is_special(const struct core_mapping *m)
 
 bool core_mapping_listed(const struct core_mapping *m)
 {
-	return !is_special(m) && !(m->flags & CORE_IO);
+	/* Of others a debugger would read zeros where it cannot know. */
+	return !is_special(m) && !(m->flags & (CORE_IO | CORE_SHARED)) && core_mapping_has_file(m);
 }
 
 bool core_mapping_has_file(const struct core_mapping *m)

@@ -80,7 +80,7 @@ enum core_part {
 /* As the kernel's own dump decides (vma_dump_size in fs/coredump.c). A private file mapping whose flags are unknown
  * counts as changed when it is not executable. */
 enum core_part core_mapping_part(const struct core_mapping *m, unsigned filter);
-/* [vvar] and its like, [vsyscall], devices: not even a segment without bytes. */
+/* Whether it is a segment even without bytes: files of which the debugger has a copy. */
 bool core_mapping_listed(const struct core_mapping *m);
 /* Whether its absent pages read as zero: private and of no file. */
 bool core_mapping_is_anonymous(const struct core_mapping *m);

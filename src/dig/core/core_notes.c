@@ -8,6 +8,7 @@
 #include <sys/procfs.h>
 
 #include "dig/core/core_page.h"
+#include "dig/core/core_xstate.h"
 
 #ifndef NT_X86_XSTATE
 #define NT_X86_XSTATE 0x202
@@ -60,6 +61,18 @@ static int put_process(const struct core_process *p, struct buf *b)
 	return put_note(b, "CORE", NT_PRPSINFO, &info, sizeof info);
 }
 
+static int put_extended(const struct core_thread *t, struct buf *b)
+{
+	unsigned char standard[XSTATE_STANDARD_SIZE];
+	struct xstate_part layout[XSTATE_PARTS];
+
+	xstate_layout(layout);
+	size_t n = xstate_standard(t->extended, t->extended_size, layout, standard);
+
+	return n ? put_note(b, "LINUX", NT_X86_XSTATE, standard, n) :
+		   put_note(b, "LINUX", NT_X86_XSTATE, t->extended, t->extended_size);
+}
+
 static int put_thread(const struct core_process *p, const struct core_thread *t, struct buf *b)
 {
 	struct elf_prstatus status = {
@@ -83,7 +96,7 @@ static int put_thread(const struct core_process *p, const struct core_thread *t,
 	if (r == 0 && t->floating_size)
 		r = put_note(b, "CORE", NT_FPREGSET, t->floating, t->floating_size);
 	if (r == 0 && t->extended_size)
-		r = put_note(b, "LINUX", NT_X86_XSTATE, t->extended, t->extended_size);
+		r = put_extended(t, b);
 	return r == 0 ? put_note(b, "CORE", NT_SIGINFO, &info, sizeof info) : r;
 }
 
@@ -102,6 +115,11 @@ static int put_threads(const struct core_process *p, const struct core_shared *s
 	return r;
 }
 
+static const char *mark_of(const struct core_mapping *m)
+{
+	return m->flags & CORE_DELETED ? " (deleted)" : "";
+}
+
 static int put_files(const struct core_map *map, struct buf *b)
 {
 	uint64_t head[2] = { 0, page_size() }, names = 0;
@@ -109,7 +127,7 @@ static int put_files(const struct core_map *map, struct buf *b)
 
 	vec_each(m, &map->mapping) {
 		if (core_mapping_has_file(m))
-			head[0]++, names += strlen(m->name) + 1;
+			head[0]++, names += strlen(m->name) + strlen(mark_of(m)) + 1;
 	}
 	r = put_head(b, "CORE", NT_FILE, sizeof head + head[0] * 3 * sizeof(uint64_t) + names);
 	if (r == 0)
@@ -121,8 +139,11 @@ static int put_files(const struct core_map *map, struct buf *b)
 			r = buf_append(b, range, sizeof range);
 	}
 	vec_each(m, &map->mapping) {
-		if (r == 0 && core_mapping_has_file(m))
-			r = buf_append(b, m->name, strlen(m->name) + 1);
+		if (r < 0 || !core_mapping_has_file(m))
+			continue;
+		r = buf_append(b, m->name, strlen(m->name));
+		if (r == 0)
+			r = buf_append(b, mark_of(m), strlen(mark_of(m)) + 1);
 	}
 	return r == 0 ? pad4(b) : r;
 }
