@@ -107,7 +107,7 @@ __attribute__((noinline)) static void *vectors(void *arg)
 {
 	(void)arg;
 	ready++;
-#ifdef __AVX__
+#ifdef __AVX2__
 	__m256i v = _mm256_set_epi64x(0x4444444444444444, 0x3333333333333333, 0x2222222222222222, 0x1111111111111111);
 	for (;;)
 		__asm__ volatile("vmovdqa %0, %%ymm7\n 1: pause\n dec %1\n jnz 1b" : : "x"(v), "r"(100000000L) : "ymm7");
