@@ -43,6 +43,10 @@ static void put_stack(struct page *p, const struct probe_report *r, const struct
 	int pid;
 	size_t n = probe_stack_frames(f, at, key, record, &address, &pid);
 
+	if (key && pid) {
+		page_put(p, "    process %d", pid);
+		page_newline(p);
+	}
 	for (size_t i = 0; i < n; i++) {
 		page_tone(p, TONE_DIM);
 		page_put(p, "    %c ", f->value.kernel_stack ? 'k' : 'u');

@@ -256,6 +256,11 @@ int raw_tracepoint_read(struct kernel_types *t, const char *name, probe_argument
 	int32_t id = btf__find_by_name_kind(btf, full, BTF_KIND_TYPEDEF);
 	if (id <= 0)
 		return -ENOENT;
+	/* The function that calls who is attached has names for the arguments (since 5.10), the type has none. */
+	snprintf(full, sizeof full, "__traceiter_%s", name);
+	int32_t caller = btf__find_by_name_kind(btf, full, BTF_KIND_FUNC);
+	if (caller > 0)
+		return kernel_prototype(t, btf__type_by_id(btf, (uint32_t)caller)->type, 1, true, ret);
 	const struct btf_type *type = btf__type_by_id(btf, btf__type_by_id(btf, (uint32_t)id)->type);
 	/* A pointer to a function whose first argument is the private data of who attached. */
 	return btf_is_ptr(type) ? kernel_prototype(t, type->type, 1, true, ret) : -ENOENT;
