@@ -1,6 +1,6 @@
 # osprey: one static binary. `make help` tells the targets.
 #
-# Variants are builds of their own: BUILD=build/asan SAN=address,undefined make test
+# Variants are builds of their own: make BUILD=build/tsan SAN=thread all tests
 
 BUILD ?= build
 CC ?= gcc
@@ -10,12 +10,14 @@ SAN ?=
 BPF_ARCH ?= $(if $(filter aarch64%,$(shell $(CC) -dumpmachine)),arm64,x86)
 WERROR ?=
 OPT ?= -O2
+DEBUG ?= -g
 
 WARN = -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wformat=2 \
        -Wno-missing-field-initializers $(if $(WERROR),-Werror)
+# Of the sanitizers' macros clang has none.
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -I. -I$(BUILD)/gen \
-            -DOSPREY_VERSION='"$(VERSION)"' 
-CFLAGS += -std=gnu17 $(OPT) -g $(WARN) -ffunction-sections -fdata-sections -fno-omit-frame-pointer \
+            -DOSPREY_VERSION='"$(VERSION)"' $(if $(findstring address,$(SAN)),-D__SANITIZE_ADDRESS__=1)
+CFLAGS += -std=gnu17 $(OPT) $(DEBUG) $(WARN) -ffunction-sections -fdata-sections -fno-omit-frame-pointer \
           $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined)
 LDFLAGS += -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN),-static)
 LDLIBS = -lbpf -ldw -lelf -lz -llzma -lbz2 -lzstd -liberty -lcmark -lncursesw -ltinfo -lm -pthread
@@ -116,17 +118,23 @@ $(BUILD)/tools/capture.d/%: $(BUILD)/tools/capture.d/%.o $(BUILD)/libosprey.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# Fuzzers link a library of their own, made once before all of them.
-$(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(LIB_C) | fuzz-library
+# One library with all sanitizers, made by clang: the unit tests of `sanitized` and the fuzzers link it.
+SANITIZED = BUILD=$(BUILD)/sanitized CC=$(CLANG) SAN=fuzzer-no-link,address,undefined OPT=-O1 DEBUG=-g1
+
+$(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(LIB_C) | sanitized-library
 	@mkdir -p $(@D)
 	$(call say,FUZZ)
-	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer,address,undefined -o $@ $< \
-		$(BUILD)/fuzz/libosprey.a $(LDLIBS)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g1 -fsanitize=fuzzer,address,undefined -o $@ $< \
+		$(BUILD)/sanitized/libosprey.a $(LDLIBS)
 
-fuzz-library:
-	$(MAKE) BUILD=$(BUILD)/fuzz CC=$(CLANG) SAN=fuzzer-no-link,address,undefined $(BUILD)/fuzz/libosprey.a
+sanitized:
+	$(MAKE) $(SANITIZED) unit-tests
 
-tests: $(TESTS) $(AGREE) $(LAB) $(TREE)
+sanitized-library:
+	$(MAKE) $(SANITIZED) $(BUILD)/sanitized/libosprey.a
+
+unit-tests: $(TESTS)
+tests: unit-tests $(AGREE) $(LAB) $(TREE)
 benches: $(BENCHES)
 fuzzers: $(FUZZERS)
 
@@ -173,7 +181,7 @@ new-condition:
 	@tools/new-condition "$(NAME)"
 
 #: make clean        remove build/
-.PHONY: all tests benches fuzzers fuzz-library clean help doctor check check-fresh check-kernels bench bless new-condition
+.PHONY: all unit-tests tests benches fuzzers sanitized sanitized-library clean help doctor check check-fresh check-kernels bench bless new-condition
 .SECONDARY:
 
 -include $(LIB_O:.o=.d) $(BUILD)/src/main.d $(TESTS:$(BUILD)/test/%=$(BUILD)/src/%.d)

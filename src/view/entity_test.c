@@ -187,7 +187,7 @@ static void check_filter(void)
 	kept("!(size_bytes == 2K)", "fig ");
 	kept("size_bytes == 2K || name == Apple", "pear Apple apple ");
 	kept("!(size_bytes == 2K && name == Apple)", "pear fig apple ");
-	kept("a_b == 1 || name == fig" + 11, "fig ");
+	kept(&"a_b == 1 || name == fig"[11], "fig ");
 }
 
 static void check_refused(void)

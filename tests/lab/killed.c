@@ -107,7 +107,7 @@ static void kill_runner(const struct scenario *s, const struct residue *before)
 		wrong(s, "it does not start");
 		return;
 	}
-	nap_ms(500);
+	nap_ms(200);
 	kill(runner, SIGKILL);
 	waitpid(runner, NULL, 0);
 	int ms = await_end(guardian);
@@ -130,7 +130,7 @@ static void kill_guardian(const struct scenario *s, const struct residue *before
 		wrong(s, "it does not start a second time");
 		return;
 	}
-	nap_ms(500);
+	nap_ms(200);
 	kill(guardian, SIGKILL);
 	/* The runner must not be the one that cleans. */
 	kill(runner, SIGKILL);

@@ -232,8 +232,8 @@ static void test_lines_in_record(void)
 	static const char *const records[] = {
 		"4,1,5,-;db invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
 		"4,2,6,-;Mem-Info:",
-		"4,3,7,-;active_anon:1 inactive_anon:2 isolated_anon:0\\x0a active_file:3 inactive_file:4 isolated_file:0\\x0a "
-		"slab_reclaimable:5 slab_unreclaimable:6\\x0a mapped:7 shmem:8 pagetables:9\\x0a free:10 free_pcp:0",
+		("4,3,7,-;active_anon:1 inactive_anon:2 isolated_anon:0\\x0a active_file:3 inactive_file:4 isolated_file:0\\x0a "
+		 "slab_reclaimable:5 slab_unreclaimable:6\\x0a mapped:7 shmem:8 pagetables:9\\x0a free:10 free_pcp:0"),
 		"6,4,8,-;Memory cgroup stats for /a:",
 		"6,5,9,-;anon 4096\\x0afile 8192\\x0ashmem 0",
 		"3,6,10,-;Out of memory: Killed process 7 (db) total-vm:8kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB",
