@@ -91,7 +91,6 @@ $(BUILD)/test/%: $(BUILD)/src/%.o $(BUILD)/libosprey.a
 # They put themselves before the allocator, which a static libc has in one object with the rest.
 FAILING_ALLOCATOR := sample/sampler conditions/resilience dig/symbol/symbol dig/unwind/unwind_table
 $(FAILING_ALLOCATOR:%=$(BUILD)/test/%_test): LDFLAGS += -Wl,-z,muldefs
-$(BUILD)/test/sample/sampler_test $(BUILD)/test/conditions/resilience_test $(BUILD)/test/dig/unwind/unwind_table_test: LDFLAGS += -Wl,-z,muldefs
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libosprey.a
 	@mkdir -p $(@D)

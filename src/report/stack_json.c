@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "dig/image/core_file.h"
+#include "dig/image/core_dump.h"
 #include "report/stack.h"
 #include "source/process/wait_words.h"
 

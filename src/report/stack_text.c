@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/units.h"
-#include "dig/image/core_file.h"
+#include "dig/image/core_dump.h"
 #include "report/stack.h"
 #include "source/process/wait_words.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "dig/image/core_file.h"
+#include "dig/image/core_dump.h"
 #include "dig/image/target_memory.h"
 #include "dig/stack/stack_unwind.h"
 #include "dig/stack/thread_grab.h"
@@ -44,7 +44,7 @@ void process_stacks_free(struct process_stacks *s)
 	vec_free(&s->threads);
 	address_space_free(s->space);
 	thread_grab_free(s->grab);
-	core_file_free(s->core);
+	core_dump_free(s->core);
 	free(s);
 }
 

@@ -62,7 +62,7 @@ struct process_stacks {
 	unsigned stopped;		  /* threads that were stopped */
 	char why_no_bpf[160];		  /* "": it was used */
 	struct thread_grab *grab; /* NULL: BPF was not used */
-	struct core_file *core;	  /* NULL: a live process */
+	struct core_dump *core;	  /* NULL: a live process */
 };
 
 /* By default: BPF, and what stands in for it; no stop of more than one thread. */

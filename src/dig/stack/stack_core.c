@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "dig/image/core_file.h"
+#include "dig/image/core_dump.h"
 #include "dig/stack/stack.h"
 #include "dig/stack/stack_unwind.h"
 
@@ -9,7 +9,7 @@
 static const uint8_t place_of[UNWIND_REGISTERS] = { 10, 12, 11, 5, 13, 14, 4, 19, 9, 8, 7, 6, 3, 2, 1, 0, 16 };
 #define PLACE_OF_ORIG_RAX 15
 
-static void take_thread(const struct core_file *c, const struct core_thread *from, struct thread_stack *t)
+static void take_thread(const struct core_dump *c, const struct core_thread *from, struct thread_stack *t)
 {
 	*t = (struct thread_stack){ .pid = c->pid, .tid = from->tid, .way = STACK_CORE, .syscall = -1,
 				    .signal = from->signal };
@@ -27,8 +27,8 @@ static void take_thread(const struct core_file *c, const struct core_thread *fro
 
 static int take_core(struct image_store *store, struct process_stacks *s)
 {
-	struct core_file *c = s->core;
-	int r = core_file_space(c, store, &s->space);
+	struct core_dump *c = s->core;
+	int r = core_dump_space(c, store, &s->space);
 
 	memcpy(s->comm, c->comm, sizeof s->comm);
 	for (size_t i = 0; r >= 0 && i < c->threads.n; i++) {
@@ -44,7 +44,7 @@ int process_stacks_of_core(struct image_store *store, const char *path, const ch
 			   struct process_stacks **ret, struct note *note)
 {
 	struct process_stacks *s = calloc(1, sizeof *s);
-	int r = s ? core_file_open(path, executable, &s->core, note) : note_set(note, -ENOMEM, "out of memory");
+	int r = s ? core_dump_open(path, executable, &s->core, note) : note_set(note, -ENOMEM, "out of memory");
 
 	if (r >= 0) {
 		r = take_core(store, s);

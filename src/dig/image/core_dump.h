@@ -3,8 +3,8 @@
  * Reads the notes NT_PRSTATUS, NT_PRPSINFO, NT_AUXV and NT_FILE (3.7; without it files have no names) and the PT_LOAD
  * segments. Any bytes are taken. Bytes that the dump left out (text of files) come from the files, when these still are
  * the ones that ran: a file whose build-id differs from the one in the dump is not opened. Format: core(5), gABI. */
-#ifndef OSPREY_DIG_IMAGE_CORE_FILE_H
-#define OSPREY_DIG_IMAGE_CORE_FILE_H
+#ifndef OSPREY_DIG_IMAGE_CORE_DUMP_H
+#define OSPREY_DIG_IMAGE_CORE_DUMP_H
 
 #include "base/vec.h"
 #include "dig/image/address_space.h"
@@ -17,26 +17,26 @@ struct core_thread {
 	uint64_t registers[CORE_REGISTERS];
 };
 
-struct core_file {
+struct core_dump {
 	struct elf_image *elf;
 	char *path, *executable; /* `executable` as given; nullable */
 	int pid;
 	char comm[16];
 	uint64_t entry, vdso; /* of the auxiliary vector; 0: not told */
 	VEC(struct core_thread) threads; /* in the file's order: the one that crashed first */
-	struct memory_map map;		 /* moved into the space by core_file_space */
+	struct memory_map map;		 /* moved into the space by core_dump_space */
 	struct address_space *opened;	 /* that space */
 };
 
 /* -EBADMSG: no core file (told apart in the note: an executable, a 32-bit core, cut); -errno. */
-int core_file_open(const char *path, const char *executable, struct core_file **ret, struct note *note)
+int core_dump_open(const char *path, const char *executable, struct core_dump **ret, struct note *note)
 	__attribute__((warn_unused_result));
-void core_file_free(struct core_file *c);
+void core_dump_free(struct core_dump *c);
 /* Its address space; to be freed before the core. Once. */
-int core_file_space(struct core_file *c, struct image_store *s, struct address_space **ret)
+int core_dump_space(struct core_dump *c, struct image_store *s, struct address_space **ret)
 	__attribute__((warn_unused_result));
 /* Bytes of its memory: all of n, or -EFAULT. */
-int core_file_read(const struct core_file *c, uint64_t address, void *to, size_t n)
+int core_dump_read(const struct core_dump *c, uint64_t address, void *to, size_t n)
 	__attribute__((warn_unused_result));
 
 #endif

@@ -1,4 +1,4 @@
-#include "dig/image/core_file.h"
+#include "dig/image/core_dump.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 /* ---- notes ---- */
 
-static int take_thread(struct core_file *c, struct span desc)
+static int take_thread(struct core_dump *c, struct span desc)
 {
 	struct elf_prstatus status;
 
@@ -30,7 +30,7 @@ static int take_thread(struct core_file *c, struct span desc)
 	return 0;
 }
 
-static void take_process(struct core_file *c, struct span desc)
+static void take_process(struct core_dump *c, struct span desc)
 {
 	struct elf_prpsinfo info;
 
@@ -41,7 +41,7 @@ static void take_process(struct core_file *c, struct span desc)
 	span_copy((struct span){ info.pr_fname, strnlen(info.pr_fname, sizeof info.pr_fname) }, c->comm, sizeof c->comm);
 }
 
-static void take_auxv(struct core_file *c, struct span desc)
+static void take_auxv(struct core_dump *c, struct span desc)
 {
 	Elf64_auxv_t a;
 
@@ -64,7 +64,7 @@ static bool take_u64(struct span *s, uint64_t *ret)
 	return true;
 }
 
-static int read_notes(struct core_file *c, const Elf64_Phdr *p, struct span *ret_files, char **ret_bytes)
+static int read_notes(struct core_dump *c, const Elf64_Phdr *p, struct span *ret_files, char **ret_bytes)
 {
 	struct elf_note note;
 	int r = 0;
@@ -149,7 +149,7 @@ static struct mapping mapping_of(const Elf64_Phdr *p)
 	return m;
 }
 
-static struct mapping *add_mapping(struct core_file *c, struct mapping m)
+static struct mapping *add_mapping(struct core_dump *c, struct mapping m)
 {
 	struct mapping *added = vec_push(&c->map.mapping);
 
@@ -158,7 +158,7 @@ static struct mapping *add_mapping(struct core_file *c, struct mapping m)
 	return added;
 }
 
-static int add_segments(struct core_file *c)
+static int add_segments(struct core_dump *c)
 {
 	for (size_t i = 0; i < c->elf->nsegments; i++) {
 		const Elf64_Phdr *p = &c->elf->segment[i];
@@ -171,7 +171,7 @@ static int add_segments(struct core_file *c)
 }
 
 /* By start, none over another: of two that overlap the first stays. */
-static void sort_mappings(struct core_file *c)
+static void sort_mappings(struct core_dump *c)
 {
 	struct mapping *v = c->map.mapping.v;
 	size_t kept = 0;
@@ -185,7 +185,7 @@ static void sort_mappings(struct core_file *c)
 }
 
 /* gdb writes no segment for what it leaves to the files: code above all. */
-static int add_files_alone(struct core_file *c, const file_ranges *files)
+static int add_files_alone(struct core_dump *c, const file_ranges *files)
 {
 	struct memory_map written = { .mapping = { c->map.mapping.v, c->map.mapping.n, 0 } };
 	VEC(struct mapping) more = { 0 };
@@ -209,7 +209,7 @@ static int add_files_alone(struct core_file *c, const file_ranges *files)
 }
 
 /* The buffer of names moves while it grows: places first, pointers then. */
-static int name_mappings(struct core_file *c, const file_ranges *files)
+static int name_mappings(struct core_dump *c, const file_ranges *files)
 {
 	cleanup(buf_deinit) struct buf places = { 0 };
 
@@ -231,7 +231,7 @@ static int name_mappings(struct core_file *c, const file_ranges *files)
 	return 0;
 }
 
-static int add_mappings(struct core_file *c, const file_ranges *files)
+static int add_mappings(struct core_dump *c, const file_ranges *files)
 {
 	int r = add_segments(c);
 
@@ -244,7 +244,7 @@ static int add_mappings(struct core_file *c, const file_ranges *files)
 
 /* ---- opening ---- */
 
-static int read_core(struct core_file *c)
+static int read_core(struct core_dump *c)
 {
 	struct span file_note = { 0 };
 	file_ranges files = { 0 };
@@ -263,9 +263,9 @@ static int read_core(struct core_file *c)
 	return r;
 }
 
-int core_file_open(const char *path, const char *executable, struct core_file **ret, struct note *note)
+int core_dump_open(const char *path, const char *executable, struct core_dump **ret, struct note *note)
 {
-	struct core_file *c = calloc(1, sizeof *c);
+	struct core_dump *c = calloc(1, sizeof *c);
 	int r = c ? elf_image_open(path, &c->elf, note) : -ENOMEM;
 
 	if (r >= 0 && (c->elf->header.e_type != ET_CORE || c->elf->header.e_machine != EM_X86_64))
@@ -281,14 +281,14 @@ int core_file_open(const char *path, const char *executable, struct core_file **
 	if (r >= 0 && c->threads.n == 0)
 		r = note_set(note, -EBADMSG, "%s is a core file without threads: cut?", path);
 	if (r < 0) {
-		core_file_free(c);
+		core_dump_free(c);
 		return r;
 	}
 	*ret = c;
 	return 0;
 }
 
-void core_file_free(struct core_file *c)
+void core_dump_free(struct core_dump *c)
 {
 	if (!c)
 		return;
@@ -302,7 +302,7 @@ void core_file_free(struct core_file *c)
 
 /* ---- memory ---- */
 
-int core_file_read(const struct core_file *c, uint64_t address, void *to, size_t n)
+int core_dump_read(const struct core_dump *c, uint64_t address, void *to, size_t n)
 {
 	for (size_t i = 0; i < c->elf->nsegments; i++) {
 		const Elf64_Phdr *p = &c->elf->segment[i];
@@ -316,18 +316,18 @@ int core_file_read(const struct core_file *c, uint64_t address, void *to, size_t
 
 static int read_space(void *arg, uint64_t address, void *to, size_t n)
 {
-	return core_file_read(arg, address, to, n);
+	return core_dump_read(arg, address, to, n);
 }
 
 /* The kernel dumps the first page of each ELF file (coredump_filter bit 4, set by default): it tells which file ran. */
-static bool same_file(const struct core_file *c, const struct mapping *m, int fd)
+static bool same_file(const struct core_dump *c, const struct mapping *m, int fd)
 {
 	char head[HEAD_BYTES];
 	struct elf_image *ran = NULL, *now = NULL;
 	int copy = dup(fd);
 	bool same = true;
 
-	if (copy < 0 || m->offset != 0 || core_file_read(c, m->start, head, sizeof head) < 0) {
+	if (copy < 0 || m->offset != 0 || core_dump_read(c, m->start, head, sizeof head) < 0) {
 		if (copy >= 0)
 			close(copy);
 		return true;
@@ -350,7 +350,7 @@ static const struct mapping *first_of_file(const struct address_space *a, const 
 
 static int open_file(void *arg, const struct mapping *m)
 {
-	const struct core_file *c = arg;
+	const struct core_dump *c = arg;
 	const char *path = m->name;
 
 	if (c->executable && c->entry) {
@@ -367,7 +367,7 @@ static int open_file(void *arg, const struct mapping *m)
 	return -ESTALE;
 }
 
-int core_file_space(struct core_file *c, struct image_store *s, struct address_space **ret)
+int core_dump_space(struct core_dump *c, struct image_store *s, struct address_space **ret)
 {
 	int r = address_space_of_map(s, &c->map, ret);
 
