@@ -23,5 +23,7 @@ void stack_json(struct json *j, const char *key, const struct stack_report *repo
 
 /* Frames alone, innermost first, a line each: for those who show a stack as evidence. */
 void stack_frames_text(struct page *p, const struct stack_report *report, const struct thread_stack *t, unsigned indent);
+/* The same as an array of JSON, of user space alone. */
+void stack_frames_json(struct json *j, const char *key, const struct stack_report *report, const struct thread_stack *t);
 
 #endif

@@ -51,9 +51,9 @@ static void put_kernel(struct json *j, const struct stack_report *report, const 
 	json_end(j);
 }
 
-static void put_user(struct json *j, const struct stack_report *report, const struct thread_stack *t)
+void stack_frames_json(struct json *j, const char *key, const struct stack_report *report, const struct thread_stack *t)
 {
-	json_array(j, "frames");
+	json_array(j, key);
 	for (size_t i = 0; i < t->nframes; i++) {
 		const struct symbol *s;
 		size_t n;
@@ -118,7 +118,7 @@ void stack_json(struct json *j, const char *key, const struct stack_report *repo
 			put_thread(j, report, g->thread[i]);
 		json_end(j);
 		put_kernel(j, report, t);
-		put_user(j, report, t);
+		stack_frames_json(j, "frames", report, t);
 		json_string(j, "ends", t->nframes ? unwind_end_words(t->end) : NULL);
 		json_end(j);
 	}

@@ -82,7 +82,7 @@ static void keep_registers(const struct grab_record *r, struct thread_stack *t)
 		t->argument[i] = r->registers[arguments[i]];
 }
 
-static int keep_record(struct thread_stack *t, const struct grab_record *r, struct span stack)
+int thread_keep_record(struct thread_stack *t, const struct grab_record *r, struct span stack)
 {
 	*t = (struct thread_stack){
 		.pid = r->pid, .tid = r->tid, .tid_inside = r->tid_inside,
@@ -111,7 +111,7 @@ static int grabbed(void *arg, const struct grab_record *r, struct span stack)
 	struct process_stacks *s = arg;
 	struct thread_stack *t = vec_push(&s->threads);
 
-	return t ? keep_record(t, r, stack) : -ENOMEM;
+	return t ? thread_keep_record(t, r, stack) : -ENOMEM;
 }
 
 static int take_by_bpf(struct host *h, struct process_stacks *s, const struct stack_wish *wish)
@@ -198,7 +198,7 @@ static int regrabbed(void *arg, const struct grab_record *r, struct span stack)
 	struct thread_stack *t = arg;
 
 	thread_deinit(t);
-	return keep_record(t, r, stack);
+	return thread_keep_record(t, r, stack);
 }
 
 /* It did not run when it was to be sampled: it may sleep by now. */
