@@ -11,6 +11,7 @@ static void free_symbols(void *arg)
 	struct image_symbols *s = arg;
 
 	lines_close(s->lines);
+	go_image_free(s->go);
 	symbol_table_deinit(&s->table);
 	elf_image_free(s->debug);
 	elf_image_free(s->mini);
@@ -97,6 +98,17 @@ int image_lines_of(struct image *i, struct image_symbols *s, struct lines **ret)
 		s->lines_tried = true;
 	}
 	*ret = s->lines;
+	return 0;
+}
+
+int image_go_of(struct image *i, struct image_symbols *s, struct go_image **ret)
+{
+	int rc = s->go_tried ? 0 : go_image_open(i, &s->go);
+
+	if (rc == -ENOMEM)
+		return rc;
+	s->go_tried = true;
+	*ret = s->go;
 	return 0;
 }
 

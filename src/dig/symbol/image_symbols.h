@@ -3,6 +3,7 @@
 #ifndef OSPREY_DIG_SYMBOL_IMAGE_SYMBOLS_H
 #define OSPREY_DIG_SYMBOL_IMAGE_SYMBOLS_H
 
+#include "dig/go/go_image.h"
 #include "dig/image/address_space.h"
 #include "dig/symbol/lines.h"
 #include "dig/symbol/symbol_table.h"
@@ -15,11 +16,15 @@ struct image_symbols {
 	struct buf mini_bytes;
 	struct lines *lines; /* NULL: not asked yet, or none */
 	bool lines_tried;
+	struct go_image *go; /* NULL: not asked yet, or no Go program */
+	bool go_tried;
 };
 
 /* NULL in *ret: the image has no file. -ENOMEM. A damaged file gives an empty table. */
 int image_symbols_of(struct image *i, struct image_symbols **ret) __attribute__((warn_unused_result));
 /* NULL in *ret: it has no DWARF. -ENOMEM. */
 int image_lines_of(struct image *i, struct image_symbols *s, struct lines **ret) __attribute__((warn_unused_result));
+/* NULL in *ret: no Go program. -ENOMEM. */
+int image_go_of(struct image *i, struct image_symbols *s, struct go_image **ret) __attribute__((warn_unused_result));
 
 #endif

@@ -1,0 +1,129 @@
+#include "dig/go/go_memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#define BATCH 1024 /* IOV_MAX */
+
+/* How many whole pieces the call has read; it stops at the first that is not there. */
+static size_t whole(const struct go_piece *p, size_t n, ssize_t got)
+{
+	size_t i = 0;
+
+	while (i < n && got >= (ssize_t)p[i].n)
+		got -= (ssize_t)p[i++].n;
+	return i;
+}
+
+static size_t read_batch(int pid, struct go_piece *p, size_t n)
+{
+	struct iovec to[BATCH], from[BATCH];
+	ssize_t got;
+	size_t done;
+
+	for (size_t i = 0; i < n; i++) {
+		to[i] = (struct iovec){ p[i].to, p[i].n };
+		from[i] = (struct iovec){ (void *)(uintptr_t)p[i].address, p[i].n };
+	}
+	got = process_vm_readv(pid, to, n, from, n, 0);
+	done = whole(p, n, got < 0 ? 0 : got);
+	for (size_t i = 0; i < done; i++)
+		p[i].had = true;
+	return done < n ? done + 1 : n; /* the one that failed is passed over */
+}
+
+void go_memory_read(const struct address_space *a, struct go_piece *p, size_t n)
+{
+	if (a->pid > 0) {
+		for (size_t i = 0; i < n;)
+			i += read_batch(a->pid, p + i, n - i < BATCH ? n - i : BATCH);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		p[i].had = a->read && a->read(a->arg, p[i].address, p[i].to, p[i].n) == 0;
+}
+
+int go_stacks_want(struct go_stacks *s, uint64_t sp, uint64_t end)
+{
+	struct go_stack *k = vec_push(&s->stack);
+
+	if (!k)
+		return -ENOMEM;
+	k->sp = sp;
+	k->end = end - sp > GO_STACK_MAX ? sp + GO_STACK_MAX : end;
+	k->n = k->end - sp < GO_STACK_FIRST ? k->end - sp : GO_STACK_FIRST;
+	k->at = s->total;
+	s->total += k->n;
+	return 0;
+}
+
+int go_stacks_read(struct go_stacks *s, const struct address_space *a)
+{
+	struct go_piece *p = calloc(s->stack.n + 1, sizeof *p);
+
+	s->bytes = malloc(s->total + 1);
+	if (!p || !s->bytes) {
+		free(p);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < s->stack.n; i++)
+		p[i] = (struct go_piece){ s->stack.v[i].sp, s->bytes + s->stack.v[i].at, s->stack.v[i].n, false };
+	go_memory_read(a, p, s->stack.n);
+	for (size_t i = 0; i < s->stack.n; i++) {
+		struct go_stack *k = &s->stack.v[i];
+
+		k->bytes = p[i].had ? p[i].to : NULL;
+		k->space = a;
+		k->page = s->page;
+	}
+	free(p);
+	return 0;
+}
+
+void go_stacks_deinit(struct go_stacks *s)
+{
+	vec_free(&s->stack);
+	free(s->bytes);
+	s->bytes = NULL;
+}
+
+/* A deep stack: what lies behind the copy. */
+static int read_behind(struct go_stack *k, uint64_t address, void *to, size_t n)
+{
+	const struct address_space *a = k->space;
+
+	if (!k->page_n || address < k->page_address || address + n > k->page_address + k->page_n) {
+		size_t more = k->end - address < 16384 ? k->end - address : 16384;
+
+		k->page_n = 0;
+		if (!a || !a->read || a->read(a->arg, address, k->page, more) < 0)
+			return -EFAULT;
+		k->page_address = address;
+		k->page_n = more;
+	}
+	memcpy(to, k->page + (address - k->page_address), n);
+	return 0;
+}
+
+int go_stack_read(void *arg, uint64_t address, void *to, size_t n)
+{
+	struct go_stack *k = arg;
+
+	if (!k->bytes || address < k->sp || address >= k->end || n > k->end - address)
+		return -EFAULT;
+	if (address - k->sp <= k->n && n <= k->n - (address - k->sp)) {
+		memcpy(to, k->bytes + (address - k->sp), n);
+		return 0;
+	}
+	return read_behind(k, address, to, n);
+}
+
+uint64_t go_memory_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
