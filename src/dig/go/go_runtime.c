@@ -47,41 +47,69 @@ static bool outermost(const struct go_function *f)
 	       is(f, "runtime.morestack") || is(f, "runtime.asmcgocall");
 }
 
+/* What a pc means for the walk. `exact` asks for the pc itself, else for the call before it. */
+struct go_step {
+	uint64_t key; /* pc * 2 + exact; 0: empty */
+	int64_t size; /* of the frame; -1: not told */
+	bool covered, exact, outermost, interrupts, goexit;
+};
+
+#define STEPS 4096
+
+static void find_step(const struct go_runtime *r, uint64_t pc, bool exact, struct go_step *ret)
+{
+	struct go_step step = { .key = pc * 2 + exact, .exact = exact, .size = -1 };
+	uint64_t at = pc - r->bias;
+	struct go_function f;
+
+	/* A goroutine that has not begun stands at the very start of its function. */
+	if (go_table_find(&r->go->table, at, &f) && f.entry == at)
+		step.exact = true;
+	at -= !step.exact;
+	if (go_table_find(&r->go->table, at, &f)) {
+		step.covered = true;
+		step.outermost = outermost(&f);
+		step.interrupts = interrupts(&f);
+		step.goexit = is(&f, "runtime.goexit");
+		step.size = go_table_frame_size(&r->go->table, &f, at);
+	}
+	*ret = step;
+}
+
+static const struct go_step *step_of(const struct go_runtime *r, uint64_t pc, bool exact)
+{
+	uint64_t key = pc * 2 + exact;
+	struct go_step *step = &r->steps[key * UINT64_C(0x9e3779b97f4a7c15) >> 52];
+
+	if (step->key != key)
+		find_step(r, pc, exact, step);
+	return step;
+}
+
 size_t go_walk(const struct go_runtime *r, const struct unwind_memory *memory, uint64_t pc, uint64_t sp, bool exact,
 	       struct unwind_frame *ret, size_t max, enum unwind_end *ret_end)
 {
-	size_t n = 0;
+	for (size_t n = 0; n < max;) {
+		const struct go_step *step = step_of(r, pc, exact);
 
-	for (*ret_end = UNWIND_FULL; n < max; n++) {
-		struct go_function f;
-		uint64_t at = pc - r->bias;
-		int64_t size;
-
-		/* A goroutine that has not begun stands at the very start of its function. */
-		if (go_table_find(&r->go->table, at, &f) && f.entry == at)
-			exact = true;
-		if (!go_table_find(&r->go->table, exact ? at : at - 1, &f)) {
-			*ret_end = n ? UNWIND_OUTSIDE : UNWIND_NO_RULE;
-			break;
+		if (!step->covered || (step->goexit && n)) {
+			*ret_end = step->covered ? UNWIND_OUTERMOST : n ? UNWIND_OUTSIDE : UNWIND_NO_RULE;
+			return n;
 		}
-		if (is(&f, "runtime.goexit") && n) {
-			*ret_end = UNWIND_OUTERMOST;
-			break;
+		ret[n++] = (struct unwind_frame){ .pc = pc, .sp = sp, .exact = step->exact };
+		if (step->outermost || step->size < 0) {
+			*ret_end = step->outermost ? UNWIND_OUTERMOST : UNWIND_NO_RULE;
+			return n;
 		}
-		ret[n] = (struct unwind_frame){ .pc = pc, .sp = sp, .exact = exact };
-		size = go_table_frame_size(&r->go->table, &f, exact ? at : at - 1);
-		if (outermost(&f) || size < 0) {
-			*ret_end = outermost(&f) ? UNWIND_OUTERMOST : UNWIND_NO_RULE;
-			return n + 1;
-		}
-		if (memory->read(memory->arg, sp + (uint64_t)size, &pc, sizeof pc) < 0) {
+		if (memory->read(memory->arg, sp + (uint64_t)step->size, &pc, sizeof pc) < 0) {
 			*ret_end = UNWIND_NO_MEMORY;
-			return n + 1;
+			return n;
 		}
-		sp += (uint64_t)size + 8;
-		exact = interrupts(&f);
+		sp += (uint64_t)step->size + 8;
+		exact = step->interrupts;
 	}
-	return n;
+	*ret_end = UNWIND_FULL;
+	return max;
 }
 
 size_t go_symbol(const struct go_runtime *r, uint64_t pc, bool exact, struct go_line *ret, size_t max)
@@ -294,9 +322,11 @@ static const struct go_layout *layout_of(unsigned minor)
 int go_runtime_find(struct address_space *a, struct go_runtime **ret, struct note *note)
 {
 	struct go_runtime *r = calloc(1, sizeof *r);
-	int rc = r ? 0 : -ENOMEM;
+	int rc = -ENOMEM;
 
-	if (rc == 0) {
+	if (r)
+		r->steps = calloc(STEPS, sizeof *r->steps);
+	if (r && r->steps) {
 		r->space = a;
 		rc = find_image(r);
 	}
@@ -319,6 +349,8 @@ int go_runtime_find(struct address_space *a, struct go_runtime **ret, struct not
 
 void go_runtime_free(struct go_runtime *r)
 {
+	if (r)
+		free(r->steps);
 	free(r);
 }
 
@@ -402,6 +434,8 @@ static void describe(struct go_runtime *r, uint64_t address, const char *g, uint
 	if (to->status == GO_RUNNING || to->status == GO_SYSCALL)
 		thread_of(r, g, to);
 	to->system = is_system(r, to->start_pc);
+	if (to->id == 1) /* what began the program is no `go` statement */
+		to->created_pc = 0;
 }
 
 /* Where it stands: what the scheduler or the way into the system call has saved. */

@@ -41,6 +41,7 @@ struct go_runtime {
 	struct go_layout layout;
 	bool layout_confirmed; /* by the first goroutines that were read */
 	char reason[GO_REASONS_MAX][40];
+	struct go_step *steps; /* of pcs that were met before: stacks are much alike */
 	unsigned nreasons; /* 0: not found; the number is told then */
 };
 
