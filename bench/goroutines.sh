@@ -22,9 +22,9 @@ start=$(now_ms)
 "$test" $target >"$dir/ours"
 ours=$(($(now_ms) - start))
 echo "osprey: $ours ms, $(grep -c '^goroutine ' "$dir/ours") goroutines, the target is not stopped"
-printf 'goroutines -t\nexit\n' >"$dir/commands"
+printf 'goroutines -t\nexit -c\n' >"$dir/commands"
 start=$(now_ms)
-dlv attach $target --init "$dir/commands" >"$dir/theirs" 2>&1 </dev/null || true
+dlv attach $target --init "$dir/commands" --allow-non-terminal-interactive=true >"$dir/theirs" 2>&1 </dev/null || true
 theirs=$(($(now_ms) - start))
 echo "delve:  $theirs ms, $(grep -c 'Goroutine [0-9]' "$dir/theirs") goroutines, the target is stopped for most of it"
 ratio=$((theirs / (ours ? ours : 1)))

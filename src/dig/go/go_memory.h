@@ -6,7 +6,7 @@
 #include "base/vec.h"
 #include "dig/image/address_space.h"
 
-#define GO_STACK_FIRST 4096	   /* bytes of each that are copied at first */
+#define GO_STACK_FIRST 2048	   /* bytes of each that are copied at first */
 #define GO_STACK_MAX (64ull << 20) /* deeper: not believed */
 
 struct go_piece {

@@ -8,17 +8,19 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "dig/symbol/symbol.h"
 
-static void print_frames(const struct go_runtime *r, const struct goroutines *all, const struct goroutine *g)
+static void print_frames(const struct go_runtime *r, struct symbolizer *names, const struct goroutines *all,
+			 const struct goroutine *g)
 {
-	struct go_line line[GO_INLINE_MAX];
-
 	for (size_t i = 0; i < g->nframes; i++) {
 		const struct unwind_frame *f = &all->frame.v[g->first + i];
-		size_t n = go_symbol(r, f->pc, f->exact, line, GO_INLINE_MAX);
+		const struct symbol *s;
+		size_t n;
 
+		CHECK(symbolize(names, r->space, f->pc, f->exact, &s, &n) == 0);
 		for (size_t k = 0; k < n; k++)
-			printf("%s %s:%u\n", line[k].function, line[k].file ? line[k].file : "?", line[k].line);
+			printf("%s %s:%u\n", s[k].function, s[k].file ? s[k].file : "?", s[k].line);
 	}
 	if (g->created_pc)
 		printf("created by %s\n", go_function_name(r, g->created_pc));
@@ -26,14 +28,19 @@ static void print_frames(const struct go_runtime *r, const struct goroutines *al
 
 static void print_all(const struct go_runtime *r, const struct goroutines *all)
 {
+	struct symbolizer *names = NULL;
+
+	if (symbolizer_new(NULL, &names) < 0)
+		return;
 	vec_each(g, &all->goroutine)
 	{
 		printf("goroutine %llu [%s]%s%s end %d\n", (unsigned long long)g->id,
 		       g->wait_reason[0] ? g->wait_reason : go_status_words(g->status), g->system ? " system" : "",
 		       g->torn ? " torn" : "", g->nframes ? (int)g->end : 0);
-		print_frames(r, all, g);
+		print_frames(r, names, all, g);
 		putchar('\n');
 	}
+	symbolizer_free(names);
 }
 
 static double now_ms(void)
