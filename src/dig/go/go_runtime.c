@@ -390,9 +390,10 @@ static size_t fit(const struct go_layout *l, const char *gs, size_t n)
 
 static bool confirm_layout(struct go_runtime *r, const char *gs, size_t n)
 {
-	size_t best = fit(&r->layout, gs, n);
+	size_t best;
 
 	n = n < 1000 ? n : 1000;
+	best = fit(&r->layout, gs, n);
 	for (size_t i = 0; i < sizeof layouts / sizeof *layouts && best < n / 2 + 1; i++)
 		if (fit(&layouts[i], gs, n) > best) {
 			best = fit(&layouts[i], gs, n);
