@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -96,6 +97,8 @@ static int ask(struct measuring *m, struct note *note)
 	if (o[INTERVAL].given && o[SLOWER].given)
 		return note_set(note, -EINVAL, "--interval and --slower both print as they go: choose one");
 	q->pid = (int)o[PID].number;
+	if (o[PID].given && kill(q->pid, 0) < 0 && errno == ESRCH)
+		return note_set(note, -ESRCH, "there is no process %d", q->pid);
 	q->slow_ns = o[SLOWER].number;
 	if (o[CGROUP].given)
 		return cgroup_id_find(o[CGROUP].text, &q->cgroup, &q->cgroup_level, note);
@@ -233,7 +236,7 @@ static int run(const struct arguments *args)
 	int r = ask(m, &note);
 	if (r < 0) {
 		say("latency: %s", note.text);
-		return r == -EOPNOTSUPP ? EXIT_UNABLE : EXIT_USAGE;
+		return r == -EOPNOTSUPP || r == -ESRCH ? EXIT_UNABLE : EXIT_USAGE;
 	}
 	r = host_open_live("/", &h, &note);
 	if (r == 0)
@@ -261,7 +264,7 @@ const struct command command_latency = {
 		"interrupts. futex: waits of threads for each other, by address.\n\n"
 		"--slower prints each that takes as long as it comes, with who, where and how long; the threshold is tested in "
 		"the kernel, so that what is faster costs next to nothing. Ctrl-C ends early, and prints.\n\n"
-		"Needs Linux 5.11 with BTF, and root (CAP_BPF and CAP_PERFMON); kprobes are not needed. Cost: 0.1 to 0.3 us for each event. A "
+		"Needs Linux 5.11 with BTF, and root (CAP_BPF and CAP_PERFMON); kprobes are not needed. Cost: about 0.3 us a switch (runq), 0.5 us a call (syscall, futex). A "
 		"quantile is told within an eighth of it.",
 	.operands = "KIND",
 	.min_operands = 1,

@@ -128,6 +128,7 @@ int latency_json(const struct latency_report *r, bool compact, struct buf *ret)
 	for (size_t i = 0; i < r->result->rows.n && i < r->max_rows; i++)
 		json_row(&j, r, &r->result->rows.v[i]);
 	json_end(&j);
+	json_u64(&j, "rows_left_out", r->result->rows.n > r->max_rows ? r->result->rows.n - r->max_rows : 0);
 	json_u64(&j, "events_without_row", r->result->keys_lost);
 	json_u64(&j, "slow", r->nslow);
 	json_u64(&j, "slow_lost", r->result->slow_lost);

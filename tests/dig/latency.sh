@@ -125,6 +125,7 @@ is "vectors have names" "$(of '[.rows[].name | select(. == "?")] | length')" 0
 "$osprey" latency runq --interval 0.2 --for 0.6 --no-color >"$scratch/text"
 is "lines of a series" "$(wc -l <"$scratch/text")" 4
 "$osprey" latency runq --by disk 2>/dev/null; is "exit code of what does not fit" $? 2
+"$osprey" latency runq --pid 4194303 2>/dev/null; is "exit code without the process" $? 3
 "$osprey" latency runqq 2>"$scratch/err"; is "exit code of a wrong kind" $? 2
 holds "the closest kind" "$scratch/err" 'closest: runq'
 "$osprey" latency runq --cgroup /no/such 2>/dev/null; is "exit code without the cgroup" $? 2

@@ -1,5 +1,4 @@
 /* Counting latencies in the kernel: the maps, and latency_record, which every program here ends in.
- * Cost: ~30 ns for a latency (a small number as key), ~60 ns (a hashed key).
  * Needs: 5.11 in all (BPF_MAP_TYPE_RINGBUF: 5.8).
  * SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #ifndef OSPREY_DIG_LATENCY_LATENCY_RECORD_BPF_H

@@ -3,7 +3,7 @@
  * CPU is by how much the sum has grown since the task left the CPU the last time. So a look at each switch
  * suffices, wakeups need none, and a migration while it waits does no harm. It is told when the turn is over. A wakeup
  * that puts the task straight onto a CPU counts as no wait: the scheduler looks at its clock once for both.
- * Needs: BTF, 5.11 (task storage). Cost: ~0.1 us a switch.
+ * Needs: BTF, 5.11 (task storage). Cost: ~0.3 us a switch.
  * SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "kernel/types.bpf.h"
 

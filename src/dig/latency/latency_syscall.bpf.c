@@ -1,5 +1,5 @@
 /* How long system calls take; or, of them, how long futexes are waited for, by address.
- * Needs: BTF, 5.11 (task storage). Cost: ~0.15 us a call.
+ * Needs: BTF, 5.11 (task storage). Cost: ~0.5 us a call, the kernel's slow path into and out of calls included.
  * SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "kernel/types.bpf.h"
 
