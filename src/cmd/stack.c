@@ -5,14 +5,16 @@
 #include "base/cleanup.h"
 #include "cmd/command.h"
 #include "cmd/output.h"
-#include "report/stack.h"
+#include "report/goroutine.h"
 
-enum { THREADS, TID, CONSISTENT, EXECUTABLE, ADDRESSES, NO_KERNEL, NO_LINES, NO_STOP, JSON, NO_COLOR };
+enum { THREADS, TID, CONSISTENT, OS_THREADS, SYSTEM, EXECUTABLE, ADDRESSES, NO_KERNEL, NO_LINES, NO_STOP, JSON, NO_COLOR };
 
 static const struct option options[] = {
-	[THREADS] = { "threads", 't', OPTION_FLAG, NULL, "each thread by itself: equal stacks are shown once else" },
+	[THREADS] = { "threads", 't', OPTION_FLAG, NULL, "each thread (or goroutine) by itself: equal stacks are shown once else" },
 	[TID] = { "tid", 0, OPTION_COUNT, "TID", "only this thread", 1, INT32_MAX },
 	[CONSISTENT] = { "consistent", 0, OPTION_FLAG, NULL, "stop all threads for one moment, so that all show the same one" },
+	[OS_THREADS] = { "os-threads", 0, OPTION_FLAG, NULL, "of a Go program the threads of the system, not the goroutines" },
+	[SYSTEM] = { "system", 0, OPTION_FLAG, NULL, "the goroutines of Go's runtime itself too" },
 	[EXECUTABLE] = { "executable", 'e', OPTION_FILE, "FILE", "the program of a core file, where it lies elsewhere by now" },
 	[ADDRESSES] = { "addresses", 'a', OPTION_FLAG, NULL, "the address of each frame too" },
 	[NO_KERNEL] = { "no-kernel", 0, OPTION_FLAG, NULL, "leave the kernel's frames out" },
@@ -55,6 +57,28 @@ static int take(struct telling *t, const char *operand, struct process_stacks **
 	return process_stacks_of_core(t->store, operand, o[EXECUTABLE].given ? o[EXECUTABLE].text : NULL, ret, note);
 }
 
+/* Goroutines in place of threads, where there are some. 0; -ENOENT: it is no Go program, or they were not asked for. */
+static int put_goroutines(struct telling *t, const struct stack_report *report)
+{
+	const struct option_value *o = t->args->option;
+	struct goroutine_stacks *g = NULL;
+	struct note note = { "" };
+	int r = o[OS_THREADS].given || o[TID].given ? -ENOENT :
+		goroutine_stacks_take(report->stacks, o[THREADS].given, o[SYSTEM].given, &g, &note);
+
+	if (r < 0) {
+		if (r != -ENOENT && r != -ENOMEM)
+			say("stack: goroutines cannot be shown: %s", note.text[0] ? note.text : strerror(-r));
+		return r == -ENOMEM ? r : -ENOENT;
+	}
+	if (o[JSON].given)
+		stack_json(&t->json, NULL, report, g);
+	else
+		goroutine_text(&t->page, report, g);
+	goroutine_stacks_free(g);
+	return 0;
+}
+
 static int put(struct telling *t, const struct process_stacks *s)
 {
 	struct stack_groups groups = { 0 };
@@ -66,11 +90,16 @@ static int put(struct telling *t, const struct process_stacks *s)
 	if (r >= 0) {
 		struct stack_report report = { s, &groups, waits, t->symbolizer, t->args->option[ADDRESSES].given,
 					       t->args->option[NO_KERNEL].given };
-		if (t->args->option[JSON].given)
-			stack_json(&t->json, NULL, &report);
-		else
-			stack_text(&t->page, &report);
-		r = t->page.error < 0 ? t->page.error : t->json.error;
+		r = put_goroutines(t, &report);
+		if (r == -ENOENT) {
+			r = 0;
+			if (t->args->option[JSON].given)
+				stack_json(&t->json, NULL, &report, NULL);
+			else
+				stack_text(&t->page, &report);
+		}
+		if (r >= 0)
+			r = t->page.error < 0 ? t->page.error : t->json.error;
 	}
 	free(waits);
 	stack_groups_deinit(&groups);
@@ -156,7 +185,8 @@ const struct command command_stack = {
 		"those that run. Without BPF (kernels before 5.18, no root) /proc tells where sleeping threads stand; a running one is "
 		"then stopped for less than a millisecond, unless --no-stop is given. --consistent stops all at once, which ends "
 		"blocked calls like epoll_wait with EINTR, and says for how long.\n\n"
-		"A frame marked ? was found by its frame pointer, since no unwind table describes its code. Needs the "
+		"Of Go programs (1.17 and newer, stripped ones too) the goroutines are shown, with what they wait for and who made "
+		"them.\n\nA frame marked ? was found by its frame pointer, since no unwind table describes its code. Needs the "
 		"process's own user; kernel stacks and BPF need root.",
 	.operands = "PID|CORE…",
 	.min_operands = 1,

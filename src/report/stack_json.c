@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "dig/image/core_dump.h"
+#include "report/goroutine.h"
 #include "report/stack.h"
 #include "source/process/wait_words.h"
 
@@ -96,7 +97,7 @@ static void put_thread(struct json *j, const struct stack_report *report, size_t
 	json_end(j);
 }
 
-void stack_json(struct json *j, const char *key, const struct stack_report *report)
+void stack_json(struct json *j, const char *key, const struct stack_report *report, const struct goroutine_stacks *goroutines)
 {
 	const struct process_stacks *s = report->stacks;
 
@@ -123,5 +124,7 @@ void stack_json(struct json *j, const char *key, const struct stack_report *repo
 		json_end(j);
 	}
 	json_end(j);
+	if (goroutines)
+		goroutine_json(j, "goroutines", report, goroutines);
 	json_end(j);
 }
