@@ -67,6 +67,7 @@ $(BUILD)/%.o: %.c | $(SKEL_H)
 
 # Guides are embedded by .incbin, which the compiler's dependency output does not know.
 $(BUILD)/src/conditions/conditions.o: $(wildcard src/conditions/*/guide.md)
+$(BUILD)/src/report/flame_svg.o: src/report/flame.js
 
 # BPF: C -> object (BTF kept, DWARF dropped) -> two skeletons, see src/kernel/bpf_load.h.
 $(BUILD)/gen/%.bpf.o: src/%.bpf.c $(wildcard src/kernel/*.bpf.h src/source/*/*.bpf.h src/dig/*/*.bpf.h)
