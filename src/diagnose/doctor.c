@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "diagnose/where.h"
 #include "source/process/task.h"
 
 /* Below this one scheduling tick or one late counter update decides every rate. */
@@ -114,8 +115,8 @@ static bool worth_judging(double seconds, double judged_at_s)
 
 /* A signal that is no wish to end (a resized terminal) only costs an early look. An
  * interruption ends with a last look at once: what was seen until then is told. */
-static int watch(struct host *h, struct sampler *s, const struct condition *const *conditions, size_t n,
-		 const struct doctor_options *o, struct doctor_report *ret)
+static int watch(struct host *h, struct sampler *s, struct where *where, const struct condition *const *conditions,
+		 size_t n, const struct doctor_options *o, struct doctor_report *ret)
 {
 	uint64_t from_ns = host_time(h).mono_ns, end_ns = from_ns + o->window_ns;
 	double judged_at_s = 0;
@@ -127,6 +128,7 @@ static int watch(struct host *h, struct sampler *s, const struct condition *cons
 		bool last = interrupted(o);
 
 		r = sampler_step(s, last ? host_time(h).mono_ns + 1 : end_ns);
+		where_pump(where);
 		over = r == 0 || last || (r == -EINTR && interrupted(o));
 		r = r == -EINTR || r > 0 ? 0 : r;
 		double seconds = (double)(host_time(h).mono_ns - from_ns) / 1e9;
@@ -134,6 +136,8 @@ static int watch(struct host *h, struct sampler *s, const struct condition *cons
 			continue;
 		judged_at_s = seconds;
 		r = examine(s, conditions, n, o, &names, ret);
+		if (r == 0 && !over)
+			where_follow(where, &ret->diagnosis);
 		if (r == 0 && o->progress)
 			o->progress(o->progress_arg, ret->seconds, &ret->diagnosis);
 	}
@@ -156,17 +160,23 @@ int doctor_run(struct host *h, const struct condition *const *conditions, size_t
 	memset(ret, 0, sizeof *ret);
 	getrusage(RUSAGE_SELF, &before);
 	struct sampler_options sampler_options = { .no_bpf = options->no_bpf };
+	struct where *where = NULL;
 	int r = sampler_new(h, &sampler_options, &s, note);
 	if (r < 0)
 		return r;
-	r = watch(h, s, conditions, n, options, ret);
+	r = where_new(h, &where);
+	if (r == 0)
+		r = watch(h, s, where, conditions, n, options, ret);
 	if (r == 0 && ret->seconds < SHORTEST_S)
 		r = note_set(note, -ENODATA, host_is_live(h) ? "ended before there was anything to judge by" :
 					     "the capture holds a single moment: rates need two");
 	else if (r < 0)
 		note_set(note, r, "cannot sample this host: %s", strerror(-r));
-	if (r == 0)
+	if (r == 0) {
+		where_tell(where, &ret->diagnosis);
 		add_commands(h, &ret->diagnosis);
+	}
+	where_free(where);
 	sampler_free(s);
 	getrusage(RUSAGE_SELF, &after);
 	ret->cost.cpu_ms = cpu_ms(&after) - cpu_ms(&before);

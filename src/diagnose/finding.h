@@ -55,6 +55,7 @@ struct evidence {
 #define FINDING_MAX_EVIDENCE 12
 #define FINDING_MAX_LINES 6
 #define FINDING_MAX_PROOF 16
+#define FINDING_MAX_WHERE 8
 
 struct finding {
 	const struct condition *condition;
@@ -72,6 +73,8 @@ struct finding {
 	size_t nevidence;
 	char proof[FINDING_MAX_PROOF][192]; /* further lines: the cycle of a deadlock… */
 	size_t nproof;
+	char where[FINDING_MAX_WHERE][512]; /* places in the code (where.h) */
+	size_t nwhere;
 	char confirm[FINDING_MAX_LINES][256]; /* commands that show it by other means */
 	size_t nconfirm;
 	char mend[FINDING_MAX_LINES][256]; /* reversible first; each says what it should change */

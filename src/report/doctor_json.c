@@ -79,6 +79,7 @@ static void finding(struct json *j, const struct diagnosis *d, size_t i)
 	actor(j, "culprit", &f->culprit);
 	evidence(j, f);
 	LINES(j, f, proof);
+	LINES(j, f, where);
 	symptoms(j, d, i);
 	LINES(j, f, confirm);
 	LINES(j, f, mend);

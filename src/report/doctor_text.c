@@ -283,6 +283,18 @@ static void proof(struct page *p, const struct finding *f)
 	}
 }
 
+static void where(struct page *p, const struct finding *f)
+{
+	for (size_t i = 0; i < f->nwhere; i++) {
+		if (i == 0)
+			label(p, "where");
+		else
+			page_indent(p, hang_of(p));
+		page_wrap(p, hang_of(p) + 2, "%s", f->where[i]);
+		page_newline(p);
+	}
+}
+
 /* "COMMAND   # what it does": the command stays on one line, however long, so that it can be
  * copied. A line without such a remark is advice in words, and is wrapped. */
 static void command_line(struct page *p, const char *line)
@@ -367,6 +379,10 @@ static void finding(struct page *p, const struct doctor_view *v, size_t i)
 	labelled(p, "sure", line);
 	symptoms(p, d, i);
 	proof(p, f);
+	if (f->nwhere) {
+		page_newline(p);
+		where(p, f);
+	}
 	page_newline(p);
 	commands(p, "confirm", f->confirm, f->nconfirm);
 	commands(p, "mend", f->mend, f->nmend);

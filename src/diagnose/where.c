@@ -1,0 +1,169 @@
+#include "diagnose/where.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "diagnose/condition.h"
+#include "diagnose/where_text.h"
+#include "dig/profile/profile.h"
+
+#define PROCESSES_MAX 3
+#define RATE_HZ 49
+
+/* One process that is sampled. */
+struct followed {
+	int pid;
+	struct profile *profile; /* NULL: it could not be */
+};
+
+struct where {
+	struct host *host;
+	struct followed followed[PROCESSES_MAX];
+	size_t nfollowed;
+};
+
+int where_new(struct host *h, struct where **ret)
+{
+	struct where *w = calloc(1, sizeof *w);
+
+	if (!w)
+		return -ENOMEM;
+	w->host = h;
+	*ret = w;
+	return 0;
+}
+
+void where_free(struct where *w)
+{
+	if (!w)
+		return;
+	for (size_t i = 0; i < w->nfollowed; i++)
+		profile_free(w->followed[i].profile);
+	free(w);
+}
+
+/* ---- whom ---- */
+
+static bool has_process(const struct actor *a)
+{
+	return a->kind && a->pid > 0;
+}
+
+/* Who does it; of a disk or a lock who suffers, where nobody is known to do it. */
+static int process_of(const struct finding *f)
+{
+	if (has_process(&f->culprit))
+		return f->culprit.pid;
+	return has_process(&f->victim) ? f->victim.pid : 0;
+}
+
+static enum where_kind kind_of(const struct finding *f)
+{
+	const char *resource = f->condition->resource;
+
+	if (f->severity < SEVERITY_RISK || f->absorbed_by >= 0)
+		return WHERE_NOTHING;
+	if (strcmp(resource, "cpu") == 0)
+		return WHERE_CPU;
+	if (strcmp(resource, "lock") == 0)
+		return WHERE_LOCK;
+	return strcmp(resource, "disk") == 0 && !isnan(f->lost_task_s_per_s) ? WHERE_DISK : WHERE_NOTHING;
+}
+
+/* ---- sampling ---- */
+
+static struct followed *followed_of(struct where *w, int pid)
+{
+	for (size_t i = 0; i < w->nfollowed; i++)
+		if (w->followed[i].pid == pid)
+			return &w->followed[i];
+	return NULL;
+}
+
+static void follow(struct where *w, int pid)
+{
+	struct profile_options options = { .pids = &pid, .npids = 1, .rate_hz = RATE_HZ };
+	struct followed *f;
+
+	if (followed_of(w, pid) || w->nfollowed == PROCESSES_MAX)
+		return;
+	f = &w->followed[w->nfollowed++];
+	f->pid = pid;
+	if (profile_start(w->host, &options, &f->profile, NULL) < 0)
+		f->profile = NULL;
+}
+
+void where_follow(struct where *w, const struct diagnosis *d)
+{
+	if (!host_is_live(w->host))
+		return;
+	vec_each(f, &d->findings)
+		if (kind_of(f) == WHERE_CPU && process_of(f))
+			follow(w, process_of(f));
+}
+
+void where_pump(struct where *w)
+{
+	for (size_t i = 0; i < w->nfollowed; i++)
+		if (w->followed[i].profile)
+			(void)!profile_pump(w->followed[i].profile, 0);
+}
+
+/* ---- telling ---- */
+
+struct asked {
+	struct where *where;
+	enum where_kind kind;
+	int pid;
+};
+
+static int fetch_live(struct host *h, const char *key, void *arg, struct buf *ret)
+{
+	struct asked *a = arg;
+	struct followed *f = a->kind == WHERE_CPU ? followed_of(a->where, a->pid) : NULL;
+
+	(void)key;
+	if (a->kind != WHERE_CPU)
+		return where_waiting_text(h, a->kind, a->pid, ret);
+	if (!f || !f->profile)
+		return -ENODATA;
+	struct call_tree tree;
+	struct profile_result result;
+	int r = profile_finish(f->profile, &tree, &result);
+	profile_free(f->profile);
+	f->profile = NULL;
+	if (r < 0)
+		return r;
+	r = where_cpu_text(&tree, result.samples, ret);
+	call_tree_deinit(&tree);
+	return r;
+}
+
+static void add_lines(struct finding *f, struct span text)
+{
+	struct span line;
+
+	while (f->nwhere < FINDING_MAX_WHERE && span_line(&text, &line))
+		span_copy(line, f->where[f->nwhere++], sizeof f->where[0]);
+}
+
+void where_tell(struct where *w, struct diagnosis *d)
+{
+	cleanup(buf_deinit) struct buf text = { 0 };
+	size_t told = 0;
+	char key[48];
+
+	vec_each(f, &d->findings) {
+		struct asked asked = { w, kind_of(f), process_of(f) };
+		if (asked.kind == WHERE_NOTHING || !asked.pid || told == PROCESSES_MAX)
+			continue;
+		snprintf(key, sizeof key, "where:%s:%d", where_kind_name(asked.kind), asked.pid);
+		if (host_fetch(w->host, key, fetch_live, &asked, &text) < 0)
+			continue;
+		add_lines(f, buf_span(&text));
+		told++;
+	}
+}
