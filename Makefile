@@ -45,6 +45,9 @@ FUZZERS := $(FUZZ_C:%.c=$(BUILD)/%)
 AGREE := $(BUILD)/tests/agree/figures
 LAB := $(BUILD)/tests/lab/killed
 TREE := $(BUILD)/tests/cli/run_tree
+# Programs to dig into. Those of rustc and go are left out where these are missing: their tests are skipped.
+DIG := $(addprefix $(BUILD)/tests/dig/,threads threads_static deadlock contended mallocs nofp shapes \
+       $(if $(shell command -v rustc),worker) $(if $(shell command -v go),goroutines goroutines_stripped))
 
 all: $(BUILD)/osprey
 
@@ -114,6 +117,28 @@ $(BUILD)/tests/cli/%: $(BUILD)/tests/cli/%.o
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
+# Like programs that one meets: linked dynamically, with debug information, some of them without.
+DIG_CC = $(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -g
+$(BUILD)/tests/dig/%: tests/dig/targets/%.c tests/dig/targets/target.h
+	@mkdir -p $(@D)
+	$(Q)$(DIG_CC) -O1 -fno-omit-frame-pointer -o $@ $< -pthread
+$(BUILD)/tests/dig/nofp: tests/dig/targets/nofp.c tests/dig/targets/target.h
+	@mkdir -p $(@D)
+	$(Q)$(DIG_CC) -O2 -fomit-frame-pointer -o $@ $< -pthread
+$(BUILD)/tests/dig/threads_static: tests/dig/targets/threads.c tests/dig/targets/target.h
+	@mkdir -p $(@D)
+	$(Q)$(DIG_CC) -O2 -fomit-frame-pointer -static -s -o $@ $< -pthread
+$(BUILD)/tests/dig/%: tests/dig/targets/%.cc tests/dig/targets/target.h
+	@mkdir -p $(@D)
+	$(Q)$(CXX) -std=gnu++17 -D_GNU_SOURCE -Wall -Wextra $(if $(WERROR),-Werror) -O2 -g -o $@ $< -pthread
+$(BUILD)/tests/dig/%: tests/dig/targets/%.rs
+	@mkdir -p $(@D)
+	$(Q)MAKEFLAGS= rustc -O -g -o $@ $<
+$(BUILD)/tests/dig/goroutines_stripped: GO_FLAGS = -ldflags='-s -w'
+$(BUILD)/tests/dig/goroutines $(BUILD)/tests/dig/goroutines_stripped: tests/dig/targets/goroutines.go
+	@mkdir -p $(@D)
+	$(Q)GOCACHE=$(abspath $(BUILD))/go-cache go build $(GO_FLAGS) -o $@ $<
+
 $(BUILD)/tools/capture.d/%: $(BUILD)/tools/capture.d/%.o $(BUILD)/libosprey.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -134,7 +159,7 @@ sanitized-library:
 	$(MAKE) $(SANITIZED) $(BUILD)/sanitized/libosprey.a
 
 unit-tests: $(TESTS)
-tests: unit-tests $(AGREE) $(LAB) $(TREE)
+tests: unit-tests $(AGREE) $(LAB) $(TREE) $(DIG)
 benches: $(BENCHES)
 fuzzers: $(FUZZERS)
 
