@@ -3,9 +3,16 @@
 #include <inttypes.h>
 
 #include "base/units.h"
+#include "cmd/memory_process.h"
+#include "cmd/output.h"
 #include "cmd/view.h"
 
-static const struct option options[] = { VIEW_OPTIONS };
+enum { PID = VIEW_OWN };
+
+static const struct option options[] = {
+	VIEW_OPTIONS,
+	[PID] = { "pid", 'p', OPTION_COUNT, "PID", "this process in place of the host: kinds, files, malloc's arenas; what grew in INTERVAL", 1, INT32_MAX },
+};
 
 static struct units_text amount(reading bytes)
 {
@@ -97,8 +104,42 @@ static void head(void *state, struct page *p)
 	page_newline(p);
 }
 
+/* Of the options of views it takes those of the answer's form. */
+static int run_process(const struct arguments *args)
+{
+	uint64_t interval_ns = 0;
+
+	for (size_t i = 0; i < VIEW_OWN; i++) {
+		if (args->option[i].given && i != VIEW_JSON && i != VIEW_NO_COLOR) {
+			say("memory: --%s is of the host's tables; with --pid there are --json and --no-color", options[i].name);
+			return EXIT_USAGE;
+		}
+	}
+	if (args->noperands > 1) {
+		say("memory: with --pid there are two looks, INTERVAL apart: COUNT is too much");
+		return EXIT_USAGE;
+	}
+	if (args->noperands && duration_parse(span_from(args->operand[0]), &interval_ns) < 0) {
+		uint64_t seconds;
+
+		if (!span_fixed(span_from(args->operand[0]), 9, &seconds)) {
+			say("memory: '%s' is no interval; write seconds (1, 0.5) or 500ms", args->operand[0]);
+			return EXIT_USAGE;
+		}
+		interval_ns = seconds;
+	}
+	if (args->noperands && (interval_ns < 10 * NS_PER_MS || interval_ns > 24 * 3600 * NS_PER_S)) {
+		say("memory: '%s' is no interval of 10 ms to 24 h", args->operand[0]);
+		return EXIT_USAGE;
+	}
+	return memory_of_process((int)args->option[PID].number, interval_ns, args->option[VIEW_JSON].given,
+				 args->option[VIEW_NO_COLOR].given);
+}
+
 static int run(const struct arguments *args)
 {
+	if (args->option[PID].given)
+		return run_process(args);
 	bool lines = args->noperands > 0 && !args->option[VIEW_WATCH].given;
 
 	return view_run(args, &(struct view_job){ .name = "memory",
@@ -118,7 +159,10 @@ const struct command command_memory = {
 		"and yet can only be swapped.\n\n"
 		"The tables, for --table: memory (the host), parts (what it is made of), swap, zram, huge, zones, nodes, "
 		"vm (paging and reclaim), free (free blocks by zone and order: fragmentation). --columns, --sort, --filter "
-		"and --csv mean memory, and vm when there is an INTERVAL, unless --table says otherwise.\n\n" VIEW_INTERVAL_HELP,
+		"and --csv mean memory, and vm when there is an INTERVAL, unless --table says otherwise.\n\n"
+		"With --pid PID: the memory of one process by kind and by file, and what glibc's malloc holds in each arena: in "
+		"use, free at the end, free between blocks in use. Nothing is stopped; other allocators are not "
+		"measurable. With an INTERVAL, what grew in it comes first. (A number alone is an INTERVAL, not a PID.)\n\n" VIEW_INTERVAL_HELP,
 	.operands = VIEW_INTERVAL_OPERANDS,
 	.max_operands = 2,
 	OPTIONS(options),
