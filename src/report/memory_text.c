@@ -242,8 +242,11 @@ static int put_growth(struct page *p, const struct memory_report *r)
 		vec_free(&grown);
 		return e;
 	}
-	page_wrap(p, 0, "In %s it %s %s%s", duration_text(r->seconds).text, total < 0 ? "shrank by" : "grew by",
-		  bytes_text(fabs(total)).text, grown.n ? ":" : ".");
+	if (total == 0)
+		page_wrap(p, 0, "In %s it neither grew nor shrank%s", duration_text(r->seconds).text, grown.n ? " as a whole:" : ".");
+	else
+		page_wrap(p, 0, "In %s it %s by %s:", duration_text(r->seconds).text, total < 0 ? "shrank" : "grew",
+			  bytes_text(fabs(total)).text);
 	page_newline(p);
 	for (size_t i = 0; i < grown.n && i < LIST; i++) {
 		page_put(p, "  %c%-10s ", grown.v[i].bytes < 0 ? '-' : '+', bytes_text(fabs(grown.v[i].bytes)).text);
