@@ -12,7 +12,7 @@ static void part(struct json *j, const struct memory_part *m)
 	json_reading(j, "huge_bytes", m->huge_bytes);
 }
 
-/* What a torn or cut walk has not seen is null. */
+/* What no walk has seen is null; one that was cut has seen at least so much. */
 static void arena_sums(struct json *j, const struct heap_arena *a)
 {
 	reading known = a->torn ? READING_ABSENT : 0;
@@ -27,6 +27,7 @@ static void arena_sums(struct json *j, const struct heap_arena *a)
 	json_reading(j, "free_blocks", known ? known : a->blocks);
 	json_reading(j, "largest_block_bytes", known ? known : a->largest_bytes);
 	json_u64(j, "threads", a->attached);
+	json_bool(j, "moving", a->moving);
 	json_bool(j, "torn", a->torn);
 	json_bool(j, "cut", a->cut);
 }

@@ -168,7 +168,8 @@ static void put_arena(struct page *p, const struct heap_arena *a)
 		amount(p, a->binned_bytes + a->fast_bytes);
 		page_put(p, " %9" PRIu64 " %8" PRIu64, a->blocks, a->attached);
 	}
-	page_put(p, "  %s 0x%" PRIx64 "%s", a->main ? "main" : "    ", a->address, a->cut ? " (not all free blocks)" : "");
+	page_put(p, "  %s 0x%" PRIx64 "%s", a->main ? "main" : "    ", a->address,
+		 a->cut ? " (not all free blocks)" : a->moving ? " (about: it changed meanwhile)" : "");
 	page_newline(p);
 }
 
@@ -223,9 +224,9 @@ static void put_heap(struct page *p, const struct memory_report *r)
 	if (t->torn) {
 		page_wrap(p, 0, "and allocates too fast for all of them to be read without a stop: look again.");
 	} else {
-		page_wrap(p, 0, "(large blocks, mapped one by one, not counted): %s in use, %s free, of which %s lie%s between "
+		page_wrap(p, 0, "(large blocks, mapped one by one, not counted): %s%s in use, %s free, of which %s lie%s between "
 			  "blocks in use (%.0f%% of the heap is fragmented%s).",
-			  bytes_text((double)(t->system_bytes - t->free_bytes)).text, bytes_text((double)t->free_bytes).text,
+			  t->moving ? "about " : "", bytes_text((double)(t->system_bytes - t->free_bytes)).text, bytes_text((double)t->free_bytes).text,
 			  bytes_text((double)within).text, within == 1 ? "s" : "",
 			  t->system_bytes ? 100 * (double)within / (double)t->system_bytes : 0, t->cut ? ", at least" : "");
 	}

@@ -174,33 +174,54 @@ static void of_head(const struct arena_head *h, struct heap_arena *a)
 	a->peak_bytes = behind(h, PEAK_BEHIND);
 	a->attached = behind(h, ATTACHED_BEHIND);
 	a->top_bytes = a->binned_bytes = a->blocks = a->largest_bytes = a->fast_bytes = a->free_bytes = 0;
-	a->torn = a->cut = false;
+	a->torn = a->cut = a->moving = false;
+}
+
+/* One walk. -EAGAIN: it came upon what is no free block. */
+static int walk_once(const struct heap_memory *m, uint64_t bins, uint64_t *blocks_left, struct heap_arena *a)
+{
+	struct arena_head head, after;
+	int r = read_head(m, bins, &head);
+
+	if (r < 0)
+		return r;
+	of_head(&head, a);
+	struct walk w = { m, *blocks_left, a->system_bytes, a };
+	r = walk_arena(&w, &head, bins);
+	*blocks_left = w.blocks_left;
+	if (r < 0 && r != -E2BIG)
+		return r;
+	a->cut = r == -E2BIG;
+	a->free_bytes = a->top_bytes + a->binned_bytes + a->fast_bytes;
+	if (a->free_bytes > a->system_bytes)
+		return -EAGAIN;
+	a->moving = read_head(m, bins, &after) < 0 || memcmp(&head, &after, sizeof head) != 0;
+	return 0;
 }
 
 /* -EFAULT and the like: the arena is gone with its process. */
 static int read_arena(const struct heap_memory *m, uint64_t bins, uint64_t *blocks_left, struct heap_arena *a)
 {
-	struct arena_head head, after;
+	struct heap_arena found = *a;
+	bool walked = false;
 
 	for (unsigned i = 0; i < READ_AGAIN; i++) {
-		int r = read_head(m, bins, &head);
-		if (r < 0)
+		int r = walk_once(m, bins, blocks_left, a);
+
+		if (r < 0 && r != -EAGAIN)
 			return r;
-		of_head(&head, a);
-		struct walk w = { m, *blocks_left, a->system_bytes, a };
-		r = walk_arena(&w, &head, bins);
-		a->free_bytes = a->top_bytes + a->binned_bytes + a->fast_bytes;
-		a->cut = r == -E2BIG;
-		*blocks_left = w.blocks_left;
-		if (r < 0 && r != -EAGAIN && r != -E2BIG)
-			return r;
-		bool same = read_head(m, bins, &after) == 0 && memcmp(&head, &after, sizeof head) == 0;
-		a->torn = r == -EAGAIN || !same || a->free_bytes > a->system_bytes;
-		if (!a->torn || a->cut)
+		if (r == 0 && (!a->moving || a->cut))
 			return 0;
+		if (r == 0) {
+			found = *a;
+			walked = true;
+		}
 	}
-	/* Of a torn walk nothing is worth telling but what the head says. */
-	of_head(&head, a);
+	if (walked) {
+		*a = found;
+		return 0;
+	}
+	a->top_bytes = a->binned_bytes = a->blocks = a->largest_bytes = a->fast_bytes = a->free_bytes = 0;
 	a->torn = true;
 	return 0;
 }
@@ -299,6 +320,7 @@ static void add(struct heap_arena *sum, const struct heap_arena *a)
 	sum->attached += a->attached;
 	if (a->largest_bytes > sum->largest_bytes)
 		sum->largest_bytes = a->largest_bytes;
+	sum->moving |= a->moving;
 	sum->torn |= a->torn;
 	sum->cut |= a->cut;
 }

@@ -9,7 +9,8 @@
  *
  * Sums are those of mallinfo2(3): blocks in thread caches (tcache) count as in use, blocks that have a mapping of their
  * own (large ones) are in no arena. A target that allocates meanwhile changes what is read: each arena is read again
- * until its head is the same before and after, and is marked torn when that never was so.
+ * until its head is the same before and after. When that never was so, a walk that came through all lists is taken and
+ * marked as moving (some blocks came or went meanwhile); when none did, the arena is torn.
  * Cost: one read (~1 us) a free block, at most HEAP_BLOCKS_MAX in all; beyond that the sum is marked as cut. */
 #ifndef OSPREY_DIG_MEMORY_MALLOC_HEAP_H
 #define OSPREY_DIG_MEMORY_MALLOC_HEAP_H
@@ -44,13 +45,14 @@ struct heap_arena {
 	uint64_t largest_bytes;	      /* of the blocks in bins */
 	uint64_t fast_bytes;	      /* in fast bins */
 	uint64_t attached;	      /* threads that use it */
-	bool torn;		      /* it changed whenever it was read */
+	bool moving;		      /* it changed while it was read: sums are near, not exact */
+	bool torn;		      /* no walk came through: nothing but what is from the kernel is known */
 	bool cut;		      /* it has more free blocks than are followed */
 };
 
 struct malloc_heap {
 	VEC(struct heap_arena) arenas; /* the main one first, then as their ring goes */
-	struct heap_arena total;       /* sums; torn or cut when one is */
+	struct heap_arena total;       /* sums; moving, torn or cut when one is */
 };
 
 void malloc_heap_deinit(struct malloc_heap *h);
