@@ -62,7 +62,7 @@ cmp -s -n 4 "$scratch/out" <(printf '\177ELF') || wrong "no core on standard out
 kill "$target"; wait "$target" 2>/dev/null || true
 
 echo "threads that run:"
-start_target 2 32 2000
+start_target TARGET_VECTORS=1 2 32 2000
 cat >"$scratch/moment.gdb" <<'END'
 python
 v = lambda e: int(gdb.parse_and_eval(e))

@@ -289,6 +289,7 @@ int core_dump(const struct core_wish *wish, struct core_result *ret, struct note
 	ret->wall_ns = clock_mono_ns() - from;
 	/* The target first: it may be standing still. */
 	core_guard_free(s.guard);
+	urgent_end(&s.urgent);
 	core_protect_deinit(&s.protect);
 	core_copier_deinit(&s.copier);
 	core_file_deinit(&s.file);

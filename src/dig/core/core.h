@@ -12,6 +12,9 @@
  * With each of them the core shows one moment, the stop. Shared memory can be written by others, whom nobody stops; it is
  * copied during the stop, whole.
  *
+ * While the target stands, osprey and its guardian run ahead of ordinary tasks (base/urgent.h); its threads have to reach
+ * their stop themselves, so on a host with a long run queue the pause is longer.
+ *
  * Reads /proc/PID; needs what ptrace needs: the same user and a dumpable target, or CAP_SYS_PTRACE. Where the target has
  * a seccomp filter the first two need CAP_SYS_ADMIN as well. 64-bit processes. Overhead in osprey: a buffer of at most
  * 256 MiB, 8 MiB for fork and plain. What happens when osprey is killed: dig/core/core_guard.h. */

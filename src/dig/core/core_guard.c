@@ -20,6 +20,8 @@
 
 #define USERFAULTFD_USER_MODE_ONLY 1 /* since 5.11; allowed to everybody */
 
+#define REAPING_ATTEMPTS 20 /* of the copy: no thread may be at hand at once */
+
 enum step { STEP_TRACK, STEP_STOP, STEP_FORK, STEP_RESUME, STEP_END_CHILD };
 
 struct request {
@@ -131,7 +133,7 @@ static int make_reaping(struct core_injection *i, void *arg)
 static void end_child(struct duty *d, struct core_answer *a)
 {
 	struct core_trace_failure failure = { 0 };
-	struct copy c = { .there = d->child_there };
+	struct copy c;
 	int status;
 
 	if (!d->child)
@@ -140,8 +142,14 @@ static void end_child(struct duty *d, struct core_answer *a)
 	/* The tracer sees the end first; only then the target may reap. */
 	while (waitpid(d->child, &status, __WALL) == d->child && WIFSTOPPED(status))
 		;
-	a->error = core_trace_inject(d->trace.pid, d->last.syscall_address, d->last.seccomp, make_reaping,
-				     &c, &a->pause_ns, &failure);
+	for (unsigned n = 0; n < REAPING_ATTEMPTS; n++) {
+		c = (struct copy){ .there = d->child_there };
+		a->error = core_trace_inject(d->trace.pid, d->last.syscall_address, d->last.seccomp, make_reaping, &c,
+					     &a->pause_ns, &failure);
+		if ((a->error == 0 && c.there != 0) || a->error == -EPERM)
+			break;
+		usleep(5000);
+	}
 	a->injected = c.there;
 	a->tid = failure.tid;
 	d->child = 0;
@@ -255,12 +263,12 @@ static void __attribute__((noreturn)) guardian_main(int socket, int pid, struct 
 	struct request q;
 
 	become_guardian(socket);
+	/* For good: it works for less than milliseconds at a time, and while it waits for its turn a target stands. */
+	urgent_begin(&urgent);
 	while (next_request(&d, &q)) {
 		struct core_answer a = { 0 };
 
-		urgent_begin(&urgent);
 		serve(&d, &q, &a);
-		urgent_end(&urgent);
 		if (!answer(&d, &a))
 			break;
 	}

@@ -2,6 +2,7 @@
 #ifndef OSPREY_DIG_CORE_CORE_SESSION_H
 #define OSPREY_DIG_CORE_CORE_SESSION_H
 
+#include "base/urgent.h"
 #include "dig/core/core.h"
 #include "dig/core/core_copy.h"
 #include "dig/core/core_guard.h"
@@ -30,6 +31,7 @@ struct core_session {
 	VEC(struct core_range) gone; /* to read as zeros: copied, and not there at the stop */
 	struct core_progress progress;
 	bool stopped;
+	struct urgent urgent; /* while the target stands, on a busy host too */
 };
 
 /* The ways; each leaves the core's memory in the file and the registers with the guardian, all threads running. Below 0

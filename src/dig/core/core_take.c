@@ -41,6 +41,7 @@ static int beat(void *arg)
 
 	if (s->guard)
 		core_guard_beat(s->guard);
+	urgent_check(&s->urgent);
 	if (s->wish->interrupted && *s->wish->interrupted)
 		return -EINTR;
 	if (s->wish->progress && !s->stopped) {
@@ -158,10 +159,14 @@ static int map_of_now(struct core_session *s)
 int session_stop(struct core_session *s)
 {
 	struct core_answer a;
+
+	urgent_begin(&s->urgent);
 	int r = core_guard_stop(s->guard, &a);
 
-	if (r < 0)
+	if (r < 0) {
+		urgent_end(&s->urgent);
 		return session_fail(s, &a, "stopping it");
+	}
 	s->stopped = true;
 	s->result->threads = 0;
 	const struct core_shared *threads = core_guard_threads(s->guard);
@@ -179,6 +184,7 @@ int session_resume(struct core_session *s)
 	struct core_answer a;
 	int r = core_guard_resume(s->guard, &a);
 
+	urgent_end(&s->urgent);
 	s->stopped = false;
 	s->result->pause_ns[CORE_PAUSE_ALL] += a.pause_ns;
 	s->result->restarted = core_guard_threads(s->guard)->restarted;

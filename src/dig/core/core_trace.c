@@ -18,8 +18,12 @@
 #include "base/clock.h"
 #include "dig/core/core_thread.h"
 
-#define STOP_PATIENCE_NS (500 * NS_PER_MS) /* for all threads to stop */
-#define ONE_PATIENCE_NS (50 * NS_PER_MS)   /* for the one that is to make calls */
+/* Threads have to reach their stop themselves: on a host with a long run queue that takes its time. One that sleeps
+ * uninterruptibly is not waited for as long. */
+#define STOP_PATIENCE_NS (5 * NS_PER_S) /* for all threads to stop */
+#define ONE_PATIENCE_NS (2 * NS_PER_S)  /* for the one that is to make calls */
+#define ALL_ASLEEP_NS (500 * NS_PER_MS)
+#define ONE_ASLEEP_NS (50 * NS_PER_MS)
 
 /* SIGCHLD is blocked here: a stop that comes ends the wait early. */
 static void nap(void)
@@ -30,6 +34,13 @@ static void nap(void)
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigtimedwait(&child, NULL, &one_ms);
+}
+
+static bool is_late(int pid, int tid, uint64_t began_ns, uint64_t asleep_ns, uint64_t at_most_ns)
+{
+	uint64_t waited = clock_mono_ns() - began_ns;
+
+	return waited > at_most_ns || (waited > asleep_ns && thread_state(pid, tid) == 'D');
 }
 
 /* ---- all threads ---- */
@@ -111,7 +122,7 @@ static bool thread_poll(struct core_thread *thread)
 
 static int wait_all(struct core_trace *t, uint32_t from, struct core_trace_failure *ret)
 {
-	uint64_t until = clock_mono_ns() + STOP_PATIENCE_NS;
+	uint64_t began = clock_mono_ns();
 
 	for (;;) {
 		uint32_t left = 0;
@@ -126,7 +137,7 @@ static int wait_all(struct core_trace *t, uint32_t from, struct core_trace_failu
 		}
 		if (!left)
 			return 0;
-		if (clock_mono_ns() > until)
+		if (is_late(t->pid, ret->tid, began, ALL_ASLEEP_NS, STOP_PATIENCE_NS))
 			return -EBUSY;
 		nap();
 	}
@@ -208,9 +219,9 @@ static int candidate(int pid, unsigned wanted)
 }
 
 /* Until it stands in the trap that INTERRUPT asked for: signals that come before go on to their handlers. */
-static int interrupt_one(int tid)
+static int interrupt_one(int pid, int tid)
 {
-	uint64_t until = clock_mono_ns() + ONE_PATIENCE_NS;
+	uint64_t began = clock_mono_ns();
 	int status;
 
 	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
@@ -224,7 +235,7 @@ static int interrupt_one(int tid)
 			return 0;
 		if (got > 0)
 			ptrace(PTRACE_CONT, tid, NULL, (void *)(intptr_t)WSTOPSIG(status));
-		else if (clock_mono_ns() > until)
+		else if (is_late(pid, tid, began, ONE_ASLEEP_NS, ONE_PATIENCE_NS))
 			return -EBUSY;
 		else
 			nap();
@@ -234,7 +245,7 @@ static int interrupt_one(int tid)
 static int inject_into(int pid, int tid, struct core_injection *i, core_injection_body *make, void *arg)
 {
 	int signal = 0;
-	int r = interrupt_one(tid);
+	int r = interrupt_one(pid, tid);
 
 	if (r < 0)
 		return r;
@@ -262,7 +273,8 @@ int core_trace_inject(int pid, uint64_t syscall_address, bool suspend_seccomp, c
 		if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)options) < 0) {
 			r = -errno;
 			*ret = (struct core_trace_failure){ tid, "attach to" };
-			if (r == -ESRCH)
+			/* Gone; or left attached by an attempt before, which did not stop in time. */
+			if (r == -ESRCH || (r == -EPERM && n > 0))
 				continue;
 			return r;
 		}
@@ -270,7 +282,7 @@ int core_trace_inject(int pid, uint64_t syscall_address, bool suspend_seccomp, c
 
 		r = inject_into(pid, tid, &i, make, arg);
 		*ret_pause_ns += clock_mono_ns() - from;
-		if (r != -EAGAIN && r != -ESRCH)
+		if (r != -EAGAIN && r != -ESRCH && r != -EBUSY)
 			return r;
 	}
 	return r;
