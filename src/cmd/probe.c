@@ -334,14 +334,13 @@ static void watch(struct watch *w)
 	flush(w);
 }
 
+/* Said wherever stderr goes: who starts a program behind this waits for it. */
 static void tell_start(const struct watch *w)
 {
-	struct page_style style;
 	size_t n = probe_session_sites(w->report.session);
 
-	if (output_watched(&style))
-		say("probe: %zu place%s probed%s", n, n == 1 ? " is" : "s are",
-		    w->args->option[FOR].given ? "" : "; Ctrl-C ends it");
+	say("probe: %zu place%s probed%s", n, n == 1 ? " is" : "s are",
+	    w->args->option[FOR].given ? "" : "; Ctrl-C ends it");
 }
 
 static int tell_verifier(const struct probe_session *s)

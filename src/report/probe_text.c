@@ -351,7 +351,7 @@ void probe_text_aggregate(struct page *p, const struct probe_report *r, size_t c
 		put_keys(p, r, l, row, &w);
 		if (a->kind != ACTION_HISTOGRAM) {
 			value_text(row, a->kind, l->value_unsigned, text, sizeof text);
-			put_right(p, text, w.value);
+			put_right(p, text, l->nfields ? w.value : 0);
 			if (shows_hits(a) && l->nfields)
 				page_put(p, "  %*" PRIu64, (int)w.hits, row->count);
 		} else if (l->nfields) {

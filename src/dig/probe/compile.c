@@ -1158,7 +1158,7 @@ int probe_compile(struct compiler *c, const struct probe_maps *maps, struct emit
 	if (filter_reads)
 		put_loss(&k, LOSS_FILTER);
 	emit_place(ret, no);
-	emit_constant(ret, R0, 0);
+	emit_constant(ret, R0, c->options.multi ? 0 : 1);
 	emit_exit(ret);
 	return emit_finish(ret);
 }

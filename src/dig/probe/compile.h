@@ -89,6 +89,9 @@ struct compile_options {
 	bool stacks;	      /* --stack */
 	bool cookie;	      /* the site comes from the attach cookie, else it is `site` */
 	bool compare_exchange; /* 5.12 */
+	/* Attached by uprobe_multi, whose first kernels take a 1 to mean that the probe shall go. On a perf event a 0 means
+	 * that nobody else shall see the hit: perf would count nothing while we watch. */
+	bool multi;
 	uint32_t site;
 	uint32_t only_tgid;   /* 0: all; in the first pid namespace */
 	uint32_t own_tgid;    /* hits of ours are not printed; 0: no such rule */

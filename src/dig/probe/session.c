@@ -282,6 +282,7 @@ static int load(struct probe_session *s, size_t variant, bool multi, struct note
 		struct emit code = { 0 };
 
 		state->compiler.options.compare_exchange = with;
+		state->compiler.options.multi = multi;
 		r = probe_compile(&state->compiler, &s->clause[v->clause].maps, &code);
 		r = r < 0 ? r : load_code(s, &code, v->kind, multi);
 		emit_deinit(&code);
