@@ -486,7 +486,8 @@ static int unary_type(struct compiler *c, const struct expression *e, struct pro
 		return r < 0 ? r : dereference_type(c, &v, ret);
 	}
 	r = wanted_integer(c, e->left, &v);
-	*ret = e->op == OP_NOT ? integer(4, true) : integer(8, e->op == OP_NEGATE || !wide_unsigned(&v));
+	if (r == 0)
+		*ret = e->op == OP_NOT ? integer(4, true) : integer(8, e->op == OP_NEGATE || !wide_unsigned(&v));
 	return r;
 }
 
