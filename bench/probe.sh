@@ -24,9 +24,9 @@ until_there() {
 }
 # with WORDS WARM-UP-SECONDS MODE COMMAND…: ns a call while the command watches. Best of three: what else runs only adds.
 with() {
-	local words=$1 pause=$2 mode=$3 n=100000 watcher best='' ns
+	local words=$1 pause=$2 mode=$3 n=20000 watcher best='' ns
 	shift 3
-	[ "$mode" = syscall ] && n=1000000
+	[ "$mode" = syscall ] && n=200000
 	: >"$work/out"; : >"$work/err"
 	"$@" >"$work/out" 2>"$work/err" &
 	watcher=$!
@@ -43,7 +43,7 @@ with() {
 }
 row() { # NAME MODE OSPREY-LINE BPFTRACE-LINE
 	local bare ours theirs
-	bare=$("$target" 1000000 "$2")
+	bare=$("$target" 200000 "$2")
 	ours=$(with 'probed' 0.2 "$2" "$osprey" probe "$3")
 	theirs=$(with 'Attaching' 2 "$2" bpftrace -e "$4")
 	awk -v name="$1" -v b="$bare" -v o="$ours" -v t="$theirs" 'BEGIN {
