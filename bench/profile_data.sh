@@ -8,7 +8,8 @@ scratch=$(mktemp -d) || exit 3
 target=''
 trap '[ -z "$target" ] || kill "$target"; rm -rf "$scratch"' EXIT
 
-plain() { sed -E 's/@@?[A-Za-z0-9_.]*//g; s/(^|;)(__GI_)?_+/\1/g' | awk '{ n[$0]++ } END { for (s in n) print n[s], s }'; }
+# One function has several names: __GI___qsort_r is qsort_r, cfree is free.
+plain() { sed -E 's/@@?[A-Za-z0-9_.]*//g; s/(^|;)(__GI_)?_+(libc_)?/\1/g; s/(^|;)cfree/\1free/g' | awk '{ n[$0]++ } END { for (s in n) print n[s], s }'; }
 # measure NAME COMMAND…: both look at one process at the same time, at the same rate.
 measure() {
 	local name=$1 recorder

@@ -46,6 +46,7 @@ run() { # WHAT COMMAND…: appends the target's ns to WHAT, the profiler's own C
 for ((i = 0; i < rounds; i++)); do
 	run bare "$scratch/work"
 	run osprey build/osprey profile --rate 999 -o "$scratch/p.pb.gz" -- "$scratch/work"
+	# shellcheck disable=SC2016  # the inner shell expands it
 	run perf sh -c 'perf record -q -F 999 --call-graph dwarf -o "$1/perf.data" "$1/work"; perf report --stdio --no-inline -i "$1/perf.data" >"$1/report"' \
 		sh "$scratch"
 done

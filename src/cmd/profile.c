@@ -53,7 +53,7 @@ static const struct option options[] = {
 	[JSON] = { "json", 'j', OPTION_FLAG, NULL, "print one JSON document, schema osprey.profile/1" },
 	[AGAINST] = { "against", 0, OPTION_FILE, "FILE", "compare with an earlier profile: folded or pprof" },
 	[INPUT] = { "input", 'i', OPTION_FILE, "FILE", "show a saved profile (folded or pprof); samples nothing" },
-	[CUT] = { "cut", 0, OPTION_COUNT, "PERCENT", "leave branches below this share out of the text (default: 2)", 0, 99 },
+	[CUT] = { "cut", 0, OPTION_COUNT, "PERCENT", "leave branches below this share out of the text (default: 2, more where it gets long)", 0, 99 },
 	[TOP] = { "top", 't', OPTION_COUNT, "N", "functions to list in the text (default: 10)", 0, 1000 },
 	[NO_COLOR] = { "no-color", 0, OPTION_FLAG, NULL, "do not colour the text" },
 	[PAGER] = { "pager", 0, OPTION_FLAG, NULL, "page through $PAGER (default: less)" },
@@ -454,6 +454,7 @@ static int show(struct profiling *c)
 		.whole = c->o.event ? c->o.event->whole : "the weight", .event = c->o.event ? c->o.event->name : "saved",
 		.period_ns = c->result.period_ns, .duration_ns = c->result.wall_ns, .real_ns = c->result.real_ns,
 		.proof = c->proof.n ? c->proof.data : NULL, .cut = o[CUT].given ? (double)o[CUT].number / 100 : 0.02,
+		.cut_exactly = o[CUT].given,
 		.nfunctions = o[TOP].given ? o[TOP].number : 10,
 		.put_more = o[INPUT].given ? NULL : profile_json, .more = &c->result,
 	};

@@ -21,6 +21,7 @@ struct flame {
 	uint64_t real_ns;     /* when it began, CLOCK_REALTIME; 0: not known */
 	bool compared;	      /* the tree holds an earlier profile too */
 	double cut;	      /* share of the whole below which text leaves a branch out */
+	bool cut_exactly;     /* else it leaves out more where the tree were longer than two screens */
 	size_t nfunctions;    /* how many text lists; 0: none */
 	/* Further members of the JSON document; nullable. */
 	void (*put_more)(struct json *j, const void *more);

@@ -344,7 +344,7 @@ static void put_tree(struct page *p, const struct flame *f)
 	unsigned room = p->style.width > 18 ? p->style.width - 18 : 0, most = room / 4 < 60 ? room / 4 : 60;
 
 	/* What fits a screen or two: the share below which it is cut is told. */
-	while (count_shown(t, least) > MAX_TREE_LINES && cut < 0.5) {
+	while (!f->cut_exactly && count_shown(t, least) > MAX_TREE_LINES && cut < 0.5) {
 		cut = cut < 0.005 ? 0.005 : cut * 1.5;
 		least = (uint64_t)(cut * (double)whole) + 1;
 	}
