@@ -74,6 +74,7 @@ struct pid {
 };
 
 struct thread_info {
+	__u32 status; /* x86 */
 	__u32 cpu;
 };
 
@@ -176,6 +177,7 @@ struct tty_struct {
 struct signal_struct {
 	struct tty_struct *tty;
 	int nr_threads;
+	struct { int counter; } live;
 	__u64 utime, stime, cutime, cstime;
 	unsigned long nvcsw, nivcsw, min_flt, maj_flt, cmin_flt;
 	struct task_io_accounting ioac;
@@ -187,7 +189,7 @@ struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
 	void *stack;
-	int exit_state;
+	int exit_state, exit_code;
 	int on_cpu;
 	unsigned int flags;
 	unsigned int policy;

@@ -1,0 +1,218 @@
+#include "dig/trace/trace_source.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "dig/trace/trace_capture.h"
+
+int trace_source_take(struct trace_source *s, uint64_t until_ns, trace_sink sink, void *arg)
+{
+	return s->take(s, until_ns, sink, arg);
+}
+
+int trace_source_end(struct trace_source *s, trace_sink sink, void *arg)
+{
+	return s->end(s, sink, arg);
+}
+
+uint64_t trace_source_lost(const struct trace_source *s)
+{
+	return s->lost(s);
+}
+
+int trace_source_status(const struct trace_source *s)
+{
+	return s->status;
+}
+
+void trace_source_free(struct trace_source *s)
+{
+	if (s)
+		s->free(s);
+}
+
+/* ---- a command ---- */
+
+/* As execvp would find it: one execve is traced in place of one for each directory of $PATH. */
+static int resolve(const char *name, char *ret, size_t size)
+{
+	const char *path = getenv("PATH");
+	struct span left = span_from(path ? path : "/usr/local/bin:/usr/bin:/bin"), directory;
+	int error = -ENOENT;
+
+	if (strchr(name, '/')) {
+		snprintf(ret, size, "%s", name);
+		return 0;
+	}
+	for (bool more = true; more;) {
+		struct stat st;
+
+		more = span_until(&left, ':', &directory);
+		if (!more)
+			directory = left;
+		if ((size_t)snprintf(ret, size, "%.*s%s%s", (int)directory.n, directory.p, directory.n ? "/" : "", name) >= size)
+			continue;
+		if (stat(ret, &st) < 0 || !S_ISREG(st.st_mode))
+			continue;
+		if (access(ret, X_OK) == 0)
+			return 0;
+		error = -EACCES;
+	}
+	return error;
+}
+
+static void run_child(const char *path, const char *const *argv, int go_fd, int failed_fd, int (*prepare)(void *), void *arg)
+{
+	char byte;
+	sigset_t none;
+	int error;
+
+	/* What osprey catches or ignores is no matter of the command. */
+	for (int i = 1; i < 32; i++)
+		if (i != SIGKILL && i != SIGSTOP)
+			signal(i, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (read(go_fd, &byte, 1) != 1)
+		_exit(127); /* the tracer has gone */
+	error = prepare ? -prepare(arg) : 0;
+	if (!error) {
+		execv(path, (char *const *)argv);
+		error = errno;
+	}
+	if (write(failed_fd, &error, sizeof error) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+int trace_child_start(const char *const *argv, int (*prepare)(void *arg), void *arg, struct trace_child *ret, struct note *note)
+{
+	char path[4096];
+	int go[2], failed[2];
+	int r = resolve(argv[0], path, sizeof path);
+
+	if (r < 0)
+		return note_set(note, r, "cannot run '%s': %s", argv[0], strerror(-r));
+	if (pipe2(go, O_CLOEXEC) < 0)
+		return note_set(note, -errno, "no pipe: %s", strerror(errno));
+	if (pipe2(failed, O_CLOEXEC) < 0) {
+		r = -errno;
+		close(go[0]);
+		close(go[1]);
+		return note_set(note, r, "no pipe: %s", strerror(-r));
+	}
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(go[1]);
+		close(failed[0]);
+		run_child(path, argv, go[0], failed[1], prepare, arg);
+	}
+	r = pid < 0 ? -errno : 0;
+	close(go[0]);
+	close(failed[1]);
+	if (r < 0) {
+		close(go[1]);
+		close(failed[0]);
+		return note_set(note, r, "no process for '%s': %s", argv[0], strerror(-r));
+	}
+	*ret = (struct trace_child){ pid, go[1], failed[0] };
+	return 0;
+}
+
+void trace_child_go(struct trace_child *c)
+{
+	if (c->go_fd >= 0 && write(c->go_fd, "", 1) < 0)
+		return; /* killed meanwhile: waiting for it will tell */
+	close(c->go_fd);
+	c->go_fd = -1;
+}
+
+int trace_child_failed(struct trace_child *c)
+{
+	int error = 0;
+	ssize_t n = read(c->failed_fd, &error, sizeof error);
+
+	close(c->failed_fd);
+	c->failed_fd = -1;
+	return n == sizeof error ? -error : 0;
+}
+
+/* ---- what is under way ---- */
+
+static bool read_small(const char *path, char *ret, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, ret, size - 1) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	ret[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+/* "0 0x3 0x7ff… …": the number, six arguments, the stack and instruction pointers. "running": in user space. */
+static bool parse_syscall(const char *text, struct trace_record *r)
+{
+	struct span s = span_from(text), word;
+	uint64_t call;
+
+	if (!span_next_u64(&s, &call) || call >= TRACE_CALLS)
+		return false;
+	r->call = (uint16_t)call;
+	for (unsigned i = 0; i < TRACE_ARGUMENTS; i++)
+		if (!span_word(&s, &word) || !span_hex(word, &r->argument[i]))
+			return false;
+	return true;
+}
+
+static int pending_of(const struct trace_request *q, int32_t pid, int32_t tid, trace_sink sink, void *arg)
+{
+	char path[64], text[512];
+	struct trace_capturer c = { .record = { .pid = pid, .tid = tid, .type = RECORD_CALL, .flags = RECORD_UNFINISHED } };
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/syscall", pid, tid);
+	if (!read_small(path, text, sizeof text) || !parse_syscall(text, &c.record))
+		return 0;
+	const struct trace_call_rule *rule = &q->filter->call[c.record.call];
+	if (!(rule->flags & CALL_WANTED) || !trace_filter_fds_fit(q->filter, &c.record) || q->filter->settings.failed_only ||
+	    q->filter->settings.slower_ns)
+		return 0;
+	c.record.start_ns = clock_mono_ns();
+	snprintf(path, sizeof path, "/proc/%d/task/%d/comm", pid, tid);
+	if (read_small(path, text, sizeof text))
+		span_copy(span_trim(span_from(text)), c.record.comm, sizeof c.record.comm);
+	trace_capture(&c, pid, rule, false, q->excerpt_bytes);
+	struct trace_event e;
+	if (trace_event_parse(trace_captured(&c), &e) < 0 || !trace_filter_fits(q->filter, &e))
+		return 0;
+	return sink(arg, trace_captured(&c));
+}
+
+int trace_pending(const struct trace_request *q, int32_t pid, trace_sink sink, void *arg)
+{
+	char path[40];
+	struct dirent *entry;
+	int r = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/task", pid);
+	DIR *d = opendir(path);
+	if (!d)
+		return -errno;
+	while (r == 0 && (entry = readdir(d))) {
+		uint64_t tid;
+
+		if (span_u64(span_from(entry->d_name), &tid) && tid <= INT32_MAX)
+			r = pending_of(q, pid, (int32_t)tid, sink, arg);
+	}
+	closedir(d);
+	return r;
+}
