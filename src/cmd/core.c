@@ -172,7 +172,7 @@ static int run(const struct arguments *args)
 
 const struct command command_core = {
 	.name = "core",
-	.summary = "write a core of a process that goes on running, with a pause of milliseconds",
+	.summary = "write a core of a process that goes on running, for gdb",
 	.description =
 		"Writes what gdb and eu-stack read as they read gcore's: all threads with registers, memory, mapped "
 		"files. Memory is copied while the process runs; it then stops for the pages that it wrote meanwhile.\n\n"

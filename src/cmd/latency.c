@@ -255,7 +255,7 @@ static int run(const struct arguments *args)
 
 const struct command command_latency = {
 	.name = "latency",
-	.summary = "show how long tasks, disks, system calls, soft interrupts and futexes take",
+	.summary = "measure waits as histograms: CPU, disk, calls, softirqs, futexes",
 	.description =
 		"Counts in the kernel, as histograms, how long each takes, and tells the quantiles, the worst with its time, "
 		"and who waited most.\n\n"

@@ -166,7 +166,7 @@ static int run(const struct arguments *args)
 
 const struct command command_locks = {
 	.name = "locks",
-	.summary = "show who waits for whom, deadlocks, and the locks that threads wait for most",
+	.summary = "show who waits for whom, deadlocks, and the most contended locks",
 	.description =
 		"First this moment: which thread waits for which mutex, rwlock or other futex, who holds it and where the holder "
 		"stands; threads that wait for each other in a circle are a deadlock (exit code 1). Then, over --for, the locks "

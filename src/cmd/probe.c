@@ -426,7 +426,7 @@ static int run(const struct arguments *args)
 
 const struct command command_probe = {
 	.name = "probe",
-	.summary = "watch functions, tracepoints and USDT: print, count, sum, histogram, in one line",
+	.summary = "watch functions, tracepoints, USDT: print, count, sum, histogram",
 	.description =
 		"osprey probe list [PATTERN] shows what can be probed; osprey probe 'PROBE [if FILTER] [ACTION]' does it, "
 		"until Ctrl-C, --for or --limit. What was lost is always told.\n\n"

@@ -538,7 +538,7 @@ static int run(const struct arguments *args)
 
 const struct command command_profile = {
 	.name = "profile",
-	.summary = "sample what the CPUs are busy with: hottest functions, call tree, flame graph",
+	.summary = "sample what the CPUs do: hot functions, call tree, flame graph",
 	.description =
 		"Samples the stacks of what runs, of the whole host, of processes with their threads and children, of a control "
 		"group, or of a program that it starts, and tells where the CPU time goes. It works without frame pointers: "

@@ -177,7 +177,7 @@ static int run(const struct arguments *args)
 
 const struct command command_stack = {
 	.name = "stack",
-	.summary = "show where each thread stands and what it waits for, without stopping it",
+	.summary = "show where threads stand and what they wait for, stopping nobody",
 	.description =
 		"User and kernel stacks of all threads of processes (PID) or of core files (FILE): equal ones are shown once, with "
 		"what their threads wait for - the system call, the file or socket behind it, the lock and who holds it.\n\n"

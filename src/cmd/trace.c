@@ -363,7 +363,7 @@ static int run(const struct arguments *args)
 
 const struct command command_trace = {
 	.name = "trace",
-	.summary = "show the system calls of processes or of a command, as strace does, without stopping them",
+	.summary = "show system calls as strace does, without stopping anybody",
 	.description =
 		"Prints every system call when it returns, with its arguments decoded, its result and how long it took; signals and exits "
 		"too. Calls are filtered in the kernel: what is not wanted costs nothing but the look. The last line tells how many events "
