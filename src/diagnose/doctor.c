@@ -164,7 +164,7 @@ int doctor_run(struct host *h, const struct condition *const *conditions, size_t
 	int r = sampler_new(h, &sampler_options, &s, note);
 	if (r < 0)
 		return r;
-	r = where_new(h, &where);
+	r = where_new(h, options->no_bpf, &where);
 	if (r == 0)
 		r = watch(h, s, where, conditions, n, options, ret);
 	if (r == 0 && ret->seconds < SHORTEST_S)

@@ -9,9 +9,15 @@
 #include "diagnose/condition.h"
 #include "diagnose/where_text.h"
 #include "dig/profile/profile.h"
+#include "source/memory/meminfo.h"
+#include "source/process/process_cgroup.h"
 
 #define PROCESSES_MAX 3
 #define RATE_HZ 49
+
+/* Tables of a large program's files and names of its functions take some tens of MiB; a host that is short of memory is
+ * not to be made shorter, and a doctor in a small memory cgroup is to live. */
+#define MEMORY_WANTED (192ull << 20)
 
 /* One process that is sampled. */
 struct followed {
@@ -21,17 +27,19 @@ struct followed {
 
 struct where {
 	struct host *host;
+	bool no_bpf;
 	struct followed followed[PROCESSES_MAX];
 	size_t nfollowed;
 };
 
-int where_new(struct host *h, struct where **ret)
+int where_new(struct host *h, bool no_bpf, struct where **ret)
 {
 	struct where *w = calloc(1, sizeof *w);
 
 	if (!w)
 		return -ENOMEM;
 	w->host = h;
+	w->no_bpf = no_bpf;
 	*ret = w;
 	return 0;
 }
@@ -43,6 +51,47 @@ void where_free(struct where *w)
 	for (size_t i = 0; i < w->nfollowed; i++)
 		profile_free(w->followed[i].profile);
 	free(w);
+}
+
+/* ---- what it may cost ---- */
+
+/* What the memory cgroups that we are in leave; UINT64_MAX: they have no limit. */
+static uint64_t cgroup_room(struct host *h, struct buf *scratch)
+{
+	cleanup(buf_deinit) struct buf memberships = { 0 };
+	process_cgroup_vec groups = { 0 };
+	uint64_t room = UINT64_MAX;
+
+	if (host_read(h, "/proc/self/cgroup", &memberships) < 0 ||
+	    process_cgroups_read(h, buf_span(&memberships), scratch, &groups) < 0)
+		return room;
+	vec_each(g, &groups) {
+		const struct cgroup *c = &g->group;
+		if (g->controller != CGROUP_MEMORY || !reading_ok(c->memory_limit_bytes) || !reading_ok(c->memory_bytes))
+			continue;
+		uint64_t left = c->memory_limit_bytes > c->memory_bytes ? c->memory_limit_bytes - c->memory_bytes : 0;
+		if (left < room)
+			room = left;
+	}
+	vec_free(&groups);
+	return room;
+}
+
+/* Asked of this machine anew, and past a capture: it is our own affair. */
+static bool affordable(void)
+{
+	cleanup(buf_deinit) struct buf scratch = { 0 };
+	struct meminfo memory;
+	struct host *h = NULL;
+	bool enough;
+
+	if (host_open_live("/", &h, NULL) < 0)
+		return false;
+	meminfo_read(h, &scratch, &memory);
+	enough = reading_ok(memory.available_bytes) &&
+		 memory.available_bytes >= MEMORY_WANTED && cgroup_room(h, &scratch) >= MEMORY_WANTED;
+	host_free(h);
+	return enough;
 }
 
 /* ---- whom ---- */
@@ -88,7 +137,7 @@ static void follow(struct where *w, int pid)
 	struct profile_options options = { .pids = &pid, .npids = 1, .rate_hz = RATE_HZ };
 	struct followed *f;
 
-	if (followed_of(w, pid) || w->nfollowed == PROCESSES_MAX)
+	if (followed_of(w, pid) || w->nfollowed == PROCESSES_MAX || !affordable())
 		return;
 	f = &w->followed[w->nfollowed++];
 	f->pid = pid;
@@ -98,7 +147,7 @@ static void follow(struct where *w, int pid)
 
 void where_follow(struct where *w, const struct diagnosis *d)
 {
-	if (!host_is_live(w->host))
+	if (!host_is_live(w->host) || w->no_bpf)
 		return;
 	vec_each(f, &d->findings)
 		if (kind_of(f) == WHERE_CPU && process_of(f))
@@ -127,7 +176,7 @@ static int fetch_live(struct host *h, const char *key, void *arg, struct buf *re
 
 	(void)key;
 	if (a->kind != WHERE_CPU)
-		return where_waiting_text(h, a->kind, a->pid, ret);
+		return affordable() ? where_waiting_text(h, a->kind, a->pid, a->where->no_bpf, ret) : -ENODATA;
 	if (!f || !f->profile)
 		return -ENODATA;
 	struct call_tree tree;

@@ -193,10 +193,10 @@ static int put_disk(struct taken *t, struct host *h, struct buf *ret)
 	return r < 0 ? r : told ? 0 : -ENODATA;
 }
 
-int where_waiting_text(struct host *h, enum where_kind kind, int pid, struct buf *ret)
+int where_waiting_text(struct host *h, enum where_kind kind, int pid, bool no_bpf, struct buf *ret)
 {
 	struct symbolizer_options names = { .no_lines = true };
-	struct stack_wish wish = { .no_stop = true };
+	struct stack_wish wish = { .no_stop = true, .no_bpf = no_bpf };
 	struct taken t = { 0 };
 	int r = image_store_new(&t.store);
 

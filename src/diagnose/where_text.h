@@ -14,6 +14,6 @@ int where_cpu_text(struct call_tree *tree, uint64_t samples, struct buf *ret) __
 
 /* Who waits for which lock, who holds it, and where each stands; of WHERE_DISK the threads that wait for data, with their
  * files. Takes the stacks of a live process now. -ENODATA: nobody waits so. */
-int where_waiting_text(struct host *h, enum where_kind kind, int pid, struct buf *ret) __attribute__((warn_unused_result));
+int where_waiting_text(struct host *h, enum where_kind kind, int pid, bool no_bpf, struct buf *ret) __attribute__((warn_unused_result));
 
 #endif
