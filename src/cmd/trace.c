@@ -34,7 +34,7 @@ static const struct option options[] = {
 	[TRACE_HISTOGRAM] = { "histogram", 0, OPTION_FLAG, NULL, "with --summary: how durations are spread, for each call" },
 	[TRACE_SIZE] = { "size", 's', OPTION_COUNT, "BYTES", "so much of data and strings (32)", 0, TRACE_PIECE_MAX },
 	[TRACE_FD_PATHS] = { "fd-paths", 'y', OPTION_FLAG, NULL, "the file behind each descriptor" },
-	[TRACE_STACK] = { "stack", 'k', OPTION_FLAG, NULL, "the stack that led to each call (frame pointers)" },
+	[TRACE_STACK] = { "stack", 'k', OPTION_FLAG, NULL, "the user stack that led to each call, by the unwind rules of the files" },
 	[TRACE_TIME] = { "time", 't', OPTION_CHOICE, "KIND", "when each call began: none, relative (to the first), delta (to "
 			 "the line before), absolute", 0, 0, times },
 	[TRACE_LIMIT] = { "limit", 'n', OPTION_COUNT, "N", "stop after N events", 1, UINT64_MAX },
@@ -50,7 +50,7 @@ static const struct option options[] = {
 struct tracing {
 	const struct arguments *args;
 	struct trace_files *files; /* NULL: descriptors are numbers */
-	struct trace_stacks *stacks; /* NULL: none are printed */
+	struct event_stacks *stacks; /* NULL: none are printed */
 	struct decode_options decode;
 	struct page_style style;
 	struct buf out, scratch;
@@ -97,7 +97,7 @@ static int on_record(void *arg, struct span record)
 				   .previous_ns = t->previous_ns, .real_minus_mono_ns = t->real_minus_mono_ns,
 				   .with_thread = tell_thread(t, e.record->tid) };
 	if (t->stacks)
-		line.nframes = trace_stacks_frames(t->stacks, &e, &line.frame);
+		trace_stacks_frames(t->stacks, &e, &line.stack);
 	t->error = t->args->option[TRACE_JSON].given ? trace_json(&line, &t->out) : trace_text(&line, &t->out);
 	t->previous_ns = e.record->start_ns;
 	if (t->files)
@@ -179,7 +179,7 @@ static int stream(const struct arguments *args, struct trace_source *s, struct t
 		t.decode.arg = t.files;
 	}
 	if (t.error == 0 && q->stacks)
-		t.error = trace_stacks_new(&t.stacks);
+		t.error = event_stacks_new(&(struct symbolizer_options){ .no_lines = true }, &t.stacks);
 	if (t.error == 0) {
 		const char *ended_by = follow(&t, s);
 		*ret_cut = interrupted || (t.limit && t.events >= t.limit) || (ended_by && ended_by == ended_by_time);
@@ -188,7 +188,7 @@ static int stream(const struct arguments *args, struct trace_source *s, struct t
 	if (t.error < 0 && t.error != -EPIPE)
 		say("trace: %s", strerror(-t.error));
 	trace_files_free(t.files);
-	trace_stacks_free(t.stacks);
+	event_stacks_free(t.stacks);
 	buf_deinit(&t.out);
 	buf_deinit(&t.scratch);
 	return t.error < 0 ? EXIT_UNABLE : EXIT_FINE;

@@ -15,8 +15,7 @@ struct trace_line {
 	int64_t real_minus_mono_ns;
 	bool with_thread; /* whose it is stands in front */
 	struct page_style style;
-	const struct trace_frame *frame;
-	size_t nframes;
+	struct event_frames stack;
 	struct buf *scratch; /* kept from line to line */
 };
 

@@ -41,16 +41,20 @@ static void json_call(struct json *j, const struct trace_line *l)
 static void json_frames(struct json *j, const struct trace_line *l)
 {
 	json_array(j, "stack");
-	for (size_t i = 0; i < l->nframes; i++) {
+	for (size_t i = 0; i < l->stack.n; i++) {
+		const struct event_frame *f = &l->stack.frame[i];
+
 		json_object(j, NULL);
-		json_string(j, "function", l->frame[i].function[0] ? l->frame[i].function : NULL);
-		json_string(j, "module", l->frame[i].module);
-		json_u64(j, "offset", l->frame[i].offset);
-		json_u64(j, "address", l->frame[i].address);
-		json_bool(j, "kernel", l->frame[i].kernel);
+		json_string(j, "function", f->function[0] ? f->function : NULL);
+		json_string(j, "module", f->module);
+		json_u64(j, "offset", f->offset);
+		json_u64(j, "address", f->address);
+		json_bool(j, "inlined", f->inlined);
+		json_bool(j, "guessed", f->guessed);
 		json_end(j);
 	}
 	json_end(j);
+	json_string(j, "stack_ends", l->stack.why);
 }
 
 int trace_json(const struct trace_line *l, struct buf *ret)
@@ -73,7 +77,7 @@ int trace_json(const struct trace_line *l, struct buf *ret)
 		j.error = j.error ? j.error : e;
 		json_span(&j, "text", buf_span(l->scratch));
 	}
-	if (l->nframes)
+	if (l->stack.n || l->stack.why)
 		json_frames(&j, l);
 	json_end(&j);
 	return json_finish(&j);

@@ -115,10 +115,10 @@ static int put_frames(const struct trace_line *l, struct buf *ret)
 {
 	int e = 0;
 
-	for (size_t i = 0; e == 0 && i < l->nframes; i++) {
-		const struct trace_frame *f = &l->frame[i];
+	for (size_t i = 0; e == 0 && i < l->stack.n; i++) {
+		const struct event_frame *f = &l->stack.frame[i];
 
-		e = buf_printf(ret, "    %s ", f->kernel ? "k" : ">");
+		e = PUT("    > ");
 		if (e == 0 && f->function[0])
 			e = text_safe(span_from(f->function), l->style.unicode, ret);
 		if (e == 0)
@@ -126,10 +126,12 @@ static int put_frames(const struct trace_line *l, struct buf *ret)
 					     buf_printf(ret, "0x%llx", (unsigned long long)f->address);
 		if (e == 0 && f->module[0] && (e = PUT(" (")) == 0 && (e = text_safe(span_from(f->module), l->style.unicode, ret)) == 0)
 			e = PUT(")");
+		if (e == 0 && (f->inlined || f->guessed))
+			e = buf_printf(ret, " [%s]", f->inlined ? "inlined" : "guessed");
 		if (e == 0)
 			e = PUT("\n");
 	}
-	return e;
+	return e < 0 || !l->stack.why ? e : buf_printf(ret, "    > ? %s\n", l->stack.why);
 }
 
 int trace_text(const struct trace_line *l, struct buf *ret)

@@ -8,6 +8,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "dig/stack/event_stack.bpf.h"
 #include "dig/trace/trace.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -37,6 +38,20 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 25);
 } ring SEC(".maps");
+
+/* With stacks: where a record is put together with its stack. Of each thread, for a program may be preempted. */
+struct stacked {
+	struct trace_record record;
+	char payload[TRACE_PAYLOAD_MAX + sizeof(struct trace_part) + TRACE_PIECE_MAX + sizeof(struct trace_part) +
+		     sizeof(struct event_stack)];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct stacked);
+} stacked SEC(".maps");
 
 const volatile struct trace_call_rule calls[TRACE_CALLS];
 __u64 lost;	   /* records without room in the ring */
@@ -369,24 +384,58 @@ static __always_inline void emit(struct thread *t)
 		__sync_fetch_and_add(&lost, 1);
 }
 
-static __always_inline void emit_stack(void *ctx, struct thread *t, __u32 argument, __u64 flags)
+#if defined(__TARGET_ARCH_x86)
+static __always_inline void put_stack(void *ctx, struct event_stack *stack, struct pt_regs *regs)
 {
-	struct trace_part *part = part_room(t);
-	long size;
+	event_stack_copy(stack, regs);
+}
+#else
+static __always_inline void put_stack(void *ctx, struct event_stack *stack, struct pt_regs *regs)
+{
+	long size = bpf_get_stack(ctx, stack->bytes, TRACE_FRAMES * 8, BPF_F_USER_STACK);
 
-	if (!part)
-		return;
-	size = bpf_get_stack(ctx, part + 1, TRACE_FRAMES * 8, flags);
-	if (size > 0 && size <= TRACE_FRAMES * 8)
-		part_end(t, part, argument | 1 << 16, size);
+	stack->kind = EVENT_STACK_ADDRESSES;
+	stack->size = size > 0 ? size : 0;
+}
+#endif
+
+/* The user's: the kernel's own is the same at the end of every call, and made of these programs. */
+static __noinline int emit_with_stack(void *ctx, struct thread *t, struct pt_regs *regs)
+{
+	struct stacked *s = bpf_task_storage_get(&stacked, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	__u32 used = t->record.size;
+	struct trace_part *part;
+	struct event_stack *stack;
+	__u64 size;
+
+	if (!s || used > sizeof t->payload) {
+		emit(t);
+		return 0;
+	}
+	bpf_probe_read_kernel(s, sizeof s->record + used, &t->record);
+	part = (struct trace_part *)(s->payload + used);
+	stack = (struct event_stack *)(part + 1);
+	put_stack(ctx, stack, regs);
+	part->argument = PART_USER_STACK;
+	part->piece = 0;
+	part->at_exit = 1;
+	part->unused = 0;
+	part->unused2 = 0;
+	size = offsetof(struct event_stack, bytes) + (stack->size & 0x3fff);
+	part->size = size;
+	s->record.size = used + sizeof *part + size;
+	size += sizeof s->record + used + sizeof *part;
+	if (size > sizeof *s || bpf_ringbuf_output(&ring, s, size, BPF_RB_NO_WAKEUP))
+		__sync_fetch_and_add(&lost, 1);
+	return 0;
 }
 
-static __always_inline void finish(void *ctx, struct thread *t)
+static __always_inline void finish(void *ctx, struct thread *t, struct pt_regs *regs)
 {
-	/* The kernel's own is the same at the end of every call, and made of these programs. */
 	if (settings.stacks)
-		emit_stack(ctx, t, PART_USER_STACK, BPF_F_USER_STACK);
-	emit(t);
+		emit_with_stack(ctx, t, regs);
+	else
+		emit(t);
 }
 
 static __always_inline void begin(struct thread *t, struct pt_regs *regs, __u16 call)
@@ -454,7 +503,7 @@ static __noinline int on_enter(void *ctx, struct pt_regs *regs, long id)
 		t->active = 0;
 		if (t->matched && !settings.failed_only && !settings.slower_ns) {
 			t->record.flags |= RECORD_UNFINISHED;
-			finish(ctx, t);
+			finish(ctx, t, regs);
 		}
 	}
 	return 0;
@@ -515,7 +564,7 @@ static __noinline int on_exit(void *ctx, struct pt_regs *regs, long result)
 	if (!t->matched && (!t->missed || !settings.npaths || !path_wanted(t, rule_of(call))))
 		if (settings.npaths)
 			return 0;
-	finish(ctx, t);
+	finish(ctx, t, regs);
 	return 0;
 }
 
