@@ -165,9 +165,9 @@ static int code_of(int status)
 }
 
 static int stream(const struct arguments *args, struct trace_source *s, struct trace_request *q, int fd, uint64_t began_ns,
-		  bool *ret_cut)
+		  struct event_stacks *stacks, bool *ret_cut)
 {
-	struct tracing t = { .args = args, .fd = fd, .limit = args->option[TRACE_LIMIT].number,
+	struct tracing t = { .args = args, .fd = fd, .stacks = stacks, .limit = args->option[TRACE_LIMIT].number,
 			     .decode = { .excerpt_bytes = q->excerpt_bytes },
 			     .real_minus_mono_ns = (int64_t)(clock_real_ns() - clock_mono_ns()),
 			     .style = fd == STDOUT_FILENO ? output_style(args->option[TRACE_NO_COLOR].given) :
@@ -178,8 +178,6 @@ static int stream(const struct arguments *args, struct trace_source *s, struct t
 		t.decode.fd_path = trace_files_path;
 		t.decode.arg = t.files;
 	}
-	if (t.error == 0 && q->stacks)
-		t.error = event_stacks_new(&(struct symbolizer_options){ .no_lines = true }, &t.stacks);
 	if (t.error == 0) {
 		const char *ended_by = follow(&t, s);
 		*ret_cut = interrupted || (t.limit && t.events >= t.limit) || (ended_by && ended_by == ended_by_time);
@@ -188,7 +186,6 @@ static int stream(const struct arguments *args, struct trace_source *s, struct t
 	if (t.error < 0 && t.error != -EPIPE)
 		say("trace: %s", strerror(-t.error));
 	trace_files_free(t.files);
-	event_stacks_free(t.stacks);
 	buf_deinit(&t.out);
 	buf_deinit(&t.scratch);
 	return t.error < 0 ? EXIT_UNABLE : EXIT_FINE;
@@ -225,16 +222,27 @@ int trace_stream(const struct arguments *args, struct trace_request *q, int fd)
 	struct note note = { "" };
 	uint64_t began_ns = clock_mono_ns();
 
+	struct event_stacks *stacks = NULL;
+	int r = 0;
+
 	q->signals = !args->option[TRACE_CALLS_OPTION].given || q->argv;
-	int r = start(args, q, &s, &note);
+	/* Before the command starts, that its mappings are seen. */
+	if (q->stacks)
+		r = event_stacks_new(&(struct symbolizer_options){ .no_lines = true }, &stacks);
+	if (r == 0)
+		r = start(args, q, &s, &note);
 	if (r < 0) {
 		say("trace: %s", note.text[0] ? note.text : strerror(-r));
+		event_stacks_free(stacks);
 		return EXIT_UNABLE;
 	}
+	for (size_t i = 0; stacks && i < q->npids; i++)
+		event_stacks_meet(stacks, q->pid[i]);
 	/* Ended by its trace, the command has no code of its own. */
 	bool cut = false;
-	int code = stream(args, s, q, fd, began_ns, &cut), status = trace_source_status(s);
+	int code = stream(args, s, q, fd, began_ns, stacks, &cut), status = trace_source_status(s);
 	trace_source_free(s);
+	event_stacks_free(stacks);
 	return code == EXIT_FINE && q->argv && !cut ? code_of(status) : code;
 }
 

@@ -1,12 +1,17 @@
 #include "dig/stack/event_stack.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/vec.h"
+#include "dig/image/mapping_watch.h"
 #include "dig/unwind/unwind.h"
 
 /* Places in struct pt_regs by DWARF number. */
@@ -31,6 +36,8 @@ struct known_space {
 	int pid;
 	struct address_space *space; /* NULL: the process had ended */
 	bool failed;
+	bool followed;	 /* `space` is what mapping_watch knows, as of `change` */
+	uint64_t change;
 	uint64_t not_before_ns, delay_ns; /* when mappings may be read again */
 };
 
@@ -41,6 +48,7 @@ struct known_space {
 struct event_stacks {
 	struct image_store *images;
 	struct symbolizer *symbols;
+	struct mapping_watch *watch; /* NULL: not permitted */
 	struct map by_pid; /* position in `space`, of pid + 1 */
 	VEC(struct known_space) space;
 	struct map by_registers; /* position in `known` */
@@ -54,6 +62,20 @@ struct event_stacks {
 static const char gone[] = "the process had ended before its mappings were read";
 static const char no_memory[] = "out of memory";
 
+/* The vDSO is the same in all, and that of a process that has ended cannot be read: ours can. */
+static void open_vdso(struct event_stacks *s)
+{
+	struct address_space *ours = NULL;
+	struct place place;
+
+	if (address_space_of_process(s->images, getpid(), &ours, NULL) < 0)
+		return;
+	for (size_t i = 0; i < ours->map.mapping.n; i++)
+		if (strcmp(ours->map.mapping.v[i].name, "[vdso]") == 0)
+			(void)!address_space_find(ours, ours->map.mapping.v[i].start, &place);
+	address_space_free(ours);
+}
+
 int event_stacks_new(const struct symbolizer_options *options, struct event_stacks **ret)
 {
 	struct event_stacks *s = calloc(1, sizeof *s);
@@ -65,6 +87,9 @@ int event_stacks_new(const struct symbolizer_options *options, struct event_stac
 		event_stacks_free(s);
 		return r;
 	}
+	open_vdso(s);
+	if (mapping_watch_new(&s->watch, NULL) < 0)
+		s->watch = NULL;
 	*ret = s;
 	return 0;
 }
@@ -100,18 +125,77 @@ void event_stacks_free(struct event_stacks *s)
 	map_deinit(&s->by_pid);
 	map_deinit(&s->by_registers);
 	symbolizer_free(s->symbols);
+	mapping_watch_free(s->watch);
 	image_store_free(s->images);
 	free(s);
 }
 
 /* ---- spaces ---- */
 
-static struct known_space *space_of(struct event_stacks *s, int pid)
+static int open_same(const char *path, const struct mapping *m)
 {
-	uint32_t at = map_get(&s->by_pid, (uint64_t)pid + 1);
+	struct stat st;
+	int fd = open_regular(path);
 
-	if (at != MAP_NONE)
-		return &s->space.v[at];
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) == 0 && st.st_ino == m->inode)
+		return fd;
+	close(fd);
+	return -ESTALE;
+}
+
+/* A file of a process that may have ended: then by its path as we see it, when that is the same file. */
+static int open_followed(void *arg, const struct mapping *m)
+{
+	const struct address_space *a = arg;
+	char path[4096 + 32];
+	int fd = -ENOENT;
+
+	if (m->name[0] != '/')
+		return -ENOENT;
+	snprintf(path, sizeof path, "/proc/%d/root%s", a->pid, m->name);
+	fd = open_same(path, m);
+	if (fd < 0)
+		fd = open_same(m->name, m);
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof path, "/proc/%d/map_files/%llx-%llx", a->pid, (unsigned long long)m->start, (unsigned long long)m->end);
+	int of_process = open_same(path, m);
+	return of_process >= 0 ? of_process : fd;
+}
+
+static bool follow(struct event_stacks *s, struct known_space *known, const struct mapped_process *p)
+{
+	struct memory_map map;
+	struct address_space *a;
+
+	if (known->followed && known->change == p->change)
+		return true;
+	if (mapping_watch_map(p, &map) < 0 || address_space_of_map(s->images, &map, &a) < 0)
+		return false;
+	a->pid = p->pid;
+	a->open_file = open_followed;
+	a->arg = a;
+	address_space_free(known->space);
+	known->space = a;
+	known->followed = true;
+	known->failed = false;
+	known->change = p->change;
+	forget_stacks(s);
+	return true;
+}
+
+static void read_mappings(struct event_stacks *s, struct known_space *known)
+{
+	known->failed = address_space_of_process(s->images, known->pid, &known->space, NULL) < 0;
+	/* Maps of a process that is ending are empty. */
+	if (known->space && known->space->map.mapping.n == 0)
+		known->failed = true;
+}
+
+static struct known_space *new_space(struct event_stacks *s, int pid)
+{
 	if (s->space.n >= SPACES_KEPT)
 		forget_all(s);
 	struct known_space *known = vec_push(&s->space);
@@ -121,11 +205,38 @@ static struct known_space *space_of(struct event_stacks *s, int pid)
 		return NULL;
 	}
 	*known = (struct known_space){ .pid = pid };
-	known->failed = address_space_of_process(s->images, pid, &known->space, NULL) < 0;
-	/* Maps of a process that is ending are empty. */
-	if (known->space && known->space->map.mapping.n == 0)
-		known->failed = true;
 	return known;
+}
+
+static struct known_space *space_of(struct event_stacks *s, int pid)
+{
+	const struct mapped_process *p = s->watch ? mapping_watch_find(s->watch, pid) : NULL;
+	uint32_t at = map_get(&s->by_pid, (uint64_t)pid + 1);
+	struct known_space *known = at != MAP_NONE ? &s->space.v[at] : new_space(s, pid);
+
+	if (!known || (p && p->whole && follow(s, known, p)))
+		return known;
+	if (at == MAP_NONE)
+		read_mappings(s, known);
+	/* A child that did not exec is laid out as its parent was. */
+	if (known->failed && p && p->parent && p->parent != pid) {
+		uint32_t parent = map_get(&s->by_pid, (uint64_t)p->parent + 1);
+
+		if (parent != MAP_NONE && !s->space.v[parent].failed)
+			return &s->space.v[parent];
+	}
+	return known;
+}
+
+void event_stacks_until(struct event_stacks *s, uint64_t ns)
+{
+	if (s->watch)
+		mapping_watch_until(s->watch, ns);
+}
+
+bool event_stacks_follows(const struct event_stacks *s)
+{
+	return s->watch != NULL;
 }
 
 void event_stacks_meet(struct event_stacks *s, int pid)
@@ -153,7 +264,7 @@ static bool refresh(struct event_stacks *s, struct known_space *known, uint64_t 
 	struct address_space *fresh = NULL;
 	uint64_t now = clock_mono_ns();
 
-	if (known->failed || now < known->not_before_ns || address_space_of_process(s->images, known->pid, &fresh, NULL) < 0)
+	if (known->failed || known->followed || now < known->not_before_ns || address_space_of_process(s->images, known->pid, &fresh, NULL) < 0)
 		return false;
 	known->delay_ns = memory_map_find(&fresh->map, address) ? 0 :
 			  known->delay_ns ? known->delay_ns * 2 : DELAY_MIN_NS;

@@ -5,13 +5,14 @@ void trace_stacks_frames(struct event_stacks *s, const struct trace_event *e, st
 	const struct trace_record *r = e->record;
 
 	*ret = (struct event_frames){ 0 };
+	event_stacks_until(s, r->start_ns + r->duration_ns);
 	if (r->type == RECORD_EXIT && (r->flags & RECORD_LAST))
 		event_stacks_forget(s, r->pid);
 	if (r->type != RECORD_CALL)
 		return;
 	/* At its end the new program is there, and has no stack yet that would tell anything. */
 	bool executed = e->call && (syscall_capture(r->call).flags & CALL_EXECUTES) && r->result == 0;
-	if (executed)
+	if (executed && !event_stacks_follows(s))
 		event_stacks_forget(s, r->pid);
 	for (unsigned i = 0; i < e->nparts; i++)
 		if (e->part[i].argument == PART_USER_STACK)
