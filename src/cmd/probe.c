@@ -363,11 +363,11 @@ static int watch_session(const struct arguments *args, struct probe_session *s)
 	struct note note = { "" };
 
 	interrupt_catch();
-	int r = probe_stacks_new(&w.report.stacks);
+	int r = event_stacks_new(&(struct symbolizer_options){ 0 }, &w.report.stacks);
 	r = r < 0 ? r : probe_session_attach(s, &note);
 	if (r < 0) {
 		say("probe: %s", note.text[0] ? note.text : strerror(-r));
-		probe_stacks_free(w.report.stacks);
+		event_stacks_free(w.report.stacks);
 		return o[VERBOSE].given ? tell_verifier(s) : EXIT_UNABLE;
 	}
 	w.page = (struct page){ .out = &w.text, .style = output_table_style(o[NO_COLOR].given) };
@@ -376,13 +376,13 @@ static int watch_session(const struct arguments *args, struct probe_session *s)
 	w.report.rows = o[TOP].given ? o[TOP].number : 20;
 	w.started_ns = clock_mono_ns();
 	if (o[PID].given)
-		probe_stacks_meet(w.report.stacks, (int)o[PID].number);
+		event_stacks_meet(w.report.stacks, (int)o[PID].number);
 	tell_start(&w);
 	watch(&w);
 	int code = w.error == 0 || w.error == -EPIPE ? EXIT_FINE : EXIT_UNABLE;
 	if (code != EXIT_FINE)
 		say("probe: %s", strerror(-w.error));
-	probe_stacks_free(w.report.stacks);
+	event_stacks_free(w.report.stacks);
 	buf_deinit(&w.text);
 	return code;
 }

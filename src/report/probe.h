@@ -4,19 +4,12 @@
 
 #include "base/json.h"
 #include "dig/probe/session.h"
+#include "dig/stack/event_stack.h"
 #include "report/page.h"
-
-struct probe_stacks; /* symbols of what ran */
-int probe_stacks_new(struct probe_stacks **ret) __attribute__((warn_unused_result));
-void probe_stacks_free(struct probe_stacks *s);
-/* Reads the mappings of a process that may be gone when its names are asked for. */
-void probe_stacks_meet(struct probe_stacks *s, int pid);
-/* "malloc+0x1c (libc.so.6)"; pid 0: the kernel's. The text lives until the next call. */
-const char *probe_stacks_name(struct probe_stacks *s, int pid, uint64_t address, bool exact);
 
 struct probe_report {
 	struct probe_session *session;
-	struct probe_stacks *stacks;
+	struct event_stacks *stacks; /* symbols of what ran */
 	int64_t real_minus_mono_ns;
 	bool several; /* probes: each hit says which */
 	size_t rows;  /* of an aggregate, at most */
@@ -40,8 +33,12 @@ int probe_json_end(struct buf *out, const struct probe_losses *l, uint64_t hits,
 
 /* For both: the number at `at`, as its type is printed. */
 void probe_number_text(const struct probe_value *v, const char *at, char *ret, size_t size);
-/* A stack field's addresses and the process they belong to. */
-size_t probe_stack_frames(const struct probe_field *f, const char *at, bool key, const struct probe_record *record,
-			  const uint64_t **ret, int *ret_pid);
+/* A stack field's frames; they live until the next call. *ret_pid: of a key, the process; of the kernel 0. */
+void probe_stack_frames(const struct probe_report *r, const struct probe_field *f, const char *at, bool key,
+			const struct probe_record *record, struct event_frames *ret, int *ret_pid);
+/* "malloc+0x1c (libc.so.6)". */
+void probe_frame_text(const struct event_frame *f, char *ret, size_t size);
+/* Whether a key is a user stack: these go by frame pointers. */
+bool probe_key_has_user_stack(const struct probe_layout *l);
 
 #endif

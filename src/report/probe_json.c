@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "report/probe.h"
@@ -16,14 +17,21 @@ static void put_number(struct json *j, const struct probe_value *v, const char *
 static void put_stack(struct json *j, const struct probe_report *r, const struct probe_field *f, const char *at, bool key,
 		      const struct probe_record *record)
 {
-	const uint64_t *address;
+	struct event_frames frames;
+	char text[512];
 	int pid;
-	size_t n = probe_stack_frames(f, at, key, record, &address, &pid);
 
+	probe_stack_frames(r, f, at, key, record, &frames, &pid);
 	json_array(j, f->name);
-	for (size_t i = 0; i < n; i++)
-		json_string(j, NULL, probe_stacks_name(r->stacks, pid, address[i], i == 0));
+	for (size_t i = 0; i < frames.n; i++) {
+		probe_frame_text(&frames.frame[i], text, sizeof text);
+		json_string(j, NULL, text);
+	}
 	json_end(j);
+	if (f->value.kernel_stack)
+		return;
+	snprintf(text, sizeof text, "%s_ends", f->name);
+	json_string(j, text, frames.why);
 }
 
 static void put_field(struct json *j, const struct probe_report *r, const struct probe_field *f, const char *at, bool fault,
@@ -113,6 +121,8 @@ int probe_json_aggregate(struct buf *out, const struct probe_report *r, size_t c
 	json_span(&j, "probe", c->spec.text);
 	json_span(&j, "action", a->source);
 	json_u64(&j, "keys", rows->n);
+	if (probe_key_has_user_stack(probe_session_layout(r->session, 0, clause, action)))
+		json_string(&j, "user_stacks", "frame pointers");
 	json_array(&j, "rows");
 	vec_each(row, rows) {
 		if (n++ == r->rows)

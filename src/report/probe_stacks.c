@@ -1,103 +1,48 @@
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/vec.h"
-#include "dig/symbol/symbol.h"
 #include "report/probe.h"
 
-#define SPACES_MAX 256
-
-struct probe_stacks {
-	struct symbolizer *symbolizer;
-	struct image_store *images;
-	VEC(struct space_of {
-		int pid;
-		struct address_space *space; /* NULL: it could not be read */
-	}) spaces;
-	char text[512];
-};
-
-int probe_stacks_new(struct probe_stacks **ret)
+void probe_stack_frames(const struct probe_report *r, const struct probe_field *f, const char *at, bool key,
+			const struct probe_record *record, struct event_frames *ret, int *ret_pid)
 {
-	struct probe_stacks *s = calloc(1, sizeof *s);
-	struct symbolizer_options options = { 0 };
-	int r = s ? image_store_new(&s->images) : -ENOMEM;
+	const struct probe_stack *s = (const void *)at;
+	bool user = !f->value.kernel_stack;
+	size_t n = 0;
 
-	r = r < 0 ? r : symbolizer_new(&options, &s->symbolizer);
-	if (r < 0)
-		probe_stacks_free(s);
-	else
-		*ret = s;
-	return r;
-}
-
-void probe_stacks_free(struct probe_stacks *s)
-{
-	if (!s)
+	*ret_pid = !user ? 0 : key ? (int)s->head : (int)record->pid;
+	if (record)
+		event_stacks_until(r->stacks, record->mono_ns);
+	if (f->value.copied_stack) {
+		event_stacks_user(r->stacks, *ret_pid, (struct span){ at, f->size }, ret);
 		return;
-	vec_each(space, &s->spaces)
-		address_space_free(space->space);
-	vec_free(&s->spaces);
-	symbolizer_free(s->symbolizer);
-	image_store_free(s->images);
-	free(s);
-}
-
-static struct address_space *space_of(struct probe_stacks *s, int pid)
-{
-	struct address_space *a = NULL;
-
-	vec_each(known, &s->spaces)
-		if (known->pid == pid)
-			return known->space;
-	if (s->spaces.n >= SPACES_MAX || address_space_of_process(s->images, pid, &a, NULL) < 0)
-		a = NULL;
-	struct space_of *fresh = s->spaces.n < SPACES_MAX ? vec_push(&s->spaces) : NULL;
-	if (!fresh) {
-		address_space_free(a);
-		return NULL;
 	}
-	*fresh = (struct space_of){ pid, a };
-	return a;
+	size_t max = key || s->head / 8 > PROBE_FRAMES ? PROBE_FRAMES : s->head / 8;
+	while (n < max && s->address[n])
+		n++;
+	*ret = (struct event_frames){ .why = user ? "no user stack" : NULL };
+	if (n && (!user || *ret_pid))
+		event_stacks_addresses(r->stacks, *ret_pid, s->address, n, ret);
+	if (n == PROBE_FRAMES)
+		ret->why = "deeper frames are cut off";
 }
 
-void probe_stacks_meet(struct probe_stacks *s, int pid)
+void probe_frame_text(const struct event_frame *f, char *ret, size_t size)
 {
-	(void)!space_of(s, pid);
-}
-
-static bool is_mapped(struct address_space *a, uint64_t address)
-{
-	struct place place;
-
-	if (address_space_find(a, address, &place))
-		return true;
-	/* A library that was loaded since. */
-	return address_space_refresh(a) == 0 && address_space_find(a, address, &place);
-}
-
-const char *probe_stacks_name(struct probe_stacks *s, int pid, uint64_t address, bool exact)
-{
-	const struct symbol *symbol = NULL;
-	size_t n = 1;
-
-	if (pid == 0) {
-		if (symbolize_kernel(s->symbolizer, address, &symbol) < 0)
-			symbol = NULL;
-	} else {
-		struct address_space *a = space_of(s, pid);
-		if (!a || !is_mapped(a, address) || symbolize(s->symbolizer, a, address, exact, &symbol, &n) < 0 || n == 0)
-			symbol = NULL;
-	}
-	if (!symbol || (!symbol->function[0] && !symbol->module[0]))
-		snprintf(s->text, sizeof s->text, "0x%" PRIx64, address);
-	else if (!symbol->function[0])
-		snprintf(s->text, sizeof s->text, "0x%" PRIx64 " (%s)", pid ? symbol->offset : address, symbol->module);
+	if (!f->function[0] && !f->module[0])
+		snprintf(ret, size, "0x%" PRIx64, f->address);
+	else if (!f->function[0])
+		snprintf(ret, size, "0x%" PRIx64 " (%s)", f->kernel ? f->address : f->offset, f->module);
 	else
-		snprintf(s->text, sizeof s->text, "%.400s+0x%" PRIx64 "%s%.60s%s", symbol->function, symbol->offset,
-			 pid ? " (" : "", pid ? symbol->module : "", pid ? ")" : "");
-	return s->text;
+		snprintf(ret, size, "%.400s+0x%" PRIx64 "%s%.60s%s", f->function, f->offset, f->kernel ? "" : " (",
+			 f->kernel ? "" : f->module, f->kernel ? "" : ")");
+}
+
+bool probe_key_has_user_stack(const struct probe_layout *l)
+{
+	for (size_t i = 0; i < l->nfields; i++)
+		if (l->field[i].value.kind == VALUE_STACK && !l->field[i].value.kernel_stack)
+			return true;
+	return false;
 }

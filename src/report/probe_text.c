@@ -23,43 +23,30 @@ void probe_number_text(const struct probe_value *v, const char *at, char *ret, s
 		snprintf(ret, size, "%" PRIu64, n);
 }
 
-size_t probe_stack_frames(const struct probe_field *f, const char *at, bool key, const struct probe_record *record,
-			  const uint64_t **ret, int *ret_pid)
-{
-	const struct probe_stack *s = (const void *)at;
-	size_t n = 0, max = key ? PROBE_FRAMES : s->head / 8;
-
-	while (n < max && n < PROBE_FRAMES && s->address[n])
-		n++;
-	*ret = s->address;
-	*ret_pid = f->value.kernel_stack ? 0 : key ? (int)s->head : (int)record->pid;
-	return n;
-}
-
 static void put_stack(struct page *p, const struct probe_report *r, const struct probe_field *f, const char *at, bool key,
 		      const struct probe_record *record)
 {
-	const uint64_t *address;
+	char mark = f->value.kernel_stack ? 'k' : 'u', text[512];
+	struct event_frames frames;
 	int pid;
-	size_t n = probe_stack_frames(f, at, key, record, &address, &pid);
 
+	probe_stack_frames(r, f, at, key, record, &frames, &pid);
 	if (key && pid) {
 		page_put(p, "    process %d", pid);
 		page_newline(p);
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < frames.n; i++) {
+		probe_frame_text(&frames.frame[i], text, sizeof text);
 		page_tone(p, TONE_DIM);
-		page_put(p, "    %c ", f->value.kernel_stack ? 'k' : 'u');
+		page_put(p, "    %c ", mark);
 		page_tone(p, TONE_PLAIN);
-		page_put(p, "%s", probe_stacks_name(r->stacks, pid, address[i], i == 0));
+		page_put(p, "%s", text);
+		if (frames.frame[i].inlined || frames.frame[i].guessed)
+			page_put(p, " [%s]", frames.frame[i].inlined ? "inlined" : "guessed");
 		page_newline(p);
 	}
-	if (n == PROBE_FRAMES) {
-		page_put(p, "    … deeper frames are cut off");
-		page_newline(p);
-	}
-	if (n == 0 && !f->value.kernel_stack) {
-		page_put(p, "    u (no user stack)");
+	if (frames.why) {
+		page_put(p, "    %c (%s)", mark, frames.why);
 		page_newline(p);
 	}
 }
@@ -362,6 +349,10 @@ void probe_text_aggregate(struct page *p, const struct probe_report *r, size_t c
 		put_key_stacks(p, r, l, row);
 		if (a->kind == ACTION_HISTOGRAM)
 			put_histogram(p, row);
+	}
+	if (rows->n && probe_key_has_user_stack(l)) {
+		page_put(p, "User stacks of aggregates go by frame pointers: code without them ends them early. Those of print are exact.");
+		page_newline(p);
 	}
 	if (rows->n > r->rows) {
 		page_put(p, "… and %zu more; --top shows them", rows->n - r->rows);

@@ -66,6 +66,21 @@ bool attach_cookies_there(void)
 	return true;
 }
 
+bool attach_registers_there(void)
+{
+	const struct bpf_insn code[] = { { .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_current_task_btf },
+					 { .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_0 },
+					 { .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_task_pt_regs },
+					 { .code = BPF_ALU64 | BPF_MOV | BPF_K },
+					 { .code = BPF_JMP | BPF_EXIT } };
+	int fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "GPL", code, 5, NULL);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
 /* ---- perf events ---- */
 
 static int pmu_number(const char *file, uint64_t *ret)

@@ -10,6 +10,8 @@ typedef VEC(int) fd_vec;
 bool attach_multi_there(void);
 /* Whether a link carries a number to its program (5.15). */
 bool attach_cookies_there(void);
+/* Whether a program gets at the registers that user space had (5.15). False too without the right to load any. */
+bool attach_registers_there(void);
 /* One place. The site's number goes along as a cookie when `cookie`. Adds what must stay open to *ret. */
 int attach_site(int program, enum probe_kind kind, const struct probe_site *site, int pid, bool cookie, fd_vec *ret,
 		struct note *note) __attribute__((warn_unused_result));

@@ -44,7 +44,7 @@ static uint32_t value_bytes(const struct probe_value *v, bool key)
 		return (n + 7) & ~7u;
 	}
 	case VALUE_STACK:
-		return sizeof(struct probe_stack);
+		return v->copied_stack ? sizeof(struct event_stack) : sizeof(struct probe_stack);
 	default:
 		return 8;
 	}
@@ -57,11 +57,13 @@ static int add_field(struct compiler *c, struct probe_layout *l, const struct pr
 	struct probe_field *f = &l->field[l->nfields++];
 
 	f->value = *v;
+	f->value.copied_stack = v->kind == VALUE_STACK && !v->kernel_stack && !key && c->options.copy_user_stack;
 	span_copy(name, f->name, sizeof f->name);
 	f->offset = l->bytes;
-	f->size = value_bytes(v, key);
+	f->size = value_bytes(&f->value, key);
 	l->bytes += f->size;
-	return 0;
+	/* Offsets of instructions have 16 bits. */
+	return l->bytes < 32000 ? 0 : probe_error_set(c->error, 0, "fewer stacks, please: one of them is 9 KiB");
 }
 
 static int add_stack(struct compiler *c, struct probe_layout *l, bool kernel, bool key)
@@ -828,8 +830,61 @@ static void put_zeros(struct code *k, int offset, unsigned bytes)
 		emit_store_constant(k->e, PLACE, offset + (int)i, 0, 8);
 }
 
+/* r3 = the registers of user space, in the kernel's memory. */
+static void put_user_registers(struct code *k)
+{
+	if (k->c->variant->kind >= PROBE_UPROBE) {
+		emit_move(k->e, R3, CONTEXT);
+		return;
+	}
+	emit_call(k->e, BPF_FUNC_get_current_task_btf);
+	emit_move(k->e, R1, R0);
+	emit_call(k->e, BPF_FUNC_task_pt_regs);
+	emit_move(k->e, R3, R0);
+}
+
+static void to_place_address(struct code *k, int reg, int offset)
+{
+	emit_move(k->e, reg, PLACE);
+	emit_alu_constant(k->e, BPF_ADD, reg, offset);
+}
+
+/* A struct event_stack, as event_stack_copy() of programs in C does it. */
+static void put_stack_copy(struct code *k, int at)
+{
+	int size = at + (int)offsetof(struct event_stack, size), from = at + (int)offsetof(struct event_stack, from);
+	int registers = at + (int)offsetof(struct event_stack, registers), bytes = at + (int)offsetof(struct event_stack, bytes);
+	emit_label done = emit_label_new(k->e);
+
+	emit_store_constant(k->e, PLACE, at + (int)offsetof(struct event_stack, kind), EVENT_STACK_NONE, 4);
+	emit_store_constant(k->e, PLACE, size, 0, 4);
+	put_user_registers(k);
+	to_place_address(k, R1, registers);
+	emit_constant(k->e, R2, EVENT_STACK_REGISTERS * 8);
+	emit_call(k->e, BPF_FUNC_probe_read_kernel);
+	emit_jump_if_constant(k->e, BPF_JNE, R0, 0, done);
+	emit_store_constant(k->e, PLACE, at + (int)offsetof(struct event_stack, kind), EVENT_STACK_COPY, 4);
+	emit_load(k->e, R3, PLACE, registers + register_of_stack(), 8, false);
+	emit_alu_constant(k->e, BPF_AND, R3, -EVENT_STACK_STEP);
+	emit_store(k->e, PLACE, from, R3, 8);
+	for (int i = 0; i < EVENT_STACK_STEPS; i++) {
+		emit_load(k->e, R3, PLACE, from, 8, false);
+		emit_alu_constant(k->e, BPF_ADD, R3, i * EVENT_STACK_STEP);
+		to_place_address(k, R1, bytes + i * EVENT_STACK_STEP);
+		emit_constant(k->e, R2, EVENT_STACK_STEP);
+		emit_call(k->e, BPF_FUNC_probe_read_user);
+		emit_jump_if_constant(k->e, BPF_JNE, R0, 0, done);
+		emit_store_constant(k->e, PLACE, size, (i + 1) * EVENT_STACK_STEP, 4);
+	}
+	emit_place(k->e, done);
+}
+
 static void put_stack(struct code *k, const struct probe_field *f, int offset, bool key)
 {
+	if (f->value.copied_stack) {
+		put_stack_copy(k, offset);
+		return;
+	}
 	emit_label good = emit_label_new(k->e);
 	bool user = !f->value.kernel_stack;
 

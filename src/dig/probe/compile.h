@@ -11,6 +11,7 @@
 
 #include "dig/probe/emit.h"
 #include "dig/probe/scope.h"
+#include "dig/stack/event_stack.bpf.h"
 
 #define PROBE_TEXT_BYTES 256	/* of a text that is printed, with its NUL */
 #define PROBE_KEY_TEXT_BYTES 64 /* of a text that is a key */
@@ -27,6 +28,7 @@ struct probe_value {
 	bool is_pointer;
 	bool hexadecimal;
 	bool kernel_stack;
+	bool copied_stack; /* of user space, in a record: a struct event_stack; else a struct probe_stack */
 	bool untyped; /* a whole register of which nothing is known: number or address */
 	uint32_t btf_type; /* of the integer (a pointer's own type), of the struct, of the array's element; 0: unknown */
 	char type[72];	   /* the same as C name, when BTF was not asked; "": unknown */
@@ -58,7 +60,7 @@ struct probe_record {
 	char comm[16];
 };
 
-/* A stack in a record or a key. */
+/* A stack in a record or a key, as the kernel walks it: of user space by frame pointers. */
 struct probe_stack {
 	uint64_t head; /* in a record: bytes of `address` that are there; in a key: the process of a user stack, 0 of the
 			* kernel's, and addresses end at the first 0 */
@@ -87,6 +89,7 @@ struct probe_maps {
 
 struct compile_options {
 	bool stacks;	      /* --stack */
+	bool copy_user_stack; /* printed ones: x86-64; but of user probes needs 5.15 */
 	bool cookie;	      /* the site comes from the attach cookie, else it is `site` */
 	bool compare_exchange; /* 5.12 */
 	/* Attached by uprobe_multi, whose first kernels take a 1 to mean that the probe shall go. On a perf event a 0 means

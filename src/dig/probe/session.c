@@ -36,6 +36,7 @@ struct probe_session {
 	struct ring_buffer *reader;
 	int cpus;
 	char *verifier;
+	bool copies; /* user stacks */
 	/* Of the drain that runs. */
 	int (*each)(void *arg, const struct probe_record *record, const struct probe_layout *layout);
 	void *arg;
@@ -147,6 +148,26 @@ static int merge_layouts(struct probe_session *s, struct compiler *c, bool *seen
 	return 0;
 }
 
+/* Printed user stacks are copied, to be unwound by rules, where the registers are to be had. */
+static bool copies_stack(enum probe_kind kind)
+{
+#ifdef __x86_64__
+	return !kernel_kind(kind) || attach_registers_there();
+#else
+	(void)kind;
+	return false;
+#endif
+}
+
+static bool holds_copy(const struct compiler *c)
+{
+	for (size_t a = 0; a < c->clause->nactions; a++)
+		for (size_t i = 0; i < c->layout[a].nfields; i++)
+			if (c->layout[a].field[i].value.copied_stack)
+				return true;
+	return false;
+}
+
 static int check_variants(struct probe_session *s, struct probe_error *error)
 {
 	bool seen[PROBE_CLAUSES_MAX] = { false };
@@ -165,7 +186,14 @@ static int check_variants(struct probe_session *s, struct probe_error *error)
 		if (s->options.pid && kernel_kind(v->kind))
 			c->options.only_tgid = (uint32_t)s->options.pid;
 		c->options.own_tgid = kernel_kind(v->kind) ? (uint32_t)getpid() : 0;
+		c->options.copy_user_stack = true;
 		int r = probe_check(c);
+		/* Asked of the kernel only when it matters. */
+		if (r == 0 && holds_copy(c) && !copies_stack(v->kind)) {
+			c->options.copy_user_stack = false;
+			r = probe_check(c);
+		}
+		s->copies |= r == 0 && holds_copy(c);
 		r = r < 0 ? r : merge_layouts(s, c, seen, error);
 		if (r < 0)
 			return r;
@@ -236,7 +264,8 @@ static int make_clause_maps(struct probe_session *s, size_t n, struct note *note
 
 		if (a->kind == ACTION_PRINT) {
 			if (s->ring < 0)
-				r = make_map(BPF_MAP_TYPE_RINGBUF, "osprey_hits", 0, 0, PROBE_RING_BYTES, &s->ring, note);
+				r = make_map(BPF_MAP_TYPE_RINGBUF, "osprey_hits", 0, 0, s->copies ? PROBE_RING_STACK_BYTES : PROBE_RING_BYTES, &s->ring,
+					     note);
 			continue;
 		}
 		scratch = key > scratch ? key : scratch;

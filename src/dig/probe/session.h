@@ -14,6 +14,7 @@
 #define PROBE_SITES_MAX 2000	/* of one PROBE */
 #define PROBE_KEYS_KEPT 10240	/* of one aggregate; more are counted as lost */
 #define PROBE_RING_BYTES (4u << 20)
+#define PROBE_RING_STACK_BYTES (32u << 20) /* with user stacks that are copied: 3000 hits */
 
 struct probe_options {
 	int pid;

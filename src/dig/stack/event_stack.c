@@ -522,6 +522,10 @@ void event_stacks_user(struct event_stacks *s, int pid, struct span bytes, struc
 		ret->why = "no stack of a 32-bit process";
 		return;
 	}
+	if (pid <= 0) {
+		ret->why = "no stack of a process outside of this pid namespace";
+		return;
+	}
 	struct copy c = { s, e, size };
 	from_copy(s, pid, &c, ret);
 }
