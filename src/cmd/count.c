@@ -15,9 +15,10 @@
 #include "base/json.h"
 #include "cmd/command.h"
 #include "cmd/countdown.h"
+#include "cmd/inherited.h"
 #include "cmd/interrupt.h"
 #include "cmd/output.h"
-#include "dig/count/count_child.h"
+#include "dig/child/waiting_child.h"
 #include "report/count.h"
 #include "source/cpu/cpu_stat.h"
 
@@ -386,21 +387,31 @@ static int attach_child(struct counting *c, pid_t pid, struct note *note)
 	return c->of_host ? count_set_add_cpus(c->set, -1, note) : count_set_add_child(c->set, pid, note);
 }
 
+/* As a shell has it. */
+static int no_command(int negative_errno, const struct note *note)
+{
+	say("count: %s", note->text);
+	return negative_errno == -ENOENT ? 127 : 126;
+}
+
 /* One run. 0, or the exit code of osprey's own failure. */
 static int run_once(struct counting *c, int *ret_status)
 {
 	uint64_t every = c->args->option[INTERVAL].given ? c->args->option[INTERVAL].number : UINT64_MAX;
 	static struct look before, after;
-	struct count_child child;
+	struct waiting_child child;
 	struct note note = { "" };
 	struct rusage usage;
 	bool ended = false;
 
 	count_set_free(c->set);
 	c->set = NULL;
-	int r = count_child_start((char *const *)c->args->operand, &child, &note);
+	struct waiting_child_request q = { .argv = c->args->operand, .restore = inherited_restore };
+	int r = waiting_child_start(&q, &child, &note);
+	if (r == -ENOENT || r == -EACCES)
+		return no_command(r, &note);
 	if (r == 0 && (r = attach_child(c, child.pid, &note)) < 0)
-		count_child_drop(&child);
+		waiting_child_drop(&child);
 	if (r < 0) {
 		say("count: %s", note.text);
 		return RUN_FAILED;
@@ -409,11 +420,9 @@ static int run_once(struct counting *c, int *ret_status)
 		count_set_enable();
 	r = look(c, &before);
 	uint64_t start = before.at_ns, next = start;
-	int go = count_child_go(&child, &note);
-	if (go < 0) {
-		say("count: %s: %s", c->args->operand[0], note.text);
-		return go == -ENOENT ? 127 : 126;
-	}
+	int go = waiting_child_go(&child, &note);
+	if (go < 0)
+		return no_command(go, &note);
 	while (!ended && r == 0) {
 		next = every == UINT64_MAX ? UINT64_MAX : next + every;
 		ended = wait_child(child.pid, next, ret_status, &usage);

@@ -14,4 +14,7 @@ struct inherited {
 
 extern struct inherited inherited; /* of command_main */
 
+/* In a child, before exec. The mask of signals is the caller's matter. */
+void inherited_restore(void);
+
 #endif

@@ -49,8 +49,9 @@ const char *command_of_tool(const char *tool)
 		{ "ionice", "priority" }, { "chrt", "priority" },     { "taskset", "pin" },	  { "kill", "signal" },
 		{ "pkill", "signal" },	  { "killall", "signal" },    { "timeout", "run" },	  { "time", "run" },
 		{ "cgexec", "run" },	  { "systemd-run", "run" },   { "sysctl", "tune" },
-		{ "perf", "count" },
-		{ "runqlat", "latency" }, { "biolatency", "latency" },
+		{ "perf", "profile" },	  { "strace", "trace" },      { "ltrace", "probe" },	  { "bpftrace", "probe" },
+		{ "pstack", "stack" },	  { "gstack", "stack" },      { "eu-stack", "stack" },	  { "gcore", "core" },
+		{ "runqlat", "latency" }, { "biolatency", "latency" }, { "offcputime", "offcpu" }, { "memleak", "memory" },
 	};
 
 	for (size_t i = 0; i < sizeof tools / sizeof tools[0]; i++)

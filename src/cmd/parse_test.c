@@ -116,6 +116,14 @@ static void check_wrong(void)
 {
 	wrong("wotch", "unknown command 'wotch'; closest: watch");
 	wrong("free", "unknown command 'free'; here it is osprey memory");
+	static const char *const tools[][2] = { { "strace", "trace" }, { "pstack", "stack" }, { "gstack", "stack" },
+						{ "eu-stack", "stack" }, { "gcore", "core" }, { "perf", "profile" },
+						{ "bpftrace", "probe" }, { "offcputime", "offcpu" }, { "runqlat", "latency" },
+						{ "biolatency", "latency" }, { "memleak", "memory" } };
+	for (size_t i = 0; i < sizeof tools / sizeof tools[0]; i++)
+		CHECK_STR(command_of_tool(tools[i][0]), tools[i][1]);
+	CHECK(command_of_tool("cowsay") == NULL);
+	wrong("strace", "unknown command 'strace'; here it is osprey trace");
 	wrong("kitchen free", "kitchen: unknown command 'free'; closest: eat");
 	wrong("kitchen", "kitchen: something is missing; see osprey help kitchen");
 	wrong("kitchen eta", "kitchen: unknown command 'eta'; closest: eat");

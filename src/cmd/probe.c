@@ -450,8 +450,11 @@ const struct command command_probe = {
 		"osprey probe --pid 812 'uretprobe:libc:malloc if retval == 0 print'\n\n"
 		"Integers of a register are 64 bits: a C int that is below 0 is int(retval). Text and memory that is not "
 		"resident cannot be read: such values are shown as (unreadable), never as 0. Hits of osprey itself are not printed. A hit of "
-		"a user probe costs the program about 1 us or a few (bench/probe.sh measures it), that of a "
-		"tracepoint a tenth. Nothing stays attached when osprey ends, however it ends. Needs root and Linux 5.8.",
+		"a user probe costs the program some microseconds (bench/probe.sh measures it), that of a "
+		"tracepoint a tenth. --stack prints kernel and user stacks: those of the user are unwound by the rules of the program's files from "
+		"registers and 8 KiB that are copied with the hit, and say why when they are not whole (x86-64; 32-bit processes have none; but "
+		"of user probes needs Linux 5.15, before by frame pointers). As keys of aggregates they go by frame pointers, which end early "
+		"in code that has none. Nothing stays attached when osprey ends, however it ends. Needs root and Linux 5.8.",
 	.operands = "list [PATTERN] | PROBE [if FILTER] [ACTION]",
 	.min_operands = 1,
 	.max_operands = OPERANDS_ANY,

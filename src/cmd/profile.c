@@ -18,7 +18,7 @@
 #include "dig/profile/call_compare.h"
 #include "dig/profile/call_folded.h"
 #include "dig/profile/call_pprof.h"
-#include "dig/profile/profile_child.h"
+#include "dig/child/waiting_child.h"
 #include "report/flame.h"
 #include "report/profile.h"
 
@@ -65,7 +65,7 @@ struct profiling {
 	enum format format;
 	VEC(int) pids;
 	bool command;
-	struct profile_child child;
+	struct waiting_child child;
 	bool child_ended;
 	uint64_t end_ns; /* UINT64_MAX: when the command ends */
 	VEC(struct pollfd) alive;
@@ -251,7 +251,7 @@ static bool all_gone(struct profiling *c)
 	int status;
 
 	if (c->command) {
-		c->child_ended = c->child_ended || profile_child_ended(&c->child, &status);
+		c->child_ended = c->child_ended || waiting_child_ended(&c->child, &status);
 		return c->child_ended;
 	}
 	if (c->alive.n == 0 || c->alive.n < c->pids.n || poll(c->alive.v, (nfds_t)c->alive.n, 0) <= 0)
@@ -284,28 +284,11 @@ static int sample(struct profiling *c, struct profile *p)
 	return r == -EINTR ? 0 : r;
 }
 
-static void prepare_child(void)
-{
-	sigset_t none;
-
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
-	if (!inherited.ignored_pipe)
-		signal(SIGPIPE, SIG_DFL);
-	if (inherited.has_nofile)
-		(void)!setrlimit(RLIMIT_NOFILE, &inherited.nofile);
-	for (int fd = 0; fd < 3; fd++)
-		if (inherited.closed[fd])
-			close(fd);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static int start_child(struct profiling *c)
 {
 	struct note note = { "" };
-	int r = profile_child_start((char *const *)c->args->operand, prepare_child, &c->child, &note);
+	struct waiting_child_request q = { .argv = c->args->operand, .restore = inherited_restore };
+	int r = waiting_child_start(&q, &c->child, &note);
 	int *slot = r < 0 ? NULL : vec_push(&c->pids);
 
 	if (!slot) {
@@ -322,9 +305,9 @@ static int let_child_go(struct profiling *c)
 {
 	struct note note = { "" };
 
-	if (!c->command || profile_child_go(&c->child, &note) == 0)
+	if (!c->command || waiting_child_go(&c->child, &note) == 0)
 		return EXIT_FINE;
-	say("profile: %s: %s", c->args->operand[0], note.text);
+	say("profile: %s", note.text);
 	c->child_ended = true;
 	return EXIT_UNABLE;
 }
@@ -524,7 +507,7 @@ static int run(const struct arguments *args)
 	if (allowed_together(args) && choose_format(&c) && choose_pids(&c))
 		code = run_profile(&c);
 	if (c.command && c.child.pid && !c.child_ended)
-		profile_child_drop(&c.child);
+		waiting_child_drop(&c.child);
 	vec_each(fd, &c.alive)
 		close(fd->fd);
 	vec_free(&c.alive);

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "cmd/inherited.h"
 #include "cmd/interrupt.h"
 #include "cmd/output.h"
 #include "dig/trace/trace_files.h"
@@ -204,7 +205,7 @@ static int start(const struct arguments *args, const struct trace_request *q, st
 		return r;
 	r = trace_by_bpf(h, q, ret, &by_bpf);
 	host_free(h);
-	if (r == 0 || r == -ESRCH || r == -ENOENT) {
+	if (r == 0 || r == -ESRCH || r == -ENOENT || r == -ENOEXEC) {
 		*note = by_bpf;
 		return r;
 	}
@@ -346,6 +347,7 @@ static int run(const struct arguments *args)
 		q.npids = args->noperands;
 	} else {
 		q.argv = args->operand;
+		q.restore = inherited_restore;
 		fd = STDERR_FILENO;
 	}
 	if (args->option[TRACE_SIZE].given)
@@ -379,7 +381,10 @@ const struct command command_trace = {
 		"By BPF (needs root, or CAP_BPF and CAP_PERFMON; Linux 5.13) targets are not stopped: a call costs them about 0.3 us. While it runs, the "
 		"system calls of every process on the host take some 70 ns longer, for that is how the kernel's tracepoint works. Without that right, ptrace is "
 		"used as strace does (about 10 us a call); a command's unwanted calls then pass by a seccomp filter at full speed.\n\n"
-		"With a command its own output stays where it is and the trace goes to stderr; the exit code is that of the command.",
+		"With a command its own output stays where it is and the trace goes to stderr; the exit code is that of the command. When --limit, "
+		"--for or Ctrl-C ends the trace before the command has ended, the command is ended too, by SIGTERM.\n\n"
+		"--stack copies the registers and 8 KiB of the user stack with each call (about 2 us, 10 KiB of the buffer), and unwinds them by the "
+		"rules of the program's files: no frame pointers are needed. A stack that is not whole says why. 32-bit processes have none.",
 	.operands = "[PID… | -- COMMAND…]",
 	.max_operands = OPERANDS_ANY,
 	OPTIONS(options),

@@ -83,7 +83,8 @@ int trace_summarize(const struct arguments *args, struct trace_request *q, int f
 		host_free(h);
 	}
 	if (r < 0) {
-		say("trace: no summary without BPF: %s", note.text[0] ? note.text : strerror(-r));
+		say("trace: %s%s", r == -ENOENT || r == -ENOEXEC || r == -ESRCH ? "" : "no summary without BPF: ",
+		    note.text[0] ? note.text : strerror(-r));
 		return EXIT_UNABLE;
 	}
 	uint64_t began_ns = clock_mono_ns();

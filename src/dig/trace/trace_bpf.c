@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "dig/child/waiting_child.h"
 #include "dig/trace/trace_bpf.h"
 #include "dig/trace/trace_source.h"
 #include "kernel/bpf_load.h"
@@ -198,23 +199,23 @@ static int load(struct bpf_source *s, struct note *note)
 	return s->ring ? 0 : note_set(note, -errno, "no ring buffer: %s", strerror(errno));
 }
 
-static int start_command(struct bpf_source *s, struct note *note)
+int trace_bpf_start(const struct trace_request *q, int targets_map, int iterator_link, int32_t *ret_pid, struct note *note)
 {
-	struct trace_child child;
-	int r = trace_child_start(s->source.copy.argv, NULL, NULL, &child, note);
+	struct waiting_child_request wanted = { .argv = q->argv, .restore = q->restore };
+	struct waiting_child child;
+	int r = waiting_child_start(&wanted, &child, note);
 
 	if (r < 0)
 		return r;
-	s->source.child = child.pid;
-	r = trace_bpf_find_targets(BPF_MAP_FD(&s->bpf, targets), BPF_LINK_FD(&s->bpf, find_targets), &child.pid, 1);
+	r = trace_bpf_find_targets(targets_map, iterator_link, &child.pid, 1);
 	if (r < 0) {
-		close(child.go_fd); /* it ends without one */
-		close(child.failed_fd);
+		waiting_child_drop(&child);
 		return note_set(note, r, "the command could not be found by BPF: %s", strerror(-r));
 	}
-	trace_child_go(&child);
-	r = trace_child_failed(&child);
-	return r < 0 ? note_set(note, r, "cannot run '%s': %s", s->source.copy.argv[0], strerror(-r)) : 0;
+	r = waiting_child_go(&child, note);
+	if (r == 0)
+		*ret_pid = child.pid;
+	return r;
 }
 
 int trace_by_bpf(struct host *h, const struct trace_request *q, struct trace_source **ret, struct note *note)
@@ -230,7 +231,7 @@ int trace_by_bpf(struct host *h, const struct trace_request *q, struct trace_sou
 	s->delay_ns = DELAY_MIN_NS * 10;
 	r = load(s, note);
 	if (r == 0 && q->argv)
-		r = start_command(s, note);
+		r = trace_bpf_start(q, BPF_MAP_FD(&s->bpf, targets), BPF_LINK_FD(&s->bpf, find_targets), &s->source.child, note);
 	else if (r == 0) {
 		r = trace_bpf_find_targets(BPF_MAP_FD(&s->bpf, targets), BPF_LINK_FD(&s->bpf, find_targets), q->pid, q->npids);
 		if (r < 0)

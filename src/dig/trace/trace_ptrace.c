@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
+#include "dig/child/waiting_child.h"
 #include "dig/trace/trace_capture.h"
 #include "dig/trace/trace_source.h"
 
@@ -42,7 +43,8 @@ struct ptrace_source {
 	struct map by_tid; /* position in thread */
 	VEC(struct traced *) thread;
 	bool seccomp, attached;
-	int32_t leader; /* of a command */
+	struct waiting_child command;
+	int32_t leader; /* of the command */
 	trace_sink sink;
 	void *arg;
 	bool enough;
@@ -433,6 +435,7 @@ static void free_ptrace(struct trace_source *source)
 		detach(s, s->thread.v[s->thread.n - 1]);
 	vec_free(&s->thread);
 	map_deinit(&s->by_tid);
+	waiting_child_drop(&s->command);
 	free(s);
 }
 
@@ -478,30 +481,30 @@ static int install_filter(void *arg)
 static int start_command(struct ptrace_source *s, struct note *note)
 {
 	const struct trace_request *q = &s->source.copy;
-	struct trace_child child;
+	struct waiting_child *child = &s->command;
 	unsigned long options = OPTIONS_OF_ALL | PTRACE_O_EXITKILL | (q->no_follow ? 0 : OPTIONS_OF_FOLLOWING | PTRACE_O_TRACESECCOMP);
 
 	/* Children that are not followed would inherit the filter and find nobody behind it. */
 	s->seccomp = !q->no_follow;
-	int r = trace_child_start(q->argv, s->seccomp ? install_filter : NULL, s, &child, note);
+	struct waiting_child_request wanted = { q->argv, q->restore, s->seccomp ? install_filter : NULL, s };
+	int r = waiting_child_start(&wanted, child, note);
 	if (r < 0)
 		return r;
-	s->source.child = s->leader = child.pid;
-	struct traced *t = add(s, child.pid);
-	if (!t || ptrace(PTRACE_SEIZE, child.pid, NULL, (void *)options) < 0) {
+	s->source.child = s->leader = child->pid;
+	struct traced *t = add(s, child->pid);
+	if (!t || ptrace(PTRACE_SEIZE, child->pid, NULL, (void *)options) < 0) {
 		r = t ? -errno : -ENOMEM;
-		close(child.go_fd);
-		close(child.failed_fd);
+		waiting_child_drop(child);
+		s->source.child = 0;
 		return note_set(note, r, "ptrace is not permitted here: %s", strerror(-r));
 	}
 	t->waits_for_exec = true;
 	/* It sits in the read that holds it back: its next syscall stop would be that one's exit. */
-	ptrace(PTRACE_INTERRUPT, child.pid, NULL, NULL);
+	ptrace(PTRACE_INTERRUPT, child->pid, NULL, NULL);
 	int status;
-	if (waitpid(child.pid, &status, __WALL) == child.pid && WIFSTOPPED(status))
+	if (waitpid(child->pid, &status, __WALL) == child->pid && WIFSTOPPED(status))
 		go_on(t, 0);
-	trace_child_go(&child);
-	close(child.failed_fd);
+	waiting_child_let_go(child);
 	return 0;
 }
 

@@ -18,6 +18,7 @@ struct trace_request {
 	const int32_t *pid;		   /* targets; or */
 	size_t npids;
 	const char *const *argv; /* a command, NULL-terminated */
+	void (*restore)(void);	 /* in its process, before it starts: dig/child/waiting_child.h */
 	bool no_follow;		 /* leave children alone */
 	bool stacks, signals;
 	unsigned excerpt_bytes;
@@ -56,17 +57,6 @@ struct trace_source {
 	int32_t child; /* of a command; 0: none, or it has been waited for */
 	int status;
 };
-
-/* A command that waits for trace_child_go before it execs. `prepare`, nullable, runs in it right before: 0 or -errno. */
-struct trace_child {
-	int32_t pid;
-	int go_fd, failed_fd;
-};
-int trace_child_start(const char *const *argv, int (*prepare)(void *arg), void *arg, struct trace_child *ret, struct note *note)
-	__attribute__((warn_unused_result));
-void trace_child_go(struct trace_child *c);
-/* Reads why exec failed, if it did: 0 or -errno. */
-int trace_child_failed(struct trace_child *c);
 
 /* Calls that threads of `pid` are in right now, from /proc/PID/task/TID/syscall; records marked RECORD_UNFINISHED. */
 int trace_pending(const struct trace_request *q, int32_t pid, trace_sink sink, void *arg) __attribute__((warn_unused_result));

@@ -59,25 +59,6 @@ double trace_percentile_ns(const struct trace_sum *s, double share)
 	return (double)s->max_ns;
 }
 
-static int start_command(struct trace_summary *s, const struct trace_request *q, struct note *note)
-{
-	struct trace_child child;
-	int r = trace_child_start(q->argv, NULL, NULL, &child, note);
-
-	if (r < 0)
-		return r;
-	s->child = child.pid;
-	r = trace_bpf_find_targets(BPF_MAP_FD(&s->bpf, targets), BPF_LINK_FD(&s->bpf, find_targets), &child.pid, 1);
-	if (r < 0) {
-		close(child.go_fd);
-		close(child.failed_fd);
-		return note_set(note, r, "the command could not be found by BPF: %s", strerror(-r));
-	}
-	trace_child_go(&child);
-	r = trace_child_failed(&child);
-	return r < 0 ? note_set(note, r, "cannot run '%s': %s", q->argv[0], strerror(-r)) : 0;
-}
-
 static int start(struct host *h, struct trace_summary *s, const struct trace_request *q, struct note *note)
 {
 	struct trace_settings settings;
@@ -95,7 +76,7 @@ static int start(struct host *h, struct trace_summary *s, const struct trace_req
 	if (r < 0)
 		return bpf_load_failed(note, r, "trace summary");
 	if (q->argv)
-		return start_command(s, q, note);
+		return trace_bpf_start(q, BPF_MAP_FD(&s->bpf, targets), BPF_LINK_FD(&s->bpf, find_targets), &s->child, note);
 	r = trace_bpf_find_targets(BPF_MAP_FD(&s->bpf, targets), BPF_LINK_FD(&s->bpf, find_targets), q->pid, q->npids);
 	if (r < 0)
 		return note_set(note, r, "the threads could not be found: %s", strerror(-r));
