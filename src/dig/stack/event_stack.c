@@ -146,23 +146,27 @@ static int open_same(const char *path, const struct mapping *m)
 }
 
 /* A file of a process that may have ended: then by its path as we see it, when that is the same file. */
-static int open_followed(void *arg, const struct mapping *m)
+static int open_file_of(void *arg, const struct mapping *m)
 {
 	const struct address_space *a = arg;
 	char path[4096 + 32];
-	int fd = -ENOENT;
 
 	if (m->name[0] != '/')
 		return -ENOENT;
-	snprintf(path, sizeof path, "/proc/%d/root%s", a->pid, m->name);
-	fd = open_same(path, m);
-	if (fd < 0)
-		fd = open_same(m->name, m);
-	if (fd >= 0)
-		return fd;
 	snprintf(path, sizeof path, "/proc/%d/map_files/%llx-%llx", a->pid, (unsigned long long)m->start, (unsigned long long)m->end);
-	int of_process = open_same(path, m);
-	return of_process >= 0 ? of_process : fd;
+	int fd = open_same(path, m);
+	if (fd < 0) {
+		snprintf(path, sizeof path, "/proc/%d/root%s", a->pid, m->name);
+		fd = open_same(path, m);
+	}
+	return fd >= 0 ? fd : open_same(m->name, m);
+}
+
+static void open_so(struct address_space *a, int pid)
+{
+	a->pid = pid;
+	a->open_file = open_file_of;
+	a->arg = a;
 }
 
 static bool follow(struct event_stacks *s, struct known_space *known, const struct mapped_process *p)
@@ -174,9 +178,7 @@ static bool follow(struct event_stacks *s, struct known_space *known, const stru
 		return true;
 	if (mapping_watch_map(p, &map) < 0 || address_space_of_map(s->images, &map, &a) < 0)
 		return false;
-	a->pid = p->pid;
-	a->open_file = open_followed;
-	a->arg = a;
+	open_so(a, p->pid);
 	address_space_free(known->space);
 	known->space = a;
 	known->followed = true;
@@ -189,6 +191,8 @@ static bool follow(struct event_stacks *s, struct known_space *known, const stru
 static void read_mappings(struct event_stacks *s, struct known_space *known)
 {
 	known->failed = address_space_of_process(s->images, known->pid, &known->space, NULL) < 0;
+	if (known->space)
+		open_so(known->space, known->pid);
 	/* Maps of a process that is ending are empty. */
 	if (known->space && known->space->map.mapping.n == 0)
 		known->failed = true;
@@ -241,7 +245,13 @@ bool event_stacks_follows(const struct event_stacks *s)
 
 void event_stacks_meet(struct event_stacks *s, int pid)
 {
-	(void)!space_of(s, pid);
+	struct known_space *known = space_of(s, pid);
+	struct place place;
+
+	/* Its files too: those of another mount namespace are out of reach once it has ended. */
+	for (size_t i = 0; known && known->space && i < known->space->map.mapping.n; i++)
+		if (known->space->map.mapping.v[i].flags & MAPPING_EXECUTE)
+			(void)!address_space_find(known->space, known->space->map.mapping.v[i].start, &place);
 }
 
 void event_stacks_forget(struct event_stacks *s, int pid)
@@ -276,6 +286,7 @@ static bool refresh(struct event_stacks *s, struct known_space *known, uint64_t 
 	}
 	address_space_free(known->space);
 	known->space = fresh;
+	open_so(fresh, known->pid);
 	return true;
 }
 

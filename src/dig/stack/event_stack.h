@@ -40,7 +40,7 @@ struct event_stacks;
 int event_stacks_new(const struct symbolizer_options *options, struct event_stacks **ret) __attribute__((warn_unused_result));
 void event_stacks_free(struct event_stacks *s);
 
-/* Reads the mappings of a process that may be gone when its names are asked for; nothing when it is known. */
+/* Reads the mappings of a process that may be gone when its names are asked for, and opens its files. */
 void event_stacks_meet(struct event_stacks *s, int pid);
 /* What happens from here on was after that moment of CLOCK_MONOTONIC, of the event whose stack is asked for next. */
 void event_stacks_until(struct event_stacks *s, uint64_t ns);
