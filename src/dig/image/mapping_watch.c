@@ -309,14 +309,16 @@ static int compare_times(const void *a, const void *b)
 void mapping_watch_until(struct mapping_watch *w, uint64_t ns)
 {
 	if (ns >= w->drained_ns) {
-		/* What has been applied goes; glibc's qsort of an array that is nearly in order is a merge. */
-		memmove(w->waiting.v, w->waiting.v + w->applied, (w->waiting.n - w->applied) * sizeof *w->waiting.v);
-		w->waiting.n -= w->applied;
+		size_t left = w->waiting.n - w->applied;
+
+		if (w->applied)
+			memmove(w->waiting.v, w->waiting.v + w->applied, left * sizeof *w->waiting.v);
+		w->waiting.n = left;
 		w->applied = 0;
 		w->drained_ns = clock_mono_ns();
 		vec_each(ring, &w->ring)
 			drain(w, ring);
-		if (w->waiting.n)
+		if (w->waiting.n > left)
 			qsort(w->waiting.v, w->waiting.n, sizeof *w->waiting.v, compare_times);
 	}
 	while (w->applied < w->waiting.n && w->waiting.v[w->applied].time_ns <= ns)

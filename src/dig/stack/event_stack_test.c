@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "dig/image/target_memory.h"
 
 static struct event_stack copy;
 static volatile int sink;
@@ -23,9 +24,9 @@ static void take(void)
 		copy.registers[i] = order[i] < 0 ? 0x33 : (uint64_t)u.uc_mcontext.gregs[order[i]];
 	copy.kind = EVENT_STACK_COPY;
 	copy.from = copy.registers[19] & ~(uint64_t)(EVENT_STACK_STEP - 1);
-	/* The stack of main's thread has more than that above it: environment and auxiliary vector. */
-	copy.size = 4 * EVENT_STACK_STEP;
-	memcpy(copy.bytes, (const void *)(uintptr_t)copy.from, copy.size);
+	ssize_t got = target_memory_read_front(getpid(), copy.from, copy.bytes, sizeof copy.bytes);
+	CHECK(got > 0);
+	copy.size = got > 0 ? (uint32_t)got : 0;
 }
 
 __attribute__((noinline)) static void innermost(void)
