@@ -1,7 +1,7 @@
 #!/bin/bash
 # Counts of events against perf stat, against work of known size, and against what the kernel tells elsewhere.
 . "$(dirname "$0")/common"
-need perf taskset dd
+need jq perf taskset dd
 grep -qE '(^|,)0' /sys/fs/cgroup/cpuset.cpus.effective 2>/dev/null || taskset -c 0 true 2>/dev/null || skip "needs CPU 0"
 
 value() { jq -r --arg n "$1" '.events[] | select(.name == $n) | .value' "$scratch/json"; }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Latencies against work of known number, and against what the kernel counts elsewhere.
 . "$(dirname "$0")/common"
-need cc taskset
+need jq cc taskset
 [ "$(id -u)" = 0 ] || skip "needs root"
 "$osprey" latency runq --for 10ms >/dev/null 2>"$scratch/err" || { grep -q 'not measurable' "$scratch/err" && skip "$(head -1 "$scratch/err")"; }
 cc -O1 -pthread -o "$scratch/target" tests/dig/latency_target.c || { echo "the target does not build"; exit 1; }

@@ -1,14 +1,14 @@
 #!/bin/bash
 # memory --pid: sums of mappings as smaps_rollup and pmap have them, arenas as glibc's own mallinfo2 has them, growth as
 # it was made; static and other allocators; errors.
-. "$(dirname "$0")/targets/common"
-need jq awk
+. "$(dirname "$0")/common"
+need jq
 
 get() { jq -r "$1" <<<"$output"; }
 # near WHAT GOT WANTED WITHIN
 near() {
 	awk -v a="$2" -v b="$3" -v w="$4" 'BEGIN { d = a - b; exit !(a ~ /^[0-9.]+$/ && b ~ /^[0-9.]+$/ && d <= w && d >= -w) }' ||
-		fail "$1: $2, wanted $3"
+		wrong "$1: $2, wanted $3"
 }
 rollup() { awk -v n="$1:" '$1 == n { s = $2 * 1024 } END { print s }' "/proc/$target_pid/smaps_rollup"; }
 
@@ -57,12 +57,12 @@ print("ready", flush=True)
 while not __import__("os").path.exists(sys.argv[1]): time.sleep(0.01)
 kept = [bytes(60000) for _ in range(400)]
 kept2 = [bytearray(b"x" * 60000) for _ in range(400)]
-time.sleep(1000)' "$work/go"
+time.sleep(1000)' "$scratch/go"
 	target_await target_says_ready || exit 1
-	(sleep 0.3; touch "$work/go") &
+	(sleep 0.3; touch "$scratch/go") &
 	run memory --pid "$target_pid" --json 3
 	is "exit code of two looks" "$code" 0
-	[ "$(get '.growth.bytes | floor')" -ge 20000000 ] || fail "24 MB were allocated, growth says $(get .growth.bytes)"
+	[ "$(get '.growth.bytes | floor')" -ge 20000000 ] || wrong "24 MB were allocated, growth says $(get .growth.bytes)"
 	is "what grew most" "$(get '.growth.parts[0].kind')" heap
 	stop "$target_pid"
 fi
@@ -72,7 +72,7 @@ if command -v redis-server redis-cli >/dev/null && ldd "$(command -v redis-serve
 	run memory --pid "$target_pid"
 	is "exit code with jemalloc" "$code" 0
 	# It may hold what libc itself has allocated, or nothing.
-	[[ $output == *"not measurable: no heap of glibc"* || $output == *"malloc holds"* ]] || fail "jemalloc: $output"
+	[[ $output == *"not measurable: no heap of glibc"* || $output == *"malloc holds"* ]] || wrong "jemalloc: $output"
 	stop "$target_pid"
 fi
 if can_container; then
@@ -93,4 +93,4 @@ run memory --pid $$ soon
 is "exit code for no interval" "$code" 2
 run memory --pid 0
 is "exit code for no pid" "$code" 2
-done_testing
+end

@@ -3,7 +3,8 @@
 . "$(dirname "$0")/common"
 [ "$(id -u)" = 0 ] || skip "needs root"
 [ -e /sys/kernel/btf/vmlinux ] || skip "needs a kernel with BTF"
-need gcc python3
+need jq gcc python3
+sleep_while() { local i; for ((i = 0; i < 100; i++)); do "$@" || return 0; sleep 0.05; done; return 1; }
 
 # Two functions that share the time 70 to 30, deep below others; built without frame pointers.
 cat >"$scratch/split.c" <<'END'

@@ -2,7 +2,7 @@
 # Each target of tests/dig/targets is what the tests of digging take it for: stripped, static, without frame
 # pointers, in namespaces of its own, …; the one that measures the pauses made by an observer measures them;
 # and none outlives its test.
-. "$(dirname "$0")/targets/common"
+. "$(dirname "$0")/common"
 need readelf nm objdump
 
 tasks() { cat /proc/"$1"/task/*/comm 2>/dev/null; }
@@ -33,13 +33,13 @@ threads() {
 	kill -STOP "$target_pid"
 	sleep 0.3
 	kill -CONT "$target_pid"
-	until_true 5 ticked_past "$ticks_before" || fail "the ticker does not tick"
+	until_true 5 ticked_past "$ticks_before" || wrong "the ticker does not tick"
 	sleep 0.1
 	pauses
-	[ "$seen_largest_gap_ns" -ge 250000000 ] || fail "a stop of 300 ms was seen as $seen_largest_gap_ns ns"
-	[ "$seen_interrupted" -gt 0 ] || fail "a stop interrupts epoll_wait, and it was not counted"
+	[ "$seen_largest_gap_ns" -ge 250000000 ] || wrong "a stop of 300 ms was seen as $seen_largest_gap_ns ns"
+	[ "$seen_interrupted" -gt 0 ] || wrong "a stop interrupts epoll_wait, and it was not counted"
 	is "calls that returned for another reason" "$seen_returned" 0
-	saves_frame_pointer "$target_program" descend || fail "threads has no frame pointers"
+	saves_frame_pointer "$target_program" descend || wrong "threads has no frame pointers"
 	stop "$target_pid"
 }
 ticked_past() { pauses; [ "$seen_ticks" -gt "$1" ]; }
@@ -61,7 +61,7 @@ locks() {
 	stop "$target_pid"
 	target_contended 4 || return
 	is "fighters" "$(tasks "$target_pid" | count fighter)" 4
-	until_true 5 waits_for_lock "$target_pid" || fail "nobody waits for the hot lock"
+	until_true 5 waits_for_lock "$target_pid" || wrong "nobody waits for the hot lock"
 	stop "$target_pid"
 }
 waits_for_lock() { ! can_see_calls || [ "$(in_call "$1" 202)" -gt 0 ]; }
@@ -70,7 +70,7 @@ languages() {
 	target_nofp || return
 	local function
 	for function in inner middle work_inner work_outer; do
-		! saves_frame_pointer "$target_program" $function || fail "$function of nofp has a frame pointer"
+		! saves_frame_pointer "$target_program" $function || wrong "$function of nofp has a frame pointer"
 	done
 	has "threads of nofp" "$(tasks "$target_pid")" worker
 	stop "$target_pid"
@@ -101,7 +101,7 @@ languages() {
 	read -r arena in_use free mmapped blocks _ <"$target_sums"
 	is "bytes of the arenas" $((in_use + free)) "$arena"
 	is "blocks that are mapped" "$blocks" 3
-	[ "$mmapped" -ge $((3 << 20)) ] || fail "mapped bytes: $mmapped"
+	[ "$mmapped" -ge $((3 << 20)) ] || wrong "mapped bytes: $mmapped"
 	stop "$target_pid"
 }
 
@@ -116,7 +116,7 @@ services() {
 		target_nginx || return
 		is "nginx's worker" "$(readlink "/proc/${nginx_worker// /}/exe")" "$target_program"
 		stop "$target_pid"
-		until_true 3 is_gone "${nginx_worker// /}" || fail "nginx's worker outlives it"
+		until_true 3 is_gone "${nginx_worker// /}" || wrong "nginx's worker outlives it"
 	fi
 	if [ -n "$(postgres_bin)" ]; then
 		target_postgres && pgbench_begin 3 || return
@@ -125,7 +125,7 @@ services() {
 		is "backends of pgbench" "$(wc -l <<<"$backends")" 3
 		is "program of a backend" "$(readlink "/proc/$(head -1 <<<"$backends")/exe")" "$(readlink -f "$target_program")"
 		stop "$pgbench_pid" "$target_pid"
-		until_true 3 is_gone "$(head -1 <<<"$backends")" || fail "a backend outlives its postmaster"
+		until_true 3 is_gone "$(head -1 <<<"$backends")" || wrong "a backend outlives its postmaster"
 	fi
 }
 
@@ -135,11 +135,11 @@ container() {
 	is "pid inside" "$(awk '/^NSpid/ { print $3 }' "/proc/$target_pid/status")" 1
 	is "threads of the container" "$(tasks "$target_pid" | wc -l)" 14
 	is "its program by its own name" "$(readlink "/proc/$target_pid/exe" | sed 's|.*/||')" threads
-	[ ! -e /threads ] || fail "/threads exists here too, so it proves nothing"
+	[ ! -e /threads ] || wrong "/threads exists here too, so it proves nothing"
 	local space
 	for space in pid mnt uts; do
 		[ "$(readlink "/proc/$target_pid/ns/$space")" != "$(readlink "/proc/self/ns/$space")" ] ||
-			fail "it shares our $space namespace"
+			wrong "it shares our $space namespace"
 	done
 	has "what it sees of itself" "$(cat "/proc/$target_pid/root/proc/1/comm")" threads
 	pauses
@@ -147,10 +147,10 @@ container() {
 	stop "$target_pid"
 }
 
-threads || failed=1
-threads_static || failed=1
-locks || failed=1
-languages || failed=1
-services || failed=1
-container || failed=1
-done_testing
+threads || bad=1
+threads_static || bad=1
+locks || bad=1
+languages || bad=1
+services || bad=1
+container || bad=1
+end
