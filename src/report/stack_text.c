@@ -290,7 +290,7 @@ static void put_tail(struct page *p, const struct stack_report *report)
 	bool kernel_missing = false;
 
 	vec_each(t, &s->threads)
-		kernel_missing |= t->kernel_error < 0;
+		kernel_missing |= t->kernel_error < 0 && t->state != 'Z' && t->state != 'X';
 	page_tone(p, TONE_DIM);
 	if (s->why_no_bpf[0]) {
 		page_wrap(p, 2, "Read from /proc: %s.", s->why_no_bpf);

@@ -1,5 +1,6 @@
 #include "dig/image/address_space.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -284,18 +285,47 @@ static int note_maps(struct note *note, int r, int pid)
 	}
 }
 
+/* A first thread that has ended before the others has no memory any more: /proc/PID/maps is empty then, while
+ * /proc/TID/maps of the others is not. */
+static int read_maps_of_others(int pid, int *ret_task, struct memory_map *ret)
+{
+	char path[32];
+	struct dirent *e;
+	int r = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/task", pid);
+	DIR *d = opendir(path);
+	while (r >= 0 && d && ret->mapping.n == 0 && (e = readdir(d))) {
+		uint64_t tid;
+		if (!span_u64(span_from(e->d_name), &tid) || tid == (uint64_t)pid)
+			continue;
+		r = memory_map_read((int)tid, ret);
+		if (r == -ESRCH)
+			r = 0;
+		*ret_task = (int)tid;
+	}
+	if (d)
+		closedir(d);
+	if (ret->mapping.n == 0)
+		*ret_task = pid;
+	return r;
+}
+
 int address_space_of_process(struct image_store *s, int pid, struct address_space **ret, struct note *note)
 {
 	struct address_space *a = NULL;
 	struct memory_map map = { 0 };
-	int r = memory_map_read(pid, &map);
+	int task = pid, r = memory_map_read(pid, &map);
+
+	if (r >= 0 && map.mapping.n == 0)
+		r = read_maps_of_others(pid, &task, &map);
 
 	if (r < 0)
 		return note_maps(note, r, pid);
 	r = address_space_of_map(s, &map, &a);
 	if (r < 0)
 		return note_maps(note, r, pid);
-	a->pid = pid;
+	a->pid = task;
 	a->read = read_process;
 	a->arg = a;
 	*ret = a;

@@ -40,7 +40,7 @@ struct place {
 
 struct address_space {
 	struct image_store *store;
-	int pid; /* 0: a core file */
+	int pid; /* of a process whose first thread has ended: another thread of it; 0: a core file */
 	struct memory_map map;
 	VEC(struct image_of_mapping {
 		struct image *image;

@@ -27,7 +27,7 @@ static bool extend(struct reader *r)
 	if (!bytes)
 		return false;
 	t->bytes = bytes;
-	ssize_t got = target_memory_read_front(t->pid, end, bytes + t->nbytes, MORE_BYTES);
+	ssize_t got = target_memory_read_front(t->tid, end, bytes + t->nbytes, MORE_BYTES);
 	if (got <= 0)
 		return false;
 	t->nbytes += (size_t)got;

@@ -140,7 +140,7 @@ int thread_copy_stack(struct thread_stack *t, size_t most)
 	t->bytes = malloc(most);
 	if (!t->bytes)
 		return -ENOMEM;
-	ssize_t got = target_memory_read_front(t->pid, t->registers.value[UNWIND_RSP], t->bytes, most);
+	ssize_t got = target_memory_read_front(t->tid, t->registers.value[UNWIND_RSP], t->bytes, most);
 	t->nbytes = got < 0 ? 0 : (size_t)got;
 	return 0;
 }

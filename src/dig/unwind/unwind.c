@@ -121,7 +121,9 @@ static int step_by_rule(struct walk *w, const struct unwind_rule *rule)
 		return UNWIND_OUTERMOST;
 	if (rc < 0)
 		return end_of(rc);
-	return arrive(w, &to, rule->signal_frame, false, rule->signal_frame || rule->cfa == UNWIND_CFA_EXPRESSION);
+	/* One that keeps its return address in a register has nothing on the stack: vfork. */
+	bool may_fall = rule->signal_frame || rule->cfa == UNWIND_CFA_EXPRESSION || rule->how[UNWIND_RIP] == UNWIND_REGISTER;
+	return arrive(w, &to, rule->signal_frame, false, may_fall);
 }
 
 /* The way back from a signal handler: mov $15,%eax (or %rax); syscall. C libraries without call frames for it, Go and
