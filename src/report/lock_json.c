@@ -71,6 +71,14 @@ static void put_window(struct json *j, const struct lock_report *report)
 		json_u64(j, "wait_ns", l->wait_ns);
 		json_u64(j, "longest_ns", l->longest_ns);
 		json_u64(j, "seen_waiting", l->looks);
+		json_array(j, "owners");
+		vec_each(o, &l->owners) {
+			json_object(j, NULL);
+			json_i64(j, "tid", o->tid);
+			json_u64(j, "seen", o->looks);
+			json_end(j);
+		}
+		json_end(j);
 		json_array(j, "places");
 		vec_each(p, &l->places) {
 			json_object(j, NULL);
