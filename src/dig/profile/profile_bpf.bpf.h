@@ -52,6 +52,7 @@ struct profile_stack {
 	uint64_t layout; /* which program it is: changes with exec, not with fork */
 	uint8_t end;	 /* enum profile_end */
 	uint8_t kernel_thread;
+	uint8_t state;	 /* of a thread that waits, a letter as in /proc; else 0 */
 	char comm[16], process[16];
 	uint64_t pc[2 * PROFILE_DEPTH + 2];
 };
