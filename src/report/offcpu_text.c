@@ -16,6 +16,19 @@ static double percent(uint64_t part, uint64_t whole)
 	return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
+struct short_text {
+	char text[16];
+};
+
+static struct short_text share_of(uint64_t part, uint64_t whole)
+{
+	struct short_text t;
+	double share = percent(part, whole);
+
+	snprintf(t.text, sizeof t.text, part && share < 1 ? "under 1 %%" : "%.0f %%", share);
+	return t;
+}
+
 /* Three digits at most. */
 static struct units_text time_of(uint64_t ns)
 {
@@ -72,7 +85,7 @@ static void put_waker(struct page *p, unsigned hang, const struct offcpu_waker *
 
 static void put_most(struct page *p, const struct offcpu_report *r, const struct offcpu_wait *w, uint64_t whole_ns)
 {
-	page_wrap(p, 0, "%.0f %%", percent(w->total_ns, whole_ns));
+	page_wrap(p, 0, "%s", share_of(w->total_ns, whole_ns).text);
 	if (!r->request->pid || r->request->by_thread)
 		page_wrap(p, 0, "by %s [%u]", r->request->by_thread ? w->comm : w->process, r->request->by_thread ? w->tid : w->pid);
 	put_reason(p, 0, w);
@@ -106,7 +119,7 @@ static void put_answer(struct page *p, const struct offcpu_report *r)
 		page_tone(p, TONE_PLAIN);
 	}
 	if (trade.count)
-		page_wrap(p, 0, "%s went by in waiting for time, events or work, which is what threads do that have nothing to do.",
+		page_wrap(p, 0, "%s more went by in waiting for time, events or work: what threads do that have nothing to do.",
 			  time_of(trade.total_ns).text);
 	if (work.total_ns && percent(work.queued_ns, work.total_ns) >= 10)
 		page_wrap(p, 0, "%.0f %% of the blocked time was spent ready to run, but without a CPU.",
@@ -203,7 +216,7 @@ static void put_wakers(struct page *p, const struct offcpu_rows *rows, const str
 	for (size_t i = 0; i < n; i++) {
 		put_waker(p, 4, &w->waker.v[i]);
 		if (w->waker.n > 1)
-			page_wrap(p, 4, "(%.0f %%)", percent(w->waker.v[i].total_ns, w->total_ns));
+			page_wrap(p, 4, "(%s)", share_of(w->waker.v[i].total_ns, w->total_ns).text);
 		if (i + 1 < n)
 			page_word(p, 4, SPAN(","), true);
 	}
@@ -218,7 +231,7 @@ static void put_wait(struct page *p, const struct offcpu_report *r, const struct
 {
 	page_newline(p);
 	page_tone(p, TONE_STRONG);
-	page_put(p, "%s, %.0f %%", time_of(w->total_ns).text, percent(w->total_ns, whole_ns));
+	page_put(p, "%s, %s", time_of(w->total_ns).text, share_of(w->total_ns, whole_ns).text);
 	page_tone(p, TONE_PLAIN);
 	page_put(p, ": ");
 	if (w->count == 1)
@@ -342,7 +355,7 @@ static void put_next(struct page *p, const struct offcpu_report *r)
 			  (unsigned)r->request->pid);
 	else if (work.count && percent(work.queued_ns, work.total_ns) >= 30)
 		page_wrap(p, 2, "osprey latency runq (who waits for CPUs), osprey top (who has them)");
-	else if (strstr(words, "a lock, or another thread"))
+	else if (w->call && strcmp(w->call, "futex") == 0)
 		page_wrap(p, 2, "osprey locks %u (who holds what is waited for), osprey latency futex --pid %u", w->pid, w->pid);
 	else if (w->state == 'D' || strstr(words, "disk") || strstr(words, "page to be") || strstr(words, "journal"))
 		page_wrap(p, 2, "osprey disk (how busy each is), osprey latency disk --by process (who asks)");

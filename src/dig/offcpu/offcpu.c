@@ -350,7 +350,7 @@ int offcpu_finish(struct offcpu *o, struct offcpu_result *ret)
 	for (size_t i = PROFILE_END_UNKNOWN; i < 6; i++)
 		result.early += result.counts.ends[i];
 	if (r == 0)
-		r = offcpu_name_all(o->spaces, &pairs, &result);
+		r = offcpu_name_all(o->spaces, &pairs, !o->q.pid, &result);
 	profile_spaces_statistics(o->spaces, &known);
 	result.processes = known.processes;
 	result.stacks = o->stacks.n;

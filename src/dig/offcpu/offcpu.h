@@ -1,7 +1,7 @@
 /* Time that threads spend blocked: where (kernel and user stacks), for what, and who woke them, with the waker's stacks.
  *
  * A wait begins when a thread leaves its CPU because it must wait, and ends when it has a CPU again; preemption is none. Waits
- * of at least `min_ns` are summed in the kernel (offcpu_watch.bpf.c) and named here. Waits that began before the watch
+ * of at least `min_ns` until the wakeup are summed in the kernel (offcpu_watch.bpf.c) and named here. Waits that began before the watch
  * count from its beginning, those that have not ended until its end. User stacks are walked by unwind rows of .eh_frame, as
  * those of profile.h; a process that appears meanwhile is learned at its first long wait, whose stack then ends early.
  *

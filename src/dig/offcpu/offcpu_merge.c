@@ -55,6 +55,33 @@ static bool is_scheduler(const char *name)
 	return starts(name, names);
 }
 
+/* A futex serves all of them; which it was stands in the C library's functions. NULL: none of these. */
+static const char *futex_words(const struct call_tree *t, const struct offcpu_side *s)
+{
+	static const struct {
+		const char *part, *words;
+	} parts[] = {
+		{ "join", "another thread to end" },
+		{ "cond_", "a condition: another thread's signal" },
+		{ "mutex", "a mutex" },
+		{ "lll_lock", "a mutex" },
+		{ "rwlock", "a read-write lock" },
+		{ "sem_", "a semaphore" },
+		{ "barrier", "other threads at a barrier" },
+	};
+
+	for (size_t i = s->nkernel; i < s->nkernel + s->nuser && i < s->nkernel + 6; i++) {
+		const struct call_frame *f = &t->frame.v[s->frame[i]];
+
+		if (strncmp(f->module, "libc", 4) != 0 && strncmp(f->module, "libpthread", 10) != 0 && strncmp(f->module, "ld-", 3) != 0)
+			break;
+		for (size_t k = 0; k < sizeof parts / sizeof parts[0]; k++)
+			if (strstr(f->function, parts[k].part))
+				return parts[k].words;
+	}
+	return NULL;
+}
+
 /* The innermost function that has words; those of the scheduler only when no other has. */
 static const char *words_of(const struct call_tree *t, const struct offcpu_side *s)
 {
@@ -63,6 +90,10 @@ static const char *words_of(const struct call_tree *t, const struct offcpu_side 
 	for (size_t i = 0; i < s->nkernel && !words; i++)
 		if (!is_scheduler(name_of(t, s, i)))
 			words = wchan_words(name_of(t, s, i));
+	if (words && strcmp(words, "a lock, or another thread") == 0) {
+		const char *exactly = futex_words(t, s);
+		return exactly ? exactly : words;
+	}
 	for (size_t i = 0; i < s->nkernel && !words; i++)
 		words = wchan_words(name_of(t, s, i));
 	return words;
@@ -88,7 +119,7 @@ static const char *call_of(const struct call_tree *t, const struct offcpu_side *
 static bool is_by_trade(const char *words, char state)
 {
 	static const char *const trades[] = {
-		"events of descriptors", "time to pass", "work", "RCU work", "a connection", "a child to end", "a signal",
+		"events of descriptors", "time to pass", "work", "RCU work", "a connection", "a child to end", "another thread to end", "a signal",
 		"input of its terminal", "memory to run short", "memory to be compacted", "a timer",
 		"a change of a file", "asynchronous I/O (io_uring)", "SIGCONT",
 	};
@@ -226,10 +257,12 @@ static int find_wait(struct offcpu_rows *r, uint32_t node, const struct offcpu_s
 	return 0;
 }
 
-static int find_waker(struct offcpu_wait *w, enum offcpu_waker_kind kind, uint32_t node, struct offcpu_waker **ret)
+/* Interrupts of a kind of device are one, whose stack is the first that was met. */
+static int find_waker(struct offcpu_wait *w, enum offcpu_waker_kind kind, uint32_t node, const char *device,
+		      struct offcpu_waker **ret)
 {
 	vec_each(k, &w->waker)
-		if (k->kind == kind && k->node == node) {
+		if (k->kind == kind && (k->node == node || (device && k->device == device))) {
 			*ret = k;
 			return 0;
 		}
@@ -258,11 +291,11 @@ static int add_waker(struct offcpu_rows *r, struct offcpu_wait *w, enum offcpu_w
 		e = add_stack(&r->wakers, &kept, r->by_thread, device, sum->total_ns, &node);
 	}
 	if (e == 0)
-		e = find_waker(w, kind, node, &k);
+		e = find_waker(w, kind, node, device, &k);
 	if (e < 0 || !k)
 		return e;
 	if (kind == OFFCPU_BY_TASK && k->count == 0) {
-		k->pid = waker->pid;
+		k->pid = r->by_thread ? waker->tid : waker->pid;
 		snprintf(k->process, sizeof k->process, "%s", r->by_thread ? waker->comm : waker->process);
 	}
 	k->device = device;
@@ -315,10 +348,20 @@ static int compare_wakers(const void *left, const void *right)
 	return a->node < b->node ? -1 : a->node > b->node;
 }
 
-int offcpu_rows_sort(struct offcpu_rows *r)
+/* Of a crowd most wait for what somebody may send or not. */
+static bool waits_for_data(const struct offcpu_wait *w)
+{
+	return w->words && w->state == 'S' &&
+	       (strncmp(w->words, "data ", 5) == 0 || strstr(w->words, "socket") || strstr(w->words, "datagram"));
+}
+
+int offcpu_rows_sort(struct offcpu_rows *r, bool crowd)
 {
 	int e = call_tree_sum(&r->waits);
 
+	vec_each(w, &r->wait)
+		if (crowd && w->still == w->count && waits_for_data(w))
+			w->by_trade = true;
 	if (e == 0)
 		e = call_tree_sum(&r->wakers);
 	if (e < 0)

@@ -14,13 +14,13 @@ enum offcpu_waker_kind {
 	OFFCPU_BY_TASK,
 	OFFCPU_BY_INTERRUPT,
 	OFFCPU_BY_NOBODY,  /* still blocked when the watch ended */
-	OFFCPU_BY_UNKNOWN, /* its stack was lost, or it came before the wait was long enough */
+	OFFCPU_BY_UNKNOWN, /* its stack was lost */
 };
 
 struct offcpu_waker {
 	enum offcpu_waker_kind kind;
 	uint32_t node; /* in the tree of wakers; CALL_NONE: it has no stack */
-	uint32_t pid;
+	uint32_t pid; /* and name: of the thread when they are told apart */
 	char process[16];
 	uint64_t total_ns, count; /* of the waits that it ended */
 	const char *device; /* of an interrupt: "a timer", "a disk"…; "an interrupt" */
@@ -63,8 +63,9 @@ struct offcpu_side {
 /* Adds what was summed for a pair. `waker`: of OFFCPU_BY_TASK, which may turn out as an interrupt; else NULL. 0 or -ENOMEM. */
 int offcpu_rows_add(struct offcpu_rows *r, const struct offcpu_side *wait, enum offcpu_waker_kind kind,
 		    const struct offcpu_side *waker, const struct offcpu_sum *sum) __attribute__((warn_unused_result));
-/* Puts all into order. Once. 0 or -ENOMEM. */
-int offcpu_rows_sort(struct offcpu_rows *r) __attribute__((warn_unused_result));
+/* Puts all into order. Once. `crowd`: of many processes, where waits for data that nobody has sent by the end are by trade too.
+ * 0 or -ENOMEM. */
+int offcpu_rows_sort(struct offcpu_rows *r, bool crowd) __attribute__((warn_unused_result));
 
 /* Sums over rows, by trade or not. */
 struct offcpu_total {

@@ -106,7 +106,7 @@ static int name_kernel(struct namer *n, const offcpu_pair_vec *pairs)
 	return r;
 }
 
-int offcpu_name_all(struct profile_spaces *spaces, const offcpu_pair_vec *pairs, struct offcpu_result *ret)
+int offcpu_name_all(struct profile_spaces *spaces, const offcpu_pair_vec *pairs, bool crowd, struct offcpu_result *ret)
 {
 	struct namer n = { .spaces = spaces };
 	call_stack waits = { 0 }, wakers = { 0 };
@@ -119,7 +119,7 @@ int offcpu_name_all(struct profile_spaces *spaces, const offcpu_pair_vec *pairs,
 		if (r == 0)
 			r = add(&n, p, &waits, &wakers, ret);
 	if (r == 0)
-		r = offcpu_rows_sort(&ret->rows);
+		r = offcpu_rows_sort(&ret->rows, crowd);
 	ret->kernel_why = n.kernel && symbolizer_kernel_why(n.symbols) ? "needs root, or CAP_SYSLOG" : NULL;
 	vec_free(&waits);
 	vec_free(&wakers);

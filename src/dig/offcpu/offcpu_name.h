@@ -12,8 +12,9 @@ struct offcpu_pair {
 };
 typedef VEC(struct offcpu_pair) offcpu_pair_vec;
 
-/* Adds all to ret->rows, which is initialised, and sorts them; tells `unnamed` and `kernel_why`. 0 or -errno. */
-int offcpu_name_all(struct profile_spaces *spaces, const offcpu_pair_vec *pairs, struct offcpu_result *ret)
+/* Adds all to ret->rows, which is initialised, and sorts them (`crowd`: see there); tells `unnamed` and `kernel_why`. 0 or -errno. */
+int offcpu_name_all(struct profile_spaces *spaces, const offcpu_pair_vec *pairs, bool crowd,
+		    struct offcpu_result *ret)
 	__attribute__((warn_unused_result));
 
 #endif

@@ -1,10 +1,10 @@
 /* How long threads are blocked, where, and who wakes them.
  *
- * Each thread that leaves a CPU because it waits writes down when (task storage). When it comes back the time is known,
- * and only if it was long enough are its stacks taken: that of the kernel by the kernel's unwinder, that of user space through
- * its page tables (far_memory.bpf.h) by unwind rows. The same test comes before a waker's stack is taken. Sums are kept
- * in the kernel for each pair of stacks; a stack is sent once. Threads that are blocked from the beginning to the end
- * of the watch pass no tracepoint: an iterator takes them at the end.
+ * Each thread that leaves a CPU because it waits writes down when (task storage). When it is woken the time is known,
+ * and only if it was long enough is the waker's stack taken, and its own as it comes back to a CPU: that of the kernel by
+ * the kernel's unwinder, that of user space through its page tables (far_memory.bpf.h) by unwind rows. Sums are kept in the
+ * kernel for each pair of stacks; a stack is sent once. Threads that are blocked from the beginning to the end of the watch
+ * pass no tracepoint: an iterator takes them at the end.
  *
  * Needs: BTF, 5.17 (bpf_loop), CAP_BPF and CAP_PERFMON. Cost: ~0.1 us a switch and ~0.05 us a wakeup; ~10 us for each
  * wait that is long enough.
@@ -36,12 +36,14 @@ const volatile char wanted_state; /* 0: any */
 const volatile bool by_thread, kernel_threads;
 
 unsigned counting;
+/* Threads that were woken from a long wait and have no CPU yet: while there are none, who comes need not be looked at. */
+volatile __u32 pending;
 /* When the watch began and ended: CLOCK_MONOTONIC, and CLOCK_BOOTTIME. */
 __u64 started_ns, started_boot_ns, ended_ns;
 
 struct offcpu_task {
 	__u64 out_ns; /* 0: it has not left */
-	__u64 woken_ns; /* 0: not yet, or too early to be of interest */
+	__u64 woken_ns; /* from a wait that was long enough; else 0 */
 	struct profile_id waker;
 	__u8 state;
 };
@@ -112,14 +114,14 @@ static __always_inline bool wanted(struct task_struct *t)
 	return t->pid && (kernel_threads || !(t->flags & PF_KTHREAD)) && task_wanted(t);
 }
 
-/* As in /proc; 0: it does not wait. */
+/* As in /proc; 0: it does not wait (one that is being woken just now, TASK_WAKING, has none of these bits). */
 static __always_inline char state_letter(__u32 state)
 {
-	if (!state || state & TASK_DYING)
+	if (state & TASK_DYING)
 		return 0;
 	if (state & TASK_UNINTERRUPTIBLE)
 		return state & TASK_NO_LOAD ? 'I' : 'D';
-	return state & TASK_STOPS ? 'T' : 'S';
+	return state & TASK_SLEEPS ? 'S' : state & TASK_STOPS ? 'T' : 0;
 }
 
 static __always_inline bool wanted_letter(char letter)
@@ -219,7 +221,7 @@ static __noinline void record(struct task_struct *t, char state, const struct pr
 
 /* ---- events ---- */
 
-static __always_inline void leaves(struct task_struct *t, __u64 now)
+static __always_inline void leaves(struct task_struct *t)
 {
 	char letter = state_letter(compat_task_state(t));
 
@@ -228,42 +230,34 @@ static __always_inline void leaves(struct task_struct *t, __u64 now)
 	struct offcpu_task *k = bpf_task_storage_get(&tasks, t, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!k)
 		return;
-	k->out_ns = now;
-	k->woken_ns = 0;
+	k->out_ns = bpf_ktime_get_ns();
 	k->state = letter;
 }
 
-static __always_inline void comes(struct task_struct *t, __u64 now)
+static __noinline void comes(struct task_struct *t)
 {
-	if (!wanted(t))
-		return;
 	struct offcpu_task *k = bpf_task_storage_get(&tasks, t, NULL, 0);
-	if (!k || !k->out_ns)
-		return;
-	__u64 took = now - k->out_ns, queued = k->woken_ns ? now - k->woken_ns : 0;
-	struct profile_id waker = { OFFCPU_WAKER_UNKNOWN };
 
-	k->out_ns = 0;
-	if (took < min_ns)
+	if (!k || !k->woken_ns)
 		return;
-	if (k->woken_ns)
-		waker = k->waker;
-	record(t, k->state, &waker, took, queued);
+	__u64 now = bpf_ktime_get_ns(), out = k->out_ns, woken = k->woken_ns;
+	struct profile_id waker = k->waker;
+
+	k->out_ns = k->woken_ns = 0;
+	__sync_fetch_and_add(&pending, -1);
+	record(t, k->state, &waker, now - out, now - woken);
 }
 
 /* A task that was preempted on its way to sleep can run. The state is read here and not taken from the arguments (5.18):
  * where a wakeup comes in between, the wait is too short to matter. */
 static __noinline int on_switch(bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	__u64 now;
-
 	if (!counting)
 		return 0;
-	now = bpf_ktime_get_ns();
 	if (!preempt && prev->pid)
-		leaves(prev, now);
-	if (next->pid)
-		comes(next, now);
+		leaves(prev);
+	if (pending && next->pid)
+		comes(next);
 	return 0;
 }
 
@@ -312,9 +306,16 @@ static __noinline int on_waking(void *ctx, struct task_struct *t)
 		k->out_ns = started_ns;
 		k->state = letter;
 	}
-	__u64 now = bpf_ktime_get_ns();
-	if (!k->out_ns || now - k->out_ns < min_ns)
+	if (!k->out_ns)
 		return 0;
+	__u64 now = bpf_ktime_get_ns();
+	/* On a CPU: on its way off it, or it has set its state and changed its mind. */
+	if (now - k->out_ns < min_ns || t->on_cpu) {
+		k->out_ns = 0;
+		return 0;
+	}
+	if (!k->woken_ns)
+		__sync_fetch_and_add(&pending, 1);
 	k->woken_ns = now;
 	take_waker(ctx, k);
 	return 0;
@@ -336,7 +337,7 @@ static __noinline int on_rest(struct task_struct *t)
 		return 0;
 	struct offcpu_task *k = bpf_task_storage_get(&tasks, t, NULL, 0);
 	__u64 since = k ? k->out_ns : started_ns;
-	if (!since || ended_ns < since || ended_ns - since < min_ns)
+	if (!since || (k && k->woken_ns) || ended_ns < since || ended_ns - since < min_ns)
 		return 0;
 	record(t, letter, &waker, ended_ns - since, 0);
 	return 0;
