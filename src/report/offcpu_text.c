@@ -330,7 +330,7 @@ int offcpu_proof(const struct offcpu_report *r, struct buf *ret)
 	if (e == 0 && result->early)
 		e = buf_printf(ret, ".");
 	if (e == 0 && result->unnamed)
-		e = buf_printf(ret, " %llu waits are of processes that ended before they could be read.", (unsigned long long)result->unnamed);
+		e = buf_printf(ret, " %llu waits are of processes that could not be read: ended, or not ours.", (unsigned long long)result->unnamed);
 	if (e == 0 && result->kernel_why)
 		e = buf_printf(ret, " Kernel functions have no names: %s.", result->kernel_why);
 	if (e == 0)

@@ -30,7 +30,7 @@ struct offcpu_result {
 	uint64_t wall_ns, real_ns; /* how long; when it began */
 	struct offcpu_counts counts;
 	uint64_t early; /* waits whose user stack ends before its outermost frame */
-	size_t stacks, processes, unnamed; /* unnamed: waits whose process had gone before it was read */
+	size_t stacks, processes, unnamed; /* unnamed: waits whose process could not be read (any more) */
 	const char *kernel_why; /* why kernel functions have no names; NULL: they have */
 };
 void offcpu_result_deinit(struct offcpu_result *r);

@@ -50,7 +50,7 @@ static int push_user(struct namer *n, struct call_tree *t, struct address_space 
 static int name_side(struct namer *n, struct call_tree *t, const struct profile_stack *s, call_stack *frames,
 		     struct offcpu_side *ret, bool *ret_gone)
 {
-	static const struct call_frame gone = { .function = "[process ended]", .module = "" };
+	static const struct call_frame gone = { .function = "[not readable]", .module = "" };
 	struct profile_space *space = s->nuser ? profile_spaces_find(n->spaces, (int)s->tgid, s->layout) : NULL;
 	int r = 0;
 

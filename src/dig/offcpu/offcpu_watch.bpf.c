@@ -250,11 +250,13 @@ static __noinline void comes(struct task_struct *t)
 
 /* A task that was preempted on its way to sleep can run. The state is read here and not taken from the arguments (5.18):
  * where a wakeup comes in between, the wait is too short to matter. */
-static __noinline int on_switch(bool preempt, struct task_struct *prev, struct task_struct *next)
+static __noinline int on_switch(__u64 *args)
 {
+	struct task_struct *prev = (void *)args[1], *next = (void *)args[2];
+
 	if (!counting)
 		return 0;
-	if (!preempt && prev->pid)
+	if (!(bool)args[0] && prev->pid) /* preempted? */
 		leaves(prev);
 	if (pending && next->pid)
 		comes(next);
@@ -262,9 +264,9 @@ static __noinline int on_switch(bool preempt, struct task_struct *prev, struct t
 }
 
 SEC("tp_btf/sched_switch")
-int BPF_PROG(offcpu_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+int offcpu_switch(__u64 *args)
 {
-	return on_switch(preempt, prev, next);
+	return on_switch(args);
 }
 
 static __always_inline void take_waker(void *ctx, struct offcpu_task *k)
