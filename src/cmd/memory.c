@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/units.h"
+#include "cmd/memory_leaks.h"
 #include "cmd/memory_process.h"
 #include "cmd/output.h"
 #include "cmd/view.h"
@@ -12,6 +13,7 @@ enum { PID = VIEW_OWN };
 static const struct option options[] = {
 	VIEW_OPTIONS,
 	[PID] = { "pid", 'p', OPTION_COUNT, "PID", "this process in place of the host: kinds, files, malloc's arenas; what grew in INTERVAL", 1, INT32_MAX },
+	MEMORY_LEAKS_OPTIONS,
 };
 
 static struct units_text amount(reading bytes)
@@ -138,6 +140,12 @@ static int run_process(const struct arguments *args)
 
 static int run(const struct arguments *args)
 {
+	if (args->option[MEMORY_LEAKS].given && !args->option[PID].given) {
+		say("memory: --leaks is of a process: --pid PID");
+		return EXIT_USAGE;
+	}
+	if (args->option[MEMORY_LEAKS].given)
+		return memory_leaks_run(args, (int)args->option[PID].number);
 	if (args->option[PID].given)
 		return run_process(args);
 	bool lines = args->noperands > 0 && !args->option[VIEW_WATCH].given;
@@ -162,7 +170,7 @@ const struct command command_memory = {
 		"and --csv mean memory, and vm when there is an INTERVAL, unless --table says otherwise.\n\n"
 		"With --pid PID: the memory of one process by kind and by file, and what glibc's malloc holds in each arena: in "
 		"use, free at the end, free between blocks in use. Nothing is stopped; other allocators are not "
-		"measurable. With an INTERVAL, what grew in it comes first. (A number alone is an INTERVAL, not a PID.)\n\n" VIEW_INTERVAL_HELP,
+		"measurable. With an INTERVAL, what grew in it comes first. (A number alone is an INTERVAL, not a PID.)\n\n" MEMORY_LEAKS_HELP "\n\n" VIEW_INTERVAL_HELP,
 	.operands = VIEW_INTERVAL_OPERANDS,
 	.max_operands = 2,
 	OPTIONS(options),
