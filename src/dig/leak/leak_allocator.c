@@ -48,16 +48,39 @@ static const struct known {
 };
 #define KNOWN (sizeof known / sizeof known[0])
 
-bool leak_call_of(const char *name, bool *ret_cpp, enum leak_call *ret)
+/* Allocators that are linked in beside the C library's, under names of their own. */
+static const char *const prefixes[] = { "je_", "_rjem_", "mi_", "tc_" };
+
+/* KNOWN: none of an allocator. */
+static size_t known_at(const char *name)
 {
-	for (size_t i = 0; i < KNOWN; i++) {
-		if (strcmp(known[i].name, name) == 0) {
-			*ret_cpp = known[i].cpp;
-			*ret = known[i].call;
-			return true;
-		}
+	size_t i = 0;
+
+	while (i < KNOWN && strcmp(known[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+/* The same of "je_malloc". */
+static size_t prefixed_at(const char *name)
+{
+	for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+		size_t n = strlen(prefixes[i]);
+		if (strncmp(name, prefixes[i], n) == 0)
+			return known_at(name + n);
 	}
-	return false;
+	return KNOWN;
+}
+
+bool leak_call_of(const char *name, bool *ret_prefixed, enum leak_call *ret)
+{
+	size_t i = known_at(name);
+
+	*ret_prefixed = i == KNOWN;
+	i = i < KNOWN ? i : prefixed_at(name);
+	if (i < KNOWN)
+		*ret = known[i].call;
+	return i < KNOWN;
 }
 
 /* ---- objects in the order of the loader ---- */
@@ -147,8 +170,12 @@ static int list_objects(int pid, const struct program *p, object_vec *ret)
 	uint64_t debug_address = p->interpreted && p->dynamic ? debug_of(pid, p) : 0;
 	int r = add_object(ret, p->header);
 
-	if (r < 0 || !debug_address || target_memory_read(pid, debug_address, &debug, sizeof debug) < 0)
+	if (r < 0 || !p->interpreted)
 		return r;
+	/* A process that has just begun: its loader is at work. */
+	if (!debug_address || target_memory_read(pid, debug_address, &debug, sizeof debug) < 0 || !debug.r_map ||
+	    debug.r_state != RT_CONSISTENT)
+		return -EAGAIN;
 	uint64_t at = (uintptr_t)debug.r_map;
 	for (size_t i = 0; r == 0 && at && i < OBJECTS_MAX; i++) {
 		if (target_memory_read(pid, at, &map, sizeof map) < 0)
@@ -174,15 +201,6 @@ struct search {
 	int error;
 };
 
-static size_t known_at(const char *name)
-{
-	size_t i = 0;
-
-	while (i < KNOWN && strcmp(known[i].name, name) != 0)
-		i++;
-	return i;
-}
-
 static int note_malloc(void *arg, const char *name, uint64_t offset)
 {
 	struct search *s = arg;
@@ -205,10 +223,12 @@ static bool is_there(const struct search *s, uint64_t offset)
 static int take_function(void *arg, const char *name, uint64_t offset)
 {
 	struct search *s = arg;
-	size_t i = known_at(name);
+	size_t i = known_at(name), own = i < KNOWN ? KNOWN : prefixed_at(name);
+	bool wanted = i < KNOWN ? !s->named[i] && (!known[i].cpp || s->take_cpp) : own < KNOWN;
 
-	if (i == KNOWN || s->named[i] || (known[i].cpp && !s->take_cpp) || is_there(s, offset))
+	if (!wanted || is_there(s, offset))
 		return 0;
+	i = i < KNOWN ? i : own;
 	struct leak_function *f = vec_push(&s->found->function);
 	if (!f)
 		return -ENOMEM;
@@ -237,6 +257,7 @@ static void find_code(struct search *s)
 	vec_each(f, &s->found->function) {
 		uint64_t address;
 
+		/* What has names of its own may lie elsewhere: then there is no one piece of code. */
 		if (f->inode != s->place->mapping->inode || elf_image_address_of(s->place->image->elf, f->offset, &address) < 0)
 			continue;
 		address += s->place->bias;
@@ -259,16 +280,14 @@ static int search_object(struct search *s, const struct place *place)
 	int r = user_functions_each(elf, SPAN("malloc"), note_malloc, s);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	if (first && !s->has_malloc)
-		return 0;
-	/* operator new of an object before malloc's would call that: so only its own counts. */
-	s->take_cpp = first;
+	/* operator new of an object without malloc would call that: only the allocator's own counts. */
+	s->take_cpp = first && s->has_malloc;
 	snprintf(s->path, sizeof s->path, "/proc/%d/map_files/%llx-%llx", s->space->pid,
 		 (unsigned long long)place->mapping->start, (unsigned long long)place->mapping->end);
 	r = user_functions_each(elf, SPAN("*"), take_function, s);
 	if (r == 0)
 		r = user_functions_each(elf, SPAN("*"), mark_named, s);
-	if (r == 0 && first) {
+	if (r == 0 && first && s->has_malloc) {
 		span_copy(span_from(place->mapping->name), s->found->object, sizeof s->found->object);
 		find_code(s);
 	}
@@ -311,6 +330,8 @@ int leak_allocator_find(struct address_space *a, struct leak_allocator *ret, str
 	r = list_objects(a->pid, &program, &objects);
 	r = r < 0 ? r : search_all(&search, &objects);
 	vec_free(&objects);
+	if (r == -EAGAIN)
+		note_set(note, r, "not measurable: the loader of process %d has not finished its work", a->pid);
 	if (r == 0 && !found.object[0])
 		r = no_allocator(&program, note);
 	if (r < 0) {

@@ -26,7 +26,9 @@
 #define FIRST_PID_NAMESPACE 0xeffffffcu /* PROC_PID_INIT_INO */
 #define FRAMES_MAX 256
 #define ADAPT_NS (250 * NS_PER_MS)
-#define LOOK_NS NS_PER_S
+#define LOOK_NS (NS_PER_S / 2)
+#define LOADER_LOOKS 50
+#define LOADER_LOOKS_NS (20 * NS_PER_MS)
 #define WARM_UP_NS (50 * NS_PER_MS)
 
 struct leak_inside {
@@ -277,6 +279,19 @@ static int start(struct leak_watch *w, const struct leak_options *o)
 	return 0;
 }
 
+/* A loader that is at work has a moment to finish. */
+static int find_allocator(struct leak_watch *w, struct note *note)
+{
+	int r = leak_allocator_find(w->space, &w->allocator, note);
+
+	for (unsigned i = 0; r == -EAGAIN && i < LOADER_LOOKS; i++) {
+		(void)!clock_sleep_until(clock_mono_ns() + LOADER_LOOKS_NS);
+		r = address_space_refresh(w->space);
+		r = r < 0 ? r : leak_allocator_find(w->space, &w->allocator, note);
+	}
+	return r;
+}
+
 static int prepare(struct leak_watch *w, struct image_store *store, const struct leak_options *o, struct note *note)
 {
 	int r = address_space_of_process(store, w->pid, &w->space, note);
@@ -285,7 +300,7 @@ static int prepare(struct leak_watch *w, struct image_store *store, const struct
 		return r;
 	if (w->space->map.mapping.n == 0)
 		return note_set(note, -ENODATA, "process %d has no memory of its own (a kernel thread, or it has ended)", w->pid);
-	r = leak_allocator_find(w->space, &w->allocator, note);
+	r = find_allocator(w, note);
 	if (r < 0)
 		return r;
 	w->session = !o->no_session && leak_session_there();

@@ -32,7 +32,8 @@ struct leak_options {
 enum leak_end { LEAK_GOES_ON, LEAK_EXITED, LEAK_EXECED };
 
 struct leak_counts {
-	uint64_t allocations, allocated_bytes, frees; /* calls that the probes saw */
+	/* Calls that the probes saw: realloc(NULL) is two where it goes on to malloc. */
+	uint64_t allocations, allocated_bytes, frees;
 	uint64_t samples;
 	uint64_t ring_full, table_full; /* samples that were lost: estimates are too small by these */
 	uint64_t no_stack;		/* samples whose stack could not be unwound beyond the caller */
