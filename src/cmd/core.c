@@ -181,7 +181,7 @@ const struct command command_core = {
 		"process makes a copy of itself, which is read in its place; stops it for 15 to 60 ms a GiB. plain: stops "
 		"it for as long as the copy takes.\n\n"
 		"Honours /proc/PID/coredump_filter and MADV_DONTDUMP, as the kernel does. Shared memory is copied during "
-		"the stop. Pages of zeros are holes in the file; copy it with cp --sparse=always. It holds all secrets of "
+		"the stop. Zeros from 64 KiB on are holes in the file; copy it with cp --sparse=always. It holds all secrets of "
 		"the process: it is readable by you alone.\n\n"
 		"Killed at any moment, osprey leaves the process running and no file behind: a guardian of its own does "
 		"what must not be left half done. Privilege: the same user, or CAP_SYS_PTRACE.",

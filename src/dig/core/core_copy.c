@@ -18,7 +18,7 @@ int core_copier_init(struct core_copier *c, struct core_file *file, size_t size)
 
 	if (buffer == MAP_FAILED)
 		return -ENOMEM;
-	*c = (struct core_copier){ .memory = -1, .file = file, .buffer = buffer, .size = size };
+	*c = (struct core_copier){ .memory = -1, .file = file, .buffer = buffer, .size = size, .limit = size };
 	return 0;
 }
 
@@ -129,12 +129,17 @@ int core_copy_flush(struct core_copier *c)
 	return r;
 }
 
+void core_copy_limit(struct core_copier *c, size_t bytes)
+{
+	c->limit = bytes < c->size ? bytes : c->size;
+}
+
 static int copy_forced(struct core_copier *c, uint64_t start, uint64_t end, bool fresh)
 {
 	int r = core_copy_read(c);
 
 	while (r == 0 && start < end) {
-		size_t room = c->size - c->used;
+		size_t room = c->limit > c->used ? c->limit - c->used : 0;
 
 		if (room == 0) {
 			r = core_copy_flush(c);
@@ -165,7 +170,7 @@ int core_copy(struct core_copier *c, uint64_t start, uint64_t end, bool fresh, b
 		r = core_copy_read(c);
 	c->ahead_fresh = fresh;
 	while (r == 0 && start < end) {
-		size_t room = c->size - c->used - c->ahead_bytes;
+		size_t taken = c->used + c->ahead_bytes, room = c->limit > taken ? c->limit - taken : 0;
 
 		if (room == 0) {
 			r = core_copy_flush(c);

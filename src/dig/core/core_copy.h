@@ -5,8 +5,9 @@
  * are read by /proc/PID/mem, as a debugger is let. Pages that cannot be read at all (a file that was cut, poisoned
  * memory) stay holes and are counted.
  *
- * While the target stands, ranges are only read; core_copy_flush writes when it goes on again. Only when the buffer is
- * full is it written earlier. */
+ * While the target runs, a window of the buffer is filled and written over and over: memory is read once, and goes into the
+ * file while it is in the CPU's cache. While the target stands, ranges are only read; core_copy_flush writes when it goes
+ * on again. Only when the buffer is full is it written earlier. */
 #ifndef OSPREY_DIG_CORE_CORE_COPY_H
 #define OSPREY_DIG_CORE_CORE_COPY_H
 
@@ -15,7 +16,8 @@
 #include "base/vec.h"
 #include "dig/core/core_file.h"
 
-#define CORE_COPY_BATCH 512
+#define CORE_COPY_BATCH 1024	/* as many as the kernel takes */
+#define CORE_COPY_WINDOW (1 << 20) /* small enough to be written from the CPU's cache */
 
 struct core_piece {
 	uint64_t address;
@@ -29,6 +31,7 @@ struct core_copier {
 	struct core_file *file;
 	char *buffer;
 	size_t size, used;
+	size_t limit; /* of what is used before it is written; at most `size` */
 	VEC(struct core_piece) piece;
 	struct iovec ahead[CORE_COPY_BATCH]; /* to be read in the next call */
 	size_t nahead, ahead_bytes;
@@ -52,5 +55,7 @@ int core_copy(struct core_copier *c, uint64_t start, uint64_t end, bool fresh, b
 /* Reads what was only noted; to be called before the target goes on. */
 int core_copy_read(struct core_copier *c) __attribute__((warn_unused_result));
 int core_copy_flush(struct core_copier *c) __attribute__((warn_unused_result));
+/* From now on it is written whenever so much has been read; SIZE_MAX: when the buffer is full. */
+void core_copy_limit(struct core_copier *c, size_t bytes);
 
 #endif

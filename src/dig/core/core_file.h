@@ -4,7 +4,7 @@
  *
  * Until it is finished it has no name (O_TMPFILE), so nothing is left when osprey is killed; file systems without that
  * (NFS, some FUSE) get NAME.part, whose first bytes stay zero until the end: no tool takes it for a core. Mode 0600,
- * owned by who runs osprey. Pages of zeros are holes.
+ * owned by who runs osprey. 64 KiB of zeros and more are holes.
  *
  * Layout: a header zone, then the ranges in the order they were first seen, each at an offset that is a multiple of the
  * page. A mapping that has grown is two ranges, and so two segments. When program headers and notes outgrow the zone,

@@ -22,6 +22,8 @@ struct scan {
 enum { SCAN_PROTECT = 1, SCAN_CHECK_REGISTERED = 2 };
 
 #define REGIONS 16384
+#define HUGE (UINT64_C(2) << 20) /* pages of this size are not to be split by where a piece ends */
+#define PROTECT_PIECE (UINT64_C(16) << 20) /* so short are page tables locked, and so soon is read what was protected */
 #define ENTRIES 8192
 #define ENTRY_PRESENT (UINT64_C(1) << 63)
 #define ENTRY_SWAPPED (UINT64_C(1) << 62)
@@ -126,13 +128,20 @@ int core_pages_present(struct core_pages *p, uint64_t start, uint64_t end, core_
 
 int core_pages_protect(struct core_pages *p, uint64_t start, uint64_t end, core_pages_each *each, void *arg)
 {
-	return scan(p,
-		    (struct scan){ .flags = SCAN_PROTECT | SCAN_CHECK_REGISTERED,
-				   .start = start,
-				   .end = end,
-				   .category_mask = CORE_PAGE_WRITTEN,
-				   .return_mask = CORE_PAGE_WRITTEN },
-		    each, arg);
+	int r = 0;
+
+	for (uint64_t until; r == 0 && start < end; start = until) {
+		until = (start + PROTECT_PIECE) / HUGE * HUGE;
+		until = until < end ? until : end;
+		r = scan(p,
+			 (struct scan){ .flags = SCAN_PROTECT | SCAN_CHECK_REGISTERED,
+					.start = start,
+					.end = until,
+					.category_mask = CORE_PAGE_WRITTEN,
+					.return_mask = CORE_PAGE_WRITTEN },
+			 each, arg);
+	}
+	return r;
 }
 
 int core_pages_written(struct core_pages *p, uint64_t start, uint64_t end, bool registered, core_pages_each *each,

@@ -48,6 +48,7 @@ int core_by_plain(struct core_session *s)
 	if (r < 0)
 		return r;
 	session_progress(s, "stopped", s->result->resident_bytes);
+	core_copy_limit(&s->copier, CORE_COPY_WINDOW);
 	r = headers(s, true);
 	vec_each(m, &s->map.mapping) {
 		if (r == 0 && session_part(s, m) == CORE_PART_WHOLE)
@@ -86,6 +87,7 @@ static int take_copy(struct core_session *s, int child)
 	struct core_pages pages;
 	int r = core_copy_flush(&s->copier);
 
+	core_copy_limit(&s->copier, CORE_COPY_WINDOW);
 	session_progress(s, "copying", s->result->resident_bytes);
 	if (r == 0)
 		r = core_copier_from(&s->copier, child);
@@ -194,14 +196,11 @@ static int copy_written(void *arg, uint64_t start, uint64_t end, unsigned kind)
 	return core_copy(&p->s->copier, start, end, p->fresh, !(p->m->flags & CORE_READ));
 }
 
-/* The layout may have changed since; flags of mappings that were there are known already. */
-static int look_again(struct core_session *s, bool deep)
+static int look(struct core_session *s, bool deep)
 {
 	struct core_map now = { 0 };
-	int r = core_process_same(&s->process);
+	int r = core_map_read(s->process.pid, deep, &now);
 
-	if (r == 0)
-		r = core_map_read(s->process.pid, deep, &now);
 	if (r < 0)
 		return r;
 	if (!deep)
@@ -209,6 +208,27 @@ static int look_again(struct core_session *s, bool deep)
 	core_map_deinit(&s->map);
 	s->map = now;
 	return 0;
+}
+
+/* Pages of its own may be the first ones of a mapping of a file. */
+static bool may_have_news(const struct core_mapping *m)
+{
+	return (m->flags & CORE_FLAGS_UNKNOWN) ||
+	       (core_mapping_has_file(m) && (m->flags & (CORE_WRITE | CORE_SHARED | CORE_OWN_PAGES)) == CORE_WRITE);
+}
+
+/* The layout may have changed since; flags of mappings that were there are known already. Those of new ones are asked
+ * for only where `deep`: that walks all page tables. */
+static int look_again(struct core_session *s, bool deep)
+{
+	bool unknown = false;
+	int r = core_process_same(&s->process);
+
+	if (r == 0)
+		r = look(s, false);
+	vec_each(m, &s->map.mapping)
+		unknown |= may_have_news(m);
+	return r == 0 && deep && unknown ? look(s, true) : r;
 }
 
 static int pass_over(struct core_session *s, struct pass *p, bool first)
@@ -234,11 +254,26 @@ static int pass_over(struct core_session *s, struct pass *p, bool first)
 			r = core_copy(&s->copier, m->start, m->end, true, !(m->flags & CORE_READ));
 		if (r == 0)
 			r = core_pages_protect(&s->pages, m->start, m->end, copy_written, p);
-		if (r == -EPERM || r == -ENOMEM)
-			/* It has been replaced since the look: the stop sees that. */
+		if (r == -EPERM || r == -ENOMEM) {
+			/* It has been replaced since the look: the next pass has it, or the stop. */
+			m->flags &= ~(unsigned)CORE_TRACKED;
 			r = 0;
+		}
 	}
-	return r == 0 ? core_copy_flush(&s->copier) : r;
+	return r;
+}
+
+/* What was written during the last pass, or a little more: so much of the buffer is to be free for the next. */
+static int make_room(struct core_session *s, uint64_t pages)
+{
+	struct core_copier *c = &s->copier;
+	uint64_t bytes = pages == UINT64_MAX ? UINT64_MAX : pages * page_size();
+
+	/* What fits is only read: the shorter a pass, the less is written meanwhile. */
+	core_copy_limit(c, bytes <= c->size / 4 ? SIZE_MAX : CORE_COPY_WINDOW);
+	if (bytes > c->size / 4 || c->size - c->used < bytes * 2)
+		return core_copy_flush(c);
+	return core_copy_read(c);
 }
 
 /* Copies while it runs, until what is written meanwhile grows no less. *ret_dirty: pages of the last pass. */
@@ -253,9 +288,13 @@ static int passes(struct core_session *s, uint64_t *ret_dirty)
 		s->progress.pass = s->result->passes = n;
 		s->result->copied_bytes = s->copier.copied_bytes;
 		session_progress(s, "copying", n == 1 ? s->result->resident_bytes : before * page_size());
-		r = n == 1 ? 0 : look_again(s, n == 2);
+		r = make_room(s, before);
+		if (r == 0 && n > 1)
+			r = look_again(s, n == 2);
 		if (r == 0)
 			r = pass_over(s, &p, n == 1);
+		if (r == 0)
+			r = core_copy_read(&s->copier);
 		*ret_dirty = s->progress.dirty_pages = p.pages;
 		if (n > 1 && (p.pages <= FEW_PAGES || p.pages >= before / 10 * 7))
 			break;
@@ -346,6 +385,7 @@ static int stop_and_finish(struct core_session *s)
 
 	if (r < 0)
 		return r;
+	core_copy_limit(&s->copier, SIZE_MAX);
 	r = fail_reading(s, final_pass(s));
 	s->result->stopped_bytes = s->copier.copied_bytes - before;
 	int resumed = session_resume(s);
