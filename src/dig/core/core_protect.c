@@ -67,12 +67,13 @@ static void lift(struct core_protect *p, const struct protected_range *range, st
 		end = end < range->end ? end : range->end;
 
 		struct uffdio_range r = { at, end - at };
-		uint64_t from = clock_mono_ns();
+		uint64_t from = clock_thread_cpu_ns();
 
 		/* What is unmapped by now, or cannot be split, is left to the close. */
 		if (ioctl(p->fd, UFFDIO_UNREGISTER, &r) < 0)
 			break;
-		uint64_t held = clock_mono_ns() - from;
+		/* Without the time that it waited for the lock itself. */
+		uint64_t held = clock_thread_cpu_ns() - from;
 
 		if (held > HOLD_NS && *piece > PIECE_MIN)
 			*piece /= 2;
