@@ -127,12 +127,34 @@ static void many_segments(void)
 	free(s);
 }
 
+/* Single pages of zeros do not cut a write in two; 64 KiB of them do. */
+static void holes_are_long(void)
+{
+	struct core_file f;
+	uint64_t n = 65536 / page_size(), before;
+	char *data = calloc(n + 4, page_size()), byte = 'x';
+
+	CHECK(core_file_new(path, true, 4, 100, &f, NULL) == 0);
+	CHECK(core_file_place(&f, page(8), page(8 + n + 4)) == 0);
+	data[0] = data[page(2)] = data[page(3 + n)] = 'a';
+	before = f.written_bytes;
+	CHECK(core_file_write(&f, page(8), data, page(n + 4), true) == 0);
+	CHECK(f.written_bytes - before == page(4));
+	CHECK(core_file_read(&f, page(9), &byte, 1) == 0 && byte == '\0');
+	CHECK(core_file_read(&f, page(8 + 3 + n), &byte, 1) == 0 && byte == 'a');
+	CHECK(core_file_reset(&f) == 0 && f.written_bytes == 0);
+	CHECK(core_file_read(&f, page(8), &byte, 1) == -EIO);
+	core_file_deinit(&f);
+	free(data);
+}
+
 int main(void)
 {
 	if (!mkdtemp(directory))
 		check_skip("no /tmp");
 	snprintf(path, sizeof path, "%s/core", directory);
 	places_and_rewrites();
+	holes_are_long();
 	replaces_only_when_told();
 	many_segments();
 	unlink(path);

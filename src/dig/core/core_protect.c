@@ -14,10 +14,11 @@
 #define FEATURE_UNPOPULATED (UINT64_C(1) << 13)
 #define FEATURE_ASYNC (UINT64_C(1) << 15)
 
-/* Lifting it costs 10 ns a page on bare metal and up to 10 us in a virtual machine on a busy host. */
+/* What lifting costs differs: 6 us a page where the host of a virtual machine keeps its page tables, far less elsewhere. */
 #define PIECE_MIN (UINT64_C(2) << 20) /* of this size are huge pages, which are not to be split */
 #define PIECE_MAX (UINT64_C(32) << 20)
 #define HOLD_NS UINT64_C(300000)
+#define TURN_NS 2000000 /* of work ahead of others, then as long a pause */
 
 int core_protect_init(struct core_protect *p, int fd)
 {
@@ -52,18 +53,33 @@ int core_protect_add(struct core_protect *p, uint64_t start, uint64_t end)
 	return 0;
 }
 
-/* Whoever waits for the target's mmap_lock gets it before the next piece. */
-static void let_others(uint64_t held_ns)
-{
-	const struct timespec pause = { 0, (long)(held_ns < NS_PER_MS ? held_ns : NS_PER_MS) };
+struct lifting {
+	struct urgent urgent;
+	uint64_t piece;
+	uint64_t worked_ns; /* since the last pause */
+};
 
+/* Who waits for the target's mmap_lock gets it between two pieces; who waits for the CPU needs a pause. */
+static void piece_done(struct lifting *l, uint64_t bytes, uint64_t held_ns)
+{
+	const struct timespec pause = { 0, TURN_NS };
+
+	if (held_ns > HOLD_NS && l->piece > PIECE_MIN)
+		l->piece /= 2;
+	else if (held_ns < HOLD_NS / 3 && bytes > l->piece / 2 && l->piece < PIECE_MAX)
+		l->piece *= 2;
+	l->worked_ns += held_ns;
+	if (l->worked_ns < TURN_NS)
+		return;
 	nanosleep(&pause, NULL);
+	l->worked_ns = 0;
+	urgent_renew(&l->urgent);
 }
 
-static void lift(struct core_protect *p, const struct protected_range *range, struct urgent *urgent, uint64_t *piece)
+static void lift(const struct core_protect *p, const struct protected_range *range, struct lifting *l)
 {
 	for (uint64_t at = range->start, end; at < range->end; at = end) {
-		end = (at + *piece) / PIECE_MIN * PIECE_MIN;
+		end = (at + l->piece) / PIECE_MIN * PIECE_MIN;
 		end = end < range->end ? end : range->end;
 
 		struct uffdio_range r = { at, end - at };
@@ -73,29 +89,21 @@ static void lift(struct core_protect *p, const struct protected_range *range, st
 		if (ioctl(p->fd, UFFDIO_UNREGISTER, &r) < 0)
 			break;
 		/* Without the time that it waited for the lock itself. */
-		uint64_t held = clock_thread_cpu_ns() - from;
-
-		if (held > HOLD_NS && *piece > PIECE_MIN)
-			*piece /= 2;
-		else if (held < HOLD_NS / 3 && end - at > *piece / 2 && *piece < PIECE_MAX)
-			*piece *= 2;
-		let_others(held);
-		urgent_renew(urgent);
+		piece_done(l, end - at, clock_thread_cpu_ns() - from);
 	}
 }
 
 void core_protect_deinit(struct core_protect *p)
 {
-	uint64_t piece = PIECE_MIN;
-	struct urgent urgent;
+	struct lifting l = { .piece = PIECE_MIN };
 
 	if (p->fd < 0)
 		return;
-	urgent_begin(&urgent);
+	urgent_begin(&l.urgent);
 	vec_each(range, &p->range)
-		lift(p, range, &urgent, &piece);
+		lift(p, range, &l);
 	vec_free(&p->range);
 	close_fd(&p->fd);
-	urgent_end(&urgent);
+	urgent_end(&l.urgent);
 	p->fd = -1;
 }

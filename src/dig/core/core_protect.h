@@ -19,8 +19,8 @@ struct core_protect {
 int core_protect_init(struct core_protect *p, int fd) __attribute__((warn_unused_result));
 /* A mapping from its start to its end. -EBUSY: it is the target's own userfaultfd's. */
 int core_protect_add(struct core_protect *p, uint64_t start, uint64_t end) __attribute__((warn_unused_result));
-/* Lifts it, in pieces that hold the target's mmap_lock for about 0.3 ms each, with as long a pause behind each: the close
- * alone would hold it for 10 ms a GiB on bare metal, and seconds in a virtual machine on a busy host. */
+/* Lifts it, in pieces that are to hold the target's mmap_lock for 0.3 ms (a huge page at least), with pauses: the close
+ * alone would hold it for all of its memory, 1.5 s a GiB where page tables are dear. */
 void core_protect_deinit(struct core_protect *p);
 
 #endif
