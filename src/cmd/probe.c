@@ -263,6 +263,7 @@ static void put_aggregates(struct watch *w)
 	cleanup(buf_deinit) struct buf keys = { 0 };
 	probe_row_vec rows = { 0 };
 
+	event_stacks_until(w->report.stacks, clock_mono_ns());
 	for (size_t c = 0; c < program->nclauses; c++) {
 		for (size_t a = 0; a < program->clause[c].nactions && w->error == 0; a++) {
 			if (program->clause[c].action[a].kind == ACTION_PRINT)
@@ -322,6 +323,8 @@ static void watch(struct watch *w)
 			last = true;
 		else if (r < 0 && r != -EINTR)
 			w->error = r;
+		/* Their ring would fill while no hit asks; what a hit that is still under way needs is left. */
+		event_stacks_until(w->report.stacks, now - EVENT_STACKS_LAG_NS);
 		if (now >= next && !last) {
 			put_aggregates(w);
 			next += o[INTERVAL].number;

@@ -125,6 +125,8 @@ static const char *follow(struct tracing *t, struct trace_source *s)
 			t->error = flush(t);
 		if (t->error < 0)
 			return NULL;
+		if (t->stacks)
+			event_stacks_until(t->stacks, clock_mono_ns() - EVENT_STACKS_LAG_NS);
 		if (t->limit && t->events >= t->limit)
 			return "--limit is reached";
 		if (interrupted)

@@ -61,6 +61,12 @@ if [ -e /sys/bus/event_source/devices/uprobe/type ]; then
 	is "stacks of malloc()" "$(stacks | grep -cE "malloc $calls")" 5
 	is "stacks of malloc() that are not whole" "$(jq -c 'select(.values.ustack_ends)' "$scratch/probe" | wc -l)" 0
 	is "how keys are made" "$(jq -r 'select(.rows).user_stacks' "$scratch/probe")" "frame pointers"
+	"$osprey" probe --json --for 1s 'uprobe:libc:malloc if comm == "event_target" && arg0 == 12345 count by ustack' >"$scratch/keys" 2>"$scratch/talk" &
+	watcher=$!
+	for _ in $(seq 400); do grep -q probed "$scratch/talk" && break; sleep 0.05; done
+	"$target" >/dev/null
+	wait "$watcher"
+	holds "a key of a program that has ended" "$scratch/keys" 'malloc\+0x0 \(libc'
 	probed 5 'uretprobe:libc:malloc print retval'
 	within "stacks of malloc()'s return" "$(stacks | grep -cE "^$calls")" 5 6
 	probed 4000 --rate 0 'uprobe:libc:malloc if arg0 == 12345 print arg0'

@@ -42,7 +42,9 @@ void event_stacks_free(struct event_stacks *s);
 
 /* Reads the mappings of a process that may be gone when its names are asked for, and opens its files. */
 void event_stacks_meet(struct event_stacks *s, int pid);
-/* What happens from here on was after that moment of CLOCK_MONOTONIC, of the event whose stack is asked for next. */
+/* What happens from here on was after that moment of CLOCK_MONOTONIC, of the event whose stack is asked for next. To be called
+ * now and then without an event too: what the kernel tells is kept in rings. */
+#define EVENT_STACKS_LAG_NS UINT64_C(200000000) /* who waits for events calls it with so much before now */
 void event_stacks_until(struct event_stacks *s, uint64_t ns);
 /* Whether exec is seen without being told. */
 bool event_stacks_follows(const struct event_stacks *s);
