@@ -38,10 +38,12 @@ bare=$("$dir/loop" $many)
 summary=$("$osprey" trace --summary -o "$dir/summary" -- "$dir/loop" $many)
 full=$("$osprey" trace --buffer 131072 -o "$dir/full" -- "$dir/loop" $many)
 lost=$(tail -1 "$dir/full")
+stacks=$("$osprey" trace --stack -o "$dir/stacks" -- "$dir/loop" 20000)
 declare -A peer
 command -v strace >/dev/null && {
 	peer[strace -c -f]=$(strace -c -f -o /dev/null "$dir/loop" $few)
 	peer[strace -f]=$(strace -f -o /dev/null "$dir/loop" $few)
+	strace -k -o /dev/null true 2>/dev/null && peer[strace -k -f]=$(strace -k -f -o /dev/null "$dir/loop" 2000)
 }
 command -v perf >/dev/null && {
 	peer[perf trace -s]=$(unshare -m sh -c "mount -t tracefs none /sys/kernel/tracing 2>/dev/null; perf trace -s -o $dir/perf $dir/loop $few" 2>/dev/null)
@@ -61,12 +63,14 @@ command -v bpftrace >/dev/null && {
 
 printf '%-28s %10s %10s\n' "getppid loop" "ns/call" "added"
 printf '%-28s %10s\n' bare "$bare"
-for name in "strace -c -f" "strace -f" "perf trace -s" "bpftrace timed"; do
+for name in "strace -c -f" "strace -f" "strace -k -f" "perf trace -s" "bpftrace timed"; do
 	[ -n "${peer[$name]:-}" ] && printf '%-28s %10s %10s\n' "$name" "${peer[$name]}" $((peer[$name] - bare))
 done
 printf '%-28s %10s %10s\n' "osprey trace --summary" "$summary" $((summary - bare))
 printf '%-28s %10s %10s\n' "osprey trace" "$full" $((full - bare))
+printf '%-28s %10s %10s\n' "osprey trace --stack" "$stacks" $((stacks - bare))
 echo "osprey trace: $lost"
+echo "osprey trace --stack: $(tail -1 "$dir/stacks")"
 code=0
 verdict() { # NAME OURS GOAL
 	[ -n "${peer[$1]:-}" ] || { echo "$1: not measurable: it is not here"; return; }
@@ -80,5 +84,6 @@ verdict "strace -c -f" "$summary" 60
 verdict "perf trace -s" "$summary" 200
 verdict "bpftrace timed" "$summary" 3
 verdict "strace -f" "$full" 25
+verdict "strace -k -f" "$stacks" 50
 grep -q ' 0 lost' <<<"$lost" || { echo "osprey trace lost events: MISSED"; code=1; }
 exit $code

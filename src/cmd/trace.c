@@ -385,7 +385,7 @@ const struct command command_trace = {
 		"used as strace does (about 10 us a call); a command's unwanted calls then pass by a seccomp filter at full speed.\n\n"
 		"With a command its own output stays where it is and the trace goes to stderr; the exit code is that of the command. When --limit, "
 		"--for or Ctrl-C ends the trace before the command has ended, the command is ended too, by SIGTERM.\n\n"
-		"--stack copies the registers and 8 KiB of the user stack with each call (about 2 us, 10 KiB of the buffer), and unwinds them by the "
+		"--stack copies the registers and 8 KiB of the user stack with each call (some microseconds, up to 10 KiB of the buffer), and unwinds them by the "
 		"rules of the program's files: no frame pointers are needed. A stack that is not whole says why. 32-bit processes have none.",
 	.operands = "[PID… | -- COMMAND…]",
 	.max_operands = OPERANDS_ANY,

@@ -30,7 +30,7 @@ struct event_stack {
 
 #ifdef __bpf__
 #if defined(__TARGET_ARCH_x86)
-/* Copies both; `regs` are those of user space of the task that runs. ~1.5 us. */
+/* Copies both; `regs` are those of user space of the task that runs. Some microseconds: bench/trace.sh. */
 static __always_inline void event_stack_copy(struct event_stack *s, struct pt_regs *regs)
 {
 	uint64_t sp = regs->sp;

@@ -6,8 +6,8 @@
  * none (dlopen), files when an address in them is first asked for; both stay when the process has ended. Where neither
  * is to be had there are addresses alone, and `why` says so. A function whose return is being probed has the address of the kernel's trampoline in
  * place of its caller's: the stack ends there. x86-64; a 32-bit process has no stack here.
- * Reads /proc/PID/maps (same user or CAP_SYS_PTRACE). Cost: ~10 us for a new stack, ~1 us for one that was seen before (at
- * most EVENT_STACKS_KEPT are known). Threads: one. */
+ * Reads /proc/PID/maps (same user or CAP_SYS_PTRACE). Cost: a stack that was seen before is compared, not walked (at
+ * most EVENT_STACKS_KEPT are known): with its printing some 4 us. Threads: one. */
 #ifndef OSPREY_DIG_STACK_EVENT_STACK_H
 #define OSPREY_DIG_STACK_EVENT_STACK_H
 
