@@ -38,9 +38,9 @@ static void put_cycle(struct page *p, const struct lock_report *report, const st
 {
 	page_tone(p, TONE_RED);
 	if (c->n == 1)
-		page_put(p, "DEADLOCK: a thread waits for a lock that it holds itself.");
+		page_wrap(p, 2, "DEADLOCK: a thread waits for a lock that it holds itself.");
 	else
-		page_put(p, "DEADLOCK: %zu threads wait for each other; none of them will go on.", c->n);
+		page_wrap(p, 2, "DEADLOCK: %zu threads wait for each other; none of them will go on.", c->n);
 	page_tone(p, TONE_PLAIN);
 	page_newline(p);
 	for (size_t i = 0; i < c->n; i++) {
@@ -185,6 +185,8 @@ static void put_watched(struct page *p, const struct lock_report *report, const 
 	put_owners(p, report, l);
 	for (size_t i = 0; i < l->places.n && i < PLACES_SHOWN; i++) {
 		const struct lock_place *place = &l->places.v[i];
+		if (!place->stack.nframes)
+			continue;
 		page_indent(p, 4);
 		page_wrap(p, 6, "%.0f%% waited in", 100 * (double)place->looks / (double)l->looks);
 		page_newline(p);

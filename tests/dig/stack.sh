@@ -26,7 +26,7 @@ stopped_against_eu() {
 get() { jq -r "$1" <"$scratch/ours"; }
 
 threads() {
-	target_threads 120 10 || return
+	target_threads 60 10 || return
 	pauses_forget
 	local i
 	for i in 1 2 3; do json "$target_pid" >"$scratch/ours" || wrong "threads: exit code $?"; done
@@ -34,14 +34,14 @@ threads() {
 	is "calls that returned EINTR" "$seen_interrupted" 0
 	is "calls that returned" "$seen_returned" 0
 	is "stopped threads" "$(get .stopped_threads)" 0
-	is "threads" "$(get .threads)" 122
-	is "places of those that wait" "$(get '[.stacks[] | select(.threads | length == 20)] | length')" 6
-	against_eu threads 1500 "$target_pid"
+	is "threads" "$(get .threads)" 62
+	is "places of those that wait" "$(get '[.stacks[] | select(.threads | length == 10)] | length')" 6
+	against_eu threads 700 "$target_pid"
 	cp "$scratch/ours" "$scratch/before"
 	json --threads --consistent "$target_pid" >"$scratch/ours" || wrong "--consistent: exit code $?"
-	is "threads that --consistent stops" "$(get .stopped_threads)" 122
+	is "threads that --consistent stops" "$(get .stopped_threads)" 62
 	is "the pause is told" "$(get '.pause_ns > 0 and .pause_ns < 60e9')" true
-	compare "threads, consistent" 1500 "$scratch/ours" "$scratch/before"
+	compare "threads, consistent" 700 "$scratch/ours" "$scratch/before"
 	pauses
 	[ "$seen_interrupted" -gt 0 ] || wrong "--consistent is said to interrupt epoll_wait, and it did not"
 
@@ -58,11 +58,11 @@ threads() {
 	# Cores, of osprey and of gdb: as the process was.
 	"$osprey" core "$target_pid" -o "$scratch/core.osprey" >/dev/null 2>"$scratch/errors" || wrong "core: $(<"$scratch/errors")"
 	json --threads "$scratch/core.osprey" >"$scratch/ours" || wrong "core: exit code $?: $(<"$scratch/errors")"
-	compare "core by osprey" 1500 "$scratch/ours" "$scratch/before"
+	compare "core by osprey" 700 "$scratch/ours" "$scratch/before"
 	if command -v gcore >/dev/null; then
 		gcore -o "$scratch/core" "$target_pid" >/dev/null 2>&1 || wrong "gcore: exit code $?"
 		json --threads "$scratch/core.$target_pid" >"$scratch/ours" || wrong "core of gdb: $(<"$scratch/errors")"
-		compare "core by gdb" 1500 "$scratch/ours" "$scratch/before"
+		compare "core by gdb" 700 "$scratch/ours" "$scratch/before"
 	fi
 	rm -f "$scratch"/core*
 	stop "$target_pid"
@@ -83,7 +83,7 @@ services() {
 	if PATH=$PATH:/usr/sbin command -v nginx >/dev/null; then
 		target_nginx && against_eu nginx 5 "$target_pid" && against_eu "nginx, worker" 8 "${nginx_worker// /}" && stop "$target_pid"
 	fi
-	if [ -n "$(postgres_bin)" ] && target_postgres && pgbench_begin 3; then
+	if [ -n "$(postgres_bin)" ] && target_postgres && pgbench_begin 2; then
 		local backend
 		against_eu postgres 6 "$target_pid"
 		for backend in $(postgres_backends); do stopped_against_eu "postgres, backend" 6 "$backend"; done

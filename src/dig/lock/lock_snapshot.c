@@ -315,6 +315,16 @@ static bool cycle_stands(const struct lock_cycle_of_threads *c, const struct loc
 	return true;
 }
 
+/* Who waits for a lock and is named its owner, too, got it between the two looks, or gave it away: nobody is known to
+ * hold it. */
+static void forget_passing_owners(struct lock_snapshot *s, const struct process_stacks *stacks)
+{
+	vec_each(l, &s->locks)
+		for (size_t i = 0; i < l->nwaiters; i++)
+			if (stacks->threads.v[l->waiter[i]].tid == l->owner_tid && !lock_in_cycle(s, l->address))
+				l->owner_tid = 0;
+}
+
 void lock_snapshot_confirm(struct lock_snapshot *s, const struct process_stacks *stacks, const struct lock_snapshot *later,
 			   const struct process_stacks *later_stacks)
 {
@@ -328,6 +338,7 @@ void lock_snapshot_confirm(struct lock_snapshot *s, const struct process_stacks 
 			s->cycles.v[kept++] = s->cycles.v[i];
 	}
 	s->cycles.n = kept;
+	forget_passing_owners(s, stacks);
 }
 
 bool lock_in_cycle(const struct lock_snapshot *s, uint64_t address)

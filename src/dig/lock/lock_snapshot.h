@@ -71,7 +71,8 @@ int lock_snapshot_make(struct symbolizer *y, const struct process_stacks *stacks
 	__attribute__((warn_unused_result));
 void lock_snapshot_deinit(struct lock_snapshot *s);
 /* Stacks and the words of locks are read one after the other, so that a busy lock may look like a circle. Keeps the
- * cycles that a later look shows again, by threads that have not run in between. */
+ * cycles that a later look shows again, by threads that have not run in between; an owner that waits for its own lock
+ * outside of them is forgotten. */
 void lock_snapshot_confirm(struct lock_snapshot *s, const struct process_stacks *stacks, const struct lock_snapshot *later,
 			   const struct process_stacks *later_stacks);
 /* Whether the lock is part of a cycle. */
