@@ -112,9 +112,10 @@ C
 cc -w -O1 -g -pthread -o "$scratch/fight" "$scratch/fight.c" || { echo "the target does not build"; exit 1; }
 target_begin "$scratch/fight" "$scratch/fight"
 target_await target_says_ready || exit 1
-read -r hot warm shared <"$target_output"
+read -r hot _ shared <"$target_output"
 # told N: the Nth answer, "waited-ns at-ns"
 told() { until_true 5 answers "$1" || wrong "the target does not answer"; awk '/^waited/ { print $2, $4 }' "$target_output" | sed -n "$1p"; }
+# shellcheck disable=SC2317  # until_true calls it
 answers() { [ "$(grep -c '^waited' "$target_output")" -ge "$1" ]; }
 
 json --now "$target_pid"

@@ -15,6 +15,7 @@ against_eu() {
 	eu-stack -n 0 -p "$3" >"$scratch/theirs" 2>/dev/null
 	compare "$1" "$2" "$scratch/ours" "$scratch/theirs"
 }
+# shellcheck disable=SC2317  # until_true calls it
 is_stopped() { grep -q '^State:.T' "/proc/$1/status"; }
 # stopped_against_eu WHAT LEAST-FRAMES PID
 stopped_against_eu() {
@@ -217,6 +218,7 @@ int main(int argc, char *argv[])
 	pthread_exit(NULL);
 }
 C
+# shellcheck disable=SC2317  # target_await calls it
 in_state() { [ "$(awk '/^State:/ { print $2 }' "/proc/$1/status")" = "$2" ]; }
 odd_ones() {
 	local child
@@ -229,7 +231,7 @@ odd_ones() {
 	holds "its state" "$scratch/out" '^1 thread sleeps, and no signal wakes it'
 	holds "where it stands" "$scratch/out" '0  (__)?vfork\+'
 	holds "its call" "$scratch/out" '1  main\+.*odd\.c:'
-	kill -9 $(<"/proc/$target_pid/task/$target_pid/children")
+	kill -9 "$(tr -d " " <"/proc/$target_pid/task/$target_pid/children")"
 	stop "$target_pid"
 	# Ended, and nobody took notice.
 	target_begin "$scratch/odd" "$scratch/odd" zombie && target_await target_says_ready
