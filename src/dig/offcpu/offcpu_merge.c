@@ -55,8 +55,9 @@ static bool is_scheduler(const char *name)
 	return starts(name, names);
 }
 
-/* A futex serves all of them; which it was stands in the C library's functions. NULL: none of these. */
-static const char *futex_words(const struct call_tree *t, const struct offcpu_side *s)
+/* A futex serves many; which it was stands in the C library's functions. So does what a call waits for that a signal has
+ * interrupted and restarted: of that the kernel shows no function. NULL: none of these. */
+static const char *library_words(const struct call_tree *t, const struct offcpu_side *s)
 {
 	static const struct {
 		const char *part, *words;
@@ -68,6 +69,8 @@ static const char *futex_words(const struct call_tree *t, const struct offcpu_si
 		{ "rwlock", "a read-write lock" },
 		{ "sem_", "a semaphore" },
 		{ "barrier", "other threads at a barrier" },
+		{ "nanosleep", "time to pass" },
+		{ "poll", "events of descriptors" },
 	};
 
 	for (size_t i = s->nkernel; i < s->nkernel + s->nuser && i < s->nkernel + 6; i++) {
@@ -91,12 +94,12 @@ static const char *words_of(const struct call_tree *t, const struct offcpu_side 
 		if (!is_scheduler(name_of(t, s, i)))
 			words = wchan_words(name_of(t, s, i));
 	if (words && strcmp(words, "a lock, or another thread") == 0) {
-		const char *exactly = futex_words(t, s);
+		const char *exactly = library_words(t, s);
 		return exactly ? exactly : words;
 	}
 	for (size_t i = 0; i < s->nkernel && !words; i++)
 		words = wchan_words(name_of(t, s, i));
-	return words;
+	return words ? words : library_words(t, s);
 }
 
 /* "__x64_sys_fsync", from outside: "fsync". */

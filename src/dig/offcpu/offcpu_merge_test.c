@@ -158,6 +158,18 @@ static void test_crowd(void)
 	}
 }
 
+static void test_restarted(void)
+{
+	static const char *const restarted[] = { "k:do_syscall_64", "libc.so.6:clock_nanosleep", "nap", "main", NULL };
+	struct offcpu_rows r;
+
+	CHECK(offcpu_rows_init(&r, false, false) == 0);
+	add(&r, restarted, 'S', OFFCPU_BY_NOBODY, NULL, 1);
+	CHECK_STR(r.wait.v[0].words, "time to pass");
+	CHECK(r.wait.v[0].by_trade);
+	offcpu_rows_deinit(&r);
+}
+
 static void test_nothing_known(void)
 {
 	static const char *const nothing[] = { NULL };
@@ -178,6 +190,7 @@ int main(void)
 	test_interrupts_blame_nobody();
 	test_threads_apart();
 	test_crowd();
+	test_restarted();
 	test_nothing_known();
 	return check_exit();
 }
