@@ -17,7 +17,7 @@ enum { MEMORY_LEAKS = VIEW_OWN + 1, MEMORY_LEAKS_FOR, MEMORY_LEAKS_OLDER, MEMORY
 	"With --pid PID --leaks: every call of the process's allocator (glibc, musl, jemalloc, tcmalloc; malloc and operator new) is " \
 	"counted by probes, and a share of them sampled by bytes with their stacks. What is still live at the end is told by " \
 	"place, what is older than --older first, as estimates with their error; where it allocates less than some 1000 times a second " \
-	"they are exact. Nothing is stopped, but each call traps into the kernel (about 1 us): a process that allocates a " \
+	"they are exact. Nothing is stopped, but each call traps into the kernel (1 us, in virtual machines up to 15 us): a process that allocates a " \
 	"million times a second becomes several times slower for that time. Needs root, Linux 5.8; 6.13 costs half."
 
 /* What a command returns. */

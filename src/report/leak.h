@@ -25,7 +25,7 @@ int leak_site_who(const struct leak_report *report, uint32_t site, struct symbol
 	__attribute__((warn_unused_result));
 /* Pure. Whether a function allocates for those who call it. */
 bool leak_is_wrapper(const char *function, const char *module, const char *allocator);
-/* How much of the process's CPU time the traps took, at ~1 us each: CPUs. */
+/* How much of the process's CPU time the traps took, by what one cost when it was measured: CPUs; NaN: not known. */
 double leak_cost_cpus(const struct leak_report *report);
 
 #endif

@@ -79,6 +79,7 @@ int leak_json(struct json *j, const struct leak_report *r)
 	json_double(j, "seconds", (double)(r->window->end_ns - r->window->start_ns) / 1e9);
 	json_double(j, "older_s", (double)r->window->older_ns / 1e9);
 	json_bool(j, "returns_trapped_for_all", !w->session);
+	json_reading(j, "trap_ns", w->trap_ns ? w->trap_ns : READING_ABSENT);
 	json_double(j, "cost_cpus", leak_cost_cpus(r));
 	put_counts(j, r);
 	json_object(j, "total");

@@ -283,9 +283,13 @@ static void put_cost(struct page *p, const struct leak_report *r)
 		  number_text((double)c->frees).text,
 		  number_text(seconds > 0 ? (double)(c->allocations + c->frees) / seconds : 0).text,
 		  base_name(r->watch->allocator.object));
-	page_tone(p, cpus > 0.2 ? TONE_YELLOW : TONE_DIM);
-	page_wrap(p, 0, "each is a trap of about a microsecond, which slowed it by some %s%% of a CPU.",
-		  cpus < 0.001 ? "0.1" : number_text(100 * cpus).text);
+	if (isnan(cpus)) {
+		page_wrap(p, 0, "what each trap cost is not known.");
+	} else {
+		page_tone(p, cpus > 0.2 ? TONE_YELLOW : TONE_DIM);
+		page_wrap(p, 0, "each is a trap of %s, which took some %s%% of a CPU of the process.",
+			  duration_text((double)r->watch->trap_ns / 1e9).text, cpus < 0.001 ? "0.1" : number_text(100 * cpus).text);
+	}
 	page_tone(p, TONE_PLAIN);
 }
 

@@ -1,9 +1,7 @@
+#include <math.h>
 #include <string.h>
 
 #include "report/leak.h"
-
-/* Of one trap at an entry, and of one more at a return: bench/leaks.sh measures them. */
-#define TRAP_S 0.8e-6
 
 static bool starts(const char *text, const char *prefix)
 {
@@ -74,5 +72,5 @@ double leak_cost_cpus(const struct leak_report *report)
 	double seconds = (double)(report->window->end_ns - report->window->start_ns) / 1e9;
 	double traps = (double)c->frees + (double)c->allocations * (report->watch->session ? 1 : 2);
 
-	return seconds > 0 ? traps * TRAP_S / seconds : 0;
+	return seconds > 0 && report->watch->trap_ns ? traps * (double)report->watch->trap_ns / 1e9 / seconds : NAN;
 }

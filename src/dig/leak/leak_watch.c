@@ -28,6 +28,7 @@
 #define ADAPT_NS (250 * NS_PER_MS)
 #define LOOK_NS (NS_PER_S / 2)
 #define LOADER_LOOKS 50
+#define TRAPS 200
 #define LOADER_LOOKS_NS (20 * NS_PER_MS)
 #define WARM_UP_NS (50 * NS_PER_MS)
 
@@ -221,6 +222,40 @@ static int load(struct leak_watch *w)
 	return in->ring ? 0 : -errno;
 }
 
+static __attribute__((noinline, noclone)) void trapped(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
+
+/* What a probe costs on this machine just now, by one at a function of ours: between 0.5 us and, in a busy virtual machine,
+ * 15 us were seen. 0: not known. */
+static uint64_t measure_trap(const struct leak_programs *programs)
+{
+	struct leak_function f = { .call = LEAK_FREE, .name = "trapped", .path = "/proc/self/exe" };
+	const struct leak_allocator own = { .function = { &f, 1, 1 } };
+	struct memory_map map = { 0 };
+	fd_vec links = { 0 };
+	uint64_t ns = 0;
+
+	if (memory_map_read(getpid(), &map) < 0)
+		return 0;
+	const struct mapping *m = memory_map_find(&map, (uintptr_t)trapped);
+	if (m) {
+		f.offset = (uintptr_t)trapped - m->start + m->offset;
+		if (leak_attach(programs, &own, getpid(), &links, NULL) == 0) {
+			uint64_t began_ns = clock_thread_cpu_ns();
+			for (unsigned i = 0; i < TRAPS; i++)
+				trapped();
+			ns = (clock_thread_cpu_ns() - began_ns) / TRAPS;
+		}
+	}
+	vec_each(fd, &links)
+		close(*fd);
+	vec_free(&links);
+	memory_map_deinit(&map);
+	return ns;
+}
+
 static int attach(struct leak_watch *w, struct note *note)
 {
 	struct leak_inside *in = w->inside;
@@ -228,6 +263,7 @@ static int attach(struct leak_watch *w, struct note *note)
 
 	for (size_t i = 0; i < LEAK_CALLS; i++)
 		programs.entry[i] = bpf_program__fd(entry_of(in->bpf, (enum leak_call)i));
+	w->trap_ns = measure_trap(&programs);
 	return leak_attach(&programs, &w->allocator, w->pid, &in->links, note);
 }
 

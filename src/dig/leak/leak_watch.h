@@ -7,7 +7,7 @@
  *
  * The mean of the sampling adapts itself so that stacks are taken about LEAK_SAMPLES_PER_S times a second; where a process allocates
  * less often than that, every allocation is taken and sums are exact. But every call of the allocator is a trap into
- * the kernel (~1 us), which nothing bounds: bench/leaks.sh measures it, and `hits` tells how many there were.
+ * the kernel (1 us, in virtual machines up to 15 us), which nothing bounds: `trap_ns` is measured, `counts` tells how many there were.
  * Privilege: root (CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE). Kernel: 5.8 with uprobes; 6.13 spares half of the traps. x86-64.
  * Other processes are not slowed: the probes are in this one's memory. Ends with our descriptors. Memory: 8 MiB of
  * ring, ~60 B a live sample in the kernel, 64 B a sample here. */
@@ -52,6 +52,7 @@ struct leak_watch {
 	uint64_t start_ns, end_ns; /* end_ns 0: it goes on */
 	enum leak_end end;
 	uint64_t mean_bytes; /* now */
+	uint64_t trap_ns;    /* what one hit costs here, measured on ourselves; 0: not known */
 	struct leak_inside *inside;
 };
 
