@@ -270,6 +270,20 @@ static void find_code(struct search *s)
 	}
 }
 
+/* By its code, whose mapping stays as it is: the loader makes parts of the data read-only, which splits theirs. */
+static void name_file(struct search *s, const struct mapping *in)
+{
+	vec_each(m, &s->space->map.mapping) {
+		if (m->inode == in->inode && m->device_major == in->device_major && m->device_minor == in->device_minor &&
+		    m->flags & MAPPING_EXECUTE) {
+			in = m;
+			break;
+		}
+	}
+	snprintf(s->path, sizeof s->path, "/proc/%d/map_files/%llx-%llx", s->space->pid, (unsigned long long)in->start,
+		 (unsigned long long)in->end);
+}
+
 static int search_object(struct search *s, const struct place *place)
 {
 	struct elf_image *elf = place->image->elf;
@@ -282,8 +296,7 @@ static int search_object(struct search *s, const struct place *place)
 		return r == -ENOENT ? 0 : r;
 	/* operator new of an object without malloc would call that: only the allocator's own counts. */
 	s->take_cpp = first && s->has_malloc;
-	snprintf(s->path, sizeof s->path, "/proc/%d/map_files/%llx-%llx", s->space->pid,
-		 (unsigned long long)place->mapping->start, (unsigned long long)place->mapping->end);
+	name_file(s, place->mapping);
 	r = user_functions_each(elf, SPAN("*"), take_function, s);
 	if (r == 0)
 		r = user_functions_each(elf, SPAN("*"), mark_named, s);

@@ -222,7 +222,7 @@ static int load(struct leak_watch *w)
 	return in->ring ? 0 : -errno;
 }
 
-static __attribute__((noinline, noclone)) void trapped(void)
+static __attribute__((noinline)) void trapped(void)
 {
 	__asm__ volatile("" ::: "memory");
 }
