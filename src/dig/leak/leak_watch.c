@@ -325,7 +325,13 @@ static int find_allocator(struct leak_watch *w, struct note *note)
 		r = address_space_refresh(w->space);
 		r = r < 0 ? r : leak_allocator_find(w->space, &w->allocator, note);
 	}
-	return r;
+	if (r < 0)
+		return r;
+	/* Only now is it known that the loader was done: mappings that were read before may have been halfway. */
+	leak_allocator_deinit(&w->allocator);
+	w->allocator = (struct leak_allocator){ 0 };
+	r = address_space_refresh(w->space);
+	return r < 0 ? r : leak_allocator_find(w->space, &w->allocator, note);
 }
 
 static int prepare(struct leak_watch *w, struct image_store *store, const struct leak_options *o, struct note *note)
