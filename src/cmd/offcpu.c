@@ -249,7 +249,7 @@ static int run(const struct arguments *args)
 
 const struct command command_offcpu = {
 	.name = "offcpu",
-	.summary = "show what threads are blocked by: where, for how long, and who wakes them",
+	.summary = "show what blocks threads: where, for how long, and who wakes them",
 	.description =
 		"Watches a process, a control group or the whole host, and adds up the time that threads spend off the CPU because they "
 		"wait: by their stack in the kernel and in the program, with the one who woke them and the stack of that one. Waits "
