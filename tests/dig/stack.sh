@@ -84,11 +84,11 @@ services() {
 	if PATH=$PATH:/usr/sbin command -v nginx >/dev/null; then
 		target_nginx && against_eu nginx 5 "$target_pid" && against_eu "nginx, worker" 8 "${nginx_worker// /}" && stop "$target_pid"
 	fi
-	if [ -n "$(postgres_bin)" ] && target_postgres && pgbench_begin 2; then
+	if [ -n "$(postgres_bin)" ] && target_postgres && pgbench_begin 1; then
 		local backend
 		against_eu postgres 6 "$target_pid"
-		for backend in $(postgres_backends); do stopped_against_eu "postgres, backend" 6 "$backend"; done
-		stopped_against_eu pgbench 5 "$pgbench_pid"
+		backend=$(postgres_backends | head -1)
+		stopped_against_eu "postgres, backend" 6 "$backend"
 		stop "$pgbench_pid" "$target_pid"
 	fi
 }
