@@ -129,9 +129,18 @@ static const struct thread_stack *thread_of(const struct process_stacks *s, int 
 	return NULL;
 }
 
+/* Owners are read after the stacks: of a busy lock it may be one that was seen waiting for it. */
+static const struct thread_stack *owner_of(const struct taken *t, const struct lock *l)
+{
+	for (size_t i = 0; i < l->nwaiters; i++)
+		if (t->stacks->threads.v[l->waiter[i]].tid == l->owner_tid)
+			return NULL;
+	return thread_of(t->stacks, l->owner_tid);
+}
+
 static int put_lock(struct taken *t, const struct lock *l, struct buf *ret)
 {
-	const struct thread_stack *owner = thread_of(t->stacks, l->owner_tid), *first = &t->stacks->threads.v[l->waiter[0]];
+	const struct thread_stack *owner = owner_of(t, l), *first = &t->stacks->threads.v[l->waiter[0]];
 	int r = buf_printf(ret, "%s 0x%llx: %zu thread%s in ", lock_kind_word(l->kind), (unsigned long long)l->address, l->nwaiters,
 			   l->nwaiters == 1 ? " waits" : "s wait");
 
