@@ -311,8 +311,9 @@ static __noinline int on_waking(void *ctx, struct task_struct *t)
 	if (!k->out_ns)
 		return 0;
 	__u64 now = bpf_ktime_get_ns();
-	/* On a CPU: on its way off it, or it has set its state and changed its mind. */
-	if (now - k->out_ns < min_ns || t->on_cpu) {
+	/* It wakes itself: it has set its state and changed its mind. Not on_cpu: that stays set until the switch is
+	 * over, which may take long where a hypervisor takes the CPU away in its midst. */
+	if (now - k->out_ns < min_ns || t == bpf_get_current_task_btf()) {
 		k->out_ns = 0;
 		return 0;
 	}
