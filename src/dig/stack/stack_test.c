@@ -179,7 +179,7 @@ static void tells_who_is_not_there(struct host *h)
 
 int main(void)
 {
-	struct host *h;
+	struct host *h = NULL;
 	pid_t pid = start_child();
 
 	CHECK(pid > 0 && host_open_live("/", &h, NULL) == 0);

@@ -17,6 +17,12 @@
 #include "dig/symbol/kernel_symbols.h"
 #include "dig/symbol/perf_map.h"
 
+#ifdef __clang__ /* it makes no clones */
+#define OWN_FRAME __attribute__((noinline))
+#else
+#define OWN_FRAME __attribute__((noinline, noclone))
+#endif
+
 #define BIAS 0x7f0000000000ull
 
 /* Allocations fail once the countdown has run out. Sanitizers bring their own allocator. */
@@ -362,7 +368,7 @@ static inline __attribute__((always_inline)) void *inner(void)
 	return at;
 }
 
-__attribute__((noinline, noclone)) static void *outer(void)
+OWN_FRAME static void *outer(void)
 {
 	return inner();
 }
@@ -471,7 +477,12 @@ static void symbol_values(void)
 
 	CHECK(image_store_new(&store) == 0 && address_space_of_process(store, getpid(), &a, NULL) == 0);
 	CHECK(address_space_find(a, (uint64_t)(uintptr_t)outer, &place) && place.image);
-	CHECK(image_symbol(place.image, "sink", &address, &size) == 0 && size == sizeof sink);
+	CHECK(image_symbol(place.image, "sink", &address, &size) == 0);
+#ifdef __SANITIZE_ADDRESS__ /* puts room behind it */
+	CHECK(size >= sizeof sink);
+#else
+	CHECK_U64(size, sizeof sink);
+#endif
 	CHECK_U64(address + place.bias, (uint64_t)(uintptr_t)&sink);
 	CHECK(image_symbol(place.image, "outer", &address, &size) == 0 && size > 0);
 	CHECK(image_symbol(place.image, "no such symbol", &address, &size) == -ENOENT);

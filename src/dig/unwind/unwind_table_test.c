@@ -52,7 +52,8 @@ struct section {
 
 static void put(struct section *s, const void *bytes, size_t n)
 {
-	memcpy(s->bytes + s->n, bytes, n);
+	if (n) /* an empty piece has no place */
+		memcpy(s->bytes + s->n, bytes, n);
 	s->n += n;
 }
 #define PUT(s, ...) put(s, (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))

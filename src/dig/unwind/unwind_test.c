@@ -377,7 +377,11 @@ static void capture_and_check(void)
 	/* What makecontext puts at the start of a stack is described by newer C libraries alone. */
 	CHECK(end == UNWIND_OUTERMOST || on_coroutine);
 	CHECK(walk_compact() == nframes || on_coroutine);
+#ifdef __clang__ /* whose frames are reckoned from rbp, which is not known then */
+	CHECK(walk_by_two() >= 1);
+#else
 	CHECK(walk_by_two() >= 2);
+#endif
 	walk_short();
 }
 
@@ -415,11 +419,11 @@ static void test_functions(void)
 
 static void test_signals(void)
 {
-	stack_t stack = { .ss_sp = alternate, .ss_size = sizeof alternate };
+	stack_t stack = { .ss_sp = alternate, .ss_size = sizeof alternate }, before;
 	static const next through[] = { realigned, without_frame_pointer, faults, NULL };
 	static const next start[] = { faults, NULL };
 
-	CHECK(sigaltstack(&stack, NULL) == 0);
+	CHECK(sigaltstack(&stack, &before) == 0);
 	in_handler = capture_in_handler;
 	set_handler(0);
 	run(through);
@@ -434,6 +438,7 @@ static void test_signals(void)
 	set_handler(SA_ONSTACK);
 	run((const next[]){ without_frame_pointer, undescribed_fault, NULL });
 	signal(SIGILL, SIG_DFL);
+	CHECK(sigaltstack(&before, NULL) == 0); /* sanitizers have their own */
 }
 
 static void test_undescribed(void)
