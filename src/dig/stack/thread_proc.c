@@ -1,5 +1,6 @@
 #include "dig/stack/thread_proc.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,7 +85,7 @@ int thread_proc_parse_stat(struct span text, struct thread_stack *ret)
 	before = text;
 	if (!span_until_last(&before, ')', &text) || !span_until(&before, '(', &word))
 		return -EBADMSG;
-	if (!span_word(&text, &word) || word.n != 1)
+	if (!span_word(&text, &word) || word.n != 1 || !isalpha((unsigned char)word.p[0]))
 		return -EBADMSG;
 	span_copy(before, ret->comm, sizeof ret->comm);
 	ret->state = word.p[0];

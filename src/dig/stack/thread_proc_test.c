@@ -33,6 +33,8 @@ static void parses_stat(void)
 	CHECK(t.state == 'D');
 	CHECK(thread_proc_parse_stat(SPAN("12 (x"), &t) == -EBADMSG);
 	CHECK(thread_proc_parse_stat(SPAN("12 (x) "), &t) == -EBADMSG);
+	CHECK(thread_proc_parse_stat(SPAN("12 (x) 5 1"), &t) == -EBADMSG);
+	CHECK(thread_proc_parse_stat(SPAN("12 (x) \0 1"), &t) == -EBADMSG);
 	CHECK(thread_proc_parse_stat(SPAN(""), &t) == -EBADMSG);
 }
 
