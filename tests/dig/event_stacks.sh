@@ -45,6 +45,8 @@ probed() { # N LINE…: into $scratch/probe
 	"$target" "$n" <"$scratch/go" >/dev/null &
 	local pid=$!
 	exec 9>"$scratch/go"
+	# It waits for its input once it has started; the loader has mapped the C library by then.
+	for _ in $(seq 200); do [ "$(cat "/proc/$pid/wchan")" != 0 ] && grep -q libc.so "/proc/$pid/maps" && break; sleep 0.02; done
 	"$osprey" probe --json --stack --pid "$pid" "$@" >"$scratch/probe" 2>"$scratch/talk" &
 	watcher=$!
 	for _ in $(seq 400); do grep -q probed "$scratch/talk" && break; sleep 0.05; done

@@ -153,7 +153,7 @@ deleted() {
 	rm "$scratch/gone"
 	json --threads "$target_pid" >"$scratch/ours" || wrong "deleted program: exit code $?"
 	is "names from a program that was deleted" "$(get '[.stacks[].frames[] | select(.function == "descend")] | length')" 42
-	compare "deleted program" 90 "$scratch/ours" "$scratch/before"
+	compare "deleted program" 70 "$scratch/ours" "$scratch/before"
 	stop "$target_pid"
 }
 

@@ -85,4 +85,6 @@ for tid, mine in ours.items():
             differ += 1
             print('%s: thread %d: %x is %r, for the other %r' % (what, tid, address, name, peer_name))
 print('%s: %d threads, %d frames, %d names; %d differ, %d threads left out' % (what, threads, frames, names, differ, left_out))
+if frames < least:
+    print('%s: fewer than the %d frames that this target has' % (what, least))
 sys.exit(differ > 0 or frames < least)
