@@ -79,4 +79,8 @@ enum bpf_func_id___task_pt_regs { BPF_FUNC_task_pt_regs___task_pt_regs = 175 };
 #define compat_task_pt_regs(task) \
 	((struct pt_regs *)((char *)(task)->stack + 16384 - bpf_core_type_size(struct pt_regs)))
 
+/* 6.4, d7ba4cc900bf "bpf: return long from bpf_map_ops funcs": before, they returned int, and a program calls them
+ * directly, so that the upper half of what comes back is whatever was there. */
+#define compat_map_update(map, key, value, flags) ((int)bpf_map_update_elem(map, key, value, flags))
+
 #endif

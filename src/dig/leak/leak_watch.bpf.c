@@ -6,8 +6,10 @@
  * SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "kernel/types.bpf.h"
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
+#include "kernel/compat.bpf.h"
 #include "dig/leak/leak_draw.bpf.h"
 #include "dig/leak/leak_watch.bpf.h"
 
@@ -179,7 +181,7 @@ static __always_inline void record(const struct registers *c, const struct pendi
 	take_stack(c->sp, r);
 	turn->samples++;
 	slow_down(turn);
-	if (bpf_map_update_elem(&live, &address, &block, BPF_ANY)) {
+	if (compat_map_update(&live, &address, &block, BPF_ANY)) {
 		turn->table_full++;
 		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
 		return;

@@ -165,7 +165,7 @@ static __always_inline bool send(struct task_struct *t, struct profile_stack *s,
 	s->end = w->end;
 	mix(&w->id, w->end);
 	s->id = w->id;
-	long r = bpf_map_update_elem(&stacks, &s->id, &one, BPF_NOEXIST);
+	int r = compat_map_update(&stacks, &s->id, &one, BPF_NOEXIST);
 	if (r == -17) /* EEXIST */
 		return true;
 	__u32 n = s->nkernel + s->nuser;
@@ -184,7 +184,7 @@ static __always_inline bool add(const struct offcpu_key *key, __u64 took_ns, __u
 {
 	struct offcpu_sum first = { took_ns, queued_ns, 1, took_ns }, *sum;
 
-	if (bpf_map_update_elem(&waits, key, &first, BPF_NOEXIST) == 0)
+	if (compat_map_update(&waits, key, &first, BPF_NOEXIST) == 0)
 		return true;
 	if (!(sum = bpf_map_lookup_elem(&waits, key)))
 		return false;

@@ -8,6 +8,7 @@
 #include "kernel/types.bpf.h"
 
 #include "dig/profile/profile_walk.bpf.h"
+#include "kernel/compat.bpf.h"
 
 #define BPF_F_USER_STACK 256
 
@@ -234,7 +235,7 @@ static __always_inline bool count(struct profile_stack *s)
 		__sync_fetch_and_add(known, 1);
 		return true;
 	}
-	long r = bpf_map_update_elem(&stacks, &s->id, &one, BPF_NOEXIST);
+	int r = compat_map_update(&stacks, &s->id, &one, BPF_NOEXIST);
 	if (r == -17) { /* EEXIST: another CPU was first, and sends it */
 		known = bpf_map_lookup_elem(&stacks, &s->id);
 		if (known)
