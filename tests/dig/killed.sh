@@ -1,15 +1,16 @@
 #!/bin/bash
 # Each command that digs, killed at random instants of its work: its target lives on, is not stopped or traced, and nothing
-# of ours stays in the kernel or on disk. usage: killed.sh [TIMES [COMMAND…]], default 8 each: "stack", "stack --consistent", …
+# of ours stays in the kernel or on disk. usage: killed.sh [TIMES [COMMAND…]], default 6 each: "stack", "stack --consistent", …
 . "$(dirname "$0")/common"
 need jq
 [ "$(id -u)" = 0 ] || skip "needs root"
-times=${1:-8}
+times=${1:-6}
 [ $# = 0 ] || shift
 
 target_threads 60 8 || exit 1
 commands=("stack" "stack --consistent" "locks --for 1" "profile --for 1 -o $scratch/killed.folded" "latency syscall --for 1 --pid"
-	"latency futex --for 1 --pid" "count --for 1" "probe --for 1 --pid" "memory --pid" "core -o $scratch/killed.core")
+	"latency futex --for 1 --pid" "count --for 1" "probe --for 1 --pid" "memory --pid"
+	"memory --leaks --for 1s --pid" "offcpu --for 1" "trace --for 1" "trace --summary --for 1" "core -o $scratch/killed.core")
 # The instant is anywhere within what the command takes here: at most this, and less where it ends by itself before.
 longest_ms=400
 took_ms() { # COMMAND
