@@ -38,10 +38,11 @@ static void first_line(struct page *p, const struct core_view *v)
 	page_tone(p, TONE_STRONG);
 	page_put(p, "%s", strcmp(v->path, "-") == 0 ? "standard output" : v->path);
 	page_tone(p, TONE_PLAIN);
-	page_wrap(p, 2, ": core of %d (%s), %u %s, paused", r->pid, r->name, r->threads,
+	page_put(p, ":");
+	page_wrap(p, 2, "core of %d (%s), %u %s, paused", r->pid, r->name, r->threads,
 		  r->threads == 1 ? "thread" : "threads");
 	page_tone(p, TONE_STRONG);
-	page_wrap(p, 2, " %s", ms(r->pause_ns[CORE_PAUSE_ALL]).text);
+	page_wrap(p, 2, "%s", ms(r->pause_ns[CORE_PAUSE_ALL]).text);
 	page_tone(p, TONE_PLAIN);
 	page_newline(p);
 }
@@ -72,9 +73,9 @@ static void put_pauses(struct page *p, const struct core_result *r)
 	head(p, "pauses");
 	page_wrap(p, HANG, "all threads %s", ms(r->pause_ns[CORE_PAUSE_ALL]).text);
 	if (r->pause_ns[CORE_PAUSE_TRACK])
-		page_wrap(p, HANG, "; one thread %s before, for userfaultfd()", ms(r->pause_ns[CORE_PAUSE_TRACK]).text);
+		page_wrap(p, HANG, "(and one thread %s before, for userfaultfd())", ms(r->pause_ns[CORE_PAUSE_TRACK]).text);
 	if (r->pause_ns[CORE_PAUSE_REAP])
-		page_wrap(p, HANG, "; one thread %s after, to reap the copy", ms(r->pause_ns[CORE_PAUSE_REAP]).text);
+		page_wrap(p, HANG, "(and one thread %s after, to reap the copy)", ms(r->pause_ns[CORE_PAUSE_REAP]).text);
 	page_newline(p);
 	if (r->restarted)
 		ROW(p, "", "%u blocked %s (epoll_wait and its like) started again: no EINTR was seen", r->restarted,

@@ -276,9 +276,11 @@ static void put_head(struct page *p, const struct stack_report *report)
 		page_put(p, ".");
 	else if (s->stopped == 0)
 		page_put(p, "; nothing was stopped.");
-	else
-		page_wrap(p, 2, "; %u %s stopped for %s at most.", s->stopped, s->stopped == 1 ? "was" : "were",
+	else {
+		page_put(p, ";");
+		page_wrap(p, 2, "%u %s stopped for %s at most.", s->stopped, s->stopped == 1 ? "was" : "were",
 			  duration_text((double)s->pause_ns / 1e9).text);
+	}
 	page_newline(p);
 	page_newline(p);
 }
