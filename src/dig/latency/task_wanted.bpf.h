@@ -6,14 +6,9 @@
 #define OSPREY_DIG_LATENCY_TASK_WANTED_BPF_H
 
 #include "kernel/compat.bpf.h"
-
-#define MAX_LEVELS 32 /* MAX_PID_NS_LEVEL */
+#include "kernel/pid_number.bpf.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct pid_namespace___numbered {
-	struct ns_common ns;
-};
 
 struct cgroup___ancestors {
 	int level;
@@ -37,17 +32,7 @@ const volatile int wanted_cgroup_level;
 
 static __always_inline int number_of(struct pid *pid)
 {
-	unsigned levels = BPF_CORE_READ(pid, level);
-
-	for (unsigned level = 0; level < MAX_LEVELS && level <= levels; level++) {
-		struct upid *number = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      level * bpf_core_type_size(struct upid);
-		struct pid_namespace___numbered *ns = (void *)BPF_CORE_READ(number, ns);
-
-		if (BPF_CORE_READ(ns, ns.inum) == reader_namespace)
-			return BPF_CORE_READ(number, nr);
-	}
-	return 0;
+	return pid_number_in(pid, reader_namespace);
 }
 
 /* 0: not in the reader's namespace. */

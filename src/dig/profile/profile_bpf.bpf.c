@@ -9,6 +9,7 @@
 
 #include "dig/profile/profile_walk.bpf.h"
 #include "kernel/compat.bpf.h"
+#include "kernel/pid_number.bpf.h"
 
 #define BPF_F_USER_STACK 256
 
@@ -17,9 +18,6 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 /* ---- kernel types of this program alone ---- */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct pid_namespace___numbered {
-	struct ns_common ns;
-};
 struct inode___numbered {
 	unsigned long i_ino;
 };
@@ -92,24 +90,11 @@ struct {
 
 /* ---- which tasks ---- */
 
-#define MAX_LEVELS 32 /* MAX_PID_NS_LEVEL */
-
 /* The number of a struct pid in the reader's namespace; 0: it is not in it. By address: functions that the verifier looks
  * at alone take no pointers. */
 __noinline __u32 number_of(__u64 address)
 {
-	struct pid *pid = (void *)address;
-	unsigned levels = BPF_CORE_READ(pid, level);
-
-	for (unsigned level = 0; level < MAX_LEVELS && level <= levels; level++) {
-		struct upid *number = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      level * bpf_core_type_size(struct upid);
-		struct pid_namespace___numbered *ns = (void *)BPF_CORE_READ(number, ns);
-
-		if (BPF_CORE_READ(ns, ns.inum) == reader_namespace)
-			return BPF_CORE_READ(number, nr);
-	}
-	return 0;
+	return pid_number_in((struct pid *)address, reader_namespace);
 }
 
 static __always_inline __u32 number_here(struct task_struct *t)

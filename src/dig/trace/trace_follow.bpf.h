@@ -5,13 +5,10 @@
 #ifndef OSPREY_DIG_TRACE_TRACE_FOLLOW_BPF_H
 #define OSPREY_DIG_TRACE_TRACE_FOLLOW_BPF_H
 
-#define MAX_LEVELS 32 /* MAX_PID_NS_LEVEL */
+#include "kernel/pid_number.bpf.h"
+
 #define TS_COMPAT 2
 #define X32_BIT 0x40000000ul
-
-struct pid_namespace___of_reader {
-	struct ns_common ns;
-} __attribute__((preserve_access_index));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -34,17 +31,7 @@ __u64 threads_lost; /* without memory to trace them */
 
 static __always_inline __s32 number_here(struct pid *pid)
 {
-	unsigned levels = BPF_CORE_READ(pid, level);
-
-	for (unsigned level = 0; level < MAX_LEVELS && level <= levels; level++) {
-		struct upid *number = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      level * bpf_core_type_size(struct upid);
-		struct pid_namespace___of_reader *ns = (void *)BPF_CORE_READ(number, ns);
-
-		if (BPF_CORE_READ(ns, ns.inum) == settings.reader_namespace)
-			return BPF_CORE_READ(number, nr);
-	}
-	return 0;
+	return pid_number_in(pid, settings.reader_namespace);
 }
 
 static __always_inline void number_thread(struct thread *t, struct task_struct *task)

@@ -7,15 +7,10 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "kernel/pid_number.bpf.h"
 #include "source/process/fork_watch.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
-
-#define MAX_LEVELS 32 /* MAX_PID_NS_LEVEL */
-
-struct pid_namespace___numbered {
-	struct ns_common ns;
-} __attribute__((preserve_access_index));
 
 /* The inode number of the reader's pid namespace. */
 const volatile unsigned reader_namespace;
@@ -29,17 +24,7 @@ struct {
 
 static __always_inline __s32 number_here(struct pid *pid)
 {
-	unsigned levels = BPF_CORE_READ(pid, level);
-
-	for (unsigned level = 0; level < MAX_LEVELS && level <= levels; level++) {
-		struct upid *number = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      level * bpf_core_type_size(struct upid);
-		struct pid_namespace___numbered *ns = (void *)BPF_CORE_READ(number, ns);
-
-		if (BPF_CORE_READ(ns, ns.inum) == reader_namespace)
-			return BPF_CORE_READ(number, nr);
-	}
-	return 0;
+	return pid_number_in(pid, reader_namespace);
 }
 
 SEC("tp_btf/sched_process_fork")
