@@ -7,41 +7,10 @@
 #include <zstd.h>
 
 #include "base/check.h"
+#include "base/failing_allocator.h"
 #include "base/vec.h"
 #include "conditions/conditions.h"
 #include "diagnose/doctor.h"
-
-/* Allocations fail once the countdown has run out. Sanitizers bring their own allocator. */
-#if !defined(__SANITIZE_ADDRESS__)
-#define CAN_FAIL_ALLOCATIONS 1
-void *__libc_malloc(size_t n);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *p, size_t n);
-
-static long allocations_left = -1; /* -1: all succeed */
-
-static int refuse(void)
-{
-	return allocations_left >= 0 && allocations_left-- == 0;
-}
-
-void *malloc(size_t n)
-{
-	return refuse() ? NULL : __libc_malloc(n);
-}
-
-void *calloc(size_t n, size_t size)
-{
-	return refuse() ? NULL : __libc_calloc(n, size);
-}
-
-void *realloc(void *p, size_t n)
-{
-	return refuse() ? NULL : __libc_realloc(p, n);
-}
-#else
-#define CAN_FAIL_ALLOCATIONS 0
-#endif
 
 struct answer {
 	size_t header, body, body_bytes, end; /* offsets in the text */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/failing_allocator.h"
 #include "dig/symbol/debug_file.h"
 #include "dig/symbol/image_symbols.h"
 #include "dig/symbol/kernel_symbols.h"
@@ -24,38 +25,6 @@
 #endif
 
 #define BIAS 0x7f0000000000ull
-
-/* Allocations fail once the countdown has run out. Sanitizers bring their own allocator. */
-#if !defined(__SANITIZE_ADDRESS__)
-#define CAN_FAIL_ALLOCATIONS 1
-void *__libc_malloc(size_t n);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *p, size_t n);
-static long allocations_left = -1; /* -1: all succeed */
-
-static int refuse(void)
-{
-	return allocations_left >= 0 && allocations_left-- == 0;
-}
-
-void *malloc(size_t n)
-{
-	return refuse() ? NULL : __libc_malloc(n);
-}
-
-void *calloc(size_t n, size_t size)
-{
-	return refuse() ? NULL : __libc_calloc(n, size);
-}
-
-void *realloc(void *p, size_t n)
-{
-	return refuse() ? NULL : __libc_realloc(p, n);
-}
-#else
-#define CAN_FAIL_ALLOCATIONS 0
-static long allocations_left = -1;
-#endif
 
 /* ---- a file, mapped as a loader would ---- */
 
