@@ -140,6 +140,14 @@ void json_u64(struct json *j, const char *key, uint64_t value)
 	put_text(j, text);
 }
 
+void json_address(struct json *j, const char *key, uint64_t address)
+{
+	char text[20];
+
+	snprintf(text, sizeof text, "0x%llx", (unsigned long long)address);
+	json_string(j, key, text);
+}
+
 void json_i64(struct json *j, const char *key, int64_t value)
 {
 	char text[24];

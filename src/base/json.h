@@ -40,6 +40,8 @@ void json_span(struct json *j, const char *key, struct span value);
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
 void json_u64(struct json *j, const char *key, uint64_t value);
+/* "0x7f…": a double of JSON has 53 bits. */
+void json_address(struct json *j, const char *key, uint64_t address);
 void json_i64(struct json *j, const char *key, int64_t value);
 /* The shortest decimal that gives the value back. */
 void json_double(struct json *j, const char *key, double value);

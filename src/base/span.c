@@ -21,6 +21,16 @@ bool span_take(struct span *s, const char *prefix)
 	return true;
 }
 
+bool span_take_bytes(struct span *s, void *ret, size_t n)
+{
+	if (s->n < n)
+		return false;
+	memcpy(ret, s->p, n);
+	s->p += n;
+	s->n -= n;
+	return true;
+}
+
 bool span_line(struct span *s, struct span *ret_line)
 {
 	if (s->n == 0)

@@ -34,6 +34,9 @@ bool span_starts(struct span s, const char *prefix);
 /* Takes the prefix off the front. False, and untouched: it does not start so. */
 bool span_take(struct span *s, const char *prefix);
 
+/* Takes n bytes off the front, as they are. False, and untouched: there are fewer. */
+bool span_take_bytes(struct span *s, void *ret, size_t n);
+
 /* Takes the next line off the front of *s, without its newline. False at the end.
  * A last line without a newline counts. */
 bool span_line(struct span *s, struct span *ret_line);

@@ -117,8 +117,19 @@ static void test_copy(void)
 	CHECK_STR(out, "");
 }
 
+static void takes_bytes(void)
+{
+	struct span s = SPAN("abc");
+	char two[2] = "";
+
+	CHECK(span_take_bytes(&s, two, 2) && memcmp(two, "ab", 2) == 0 && span_is(s, "c"));
+	CHECK(!span_take_bytes(&s, two, 2) && span_is(s, "c") && two[0] == 'a');
+	CHECK(span_take_bytes(&s, two, 1) && two[0] == 'c' && s.n == 0);
+}
+
 int main(void)
 {
+	takes_bytes();
 	test_lines();
 	test_words();
 	test_separators();

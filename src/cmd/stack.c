@@ -81,7 +81,7 @@ static int put_goroutines(struct telling *t, const struct stack_report *report)
 
 static int put(struct telling *t, const struct process_stacks *s)
 {
-	struct stack_groups groups = { 0 };
+	struct equal_groups groups = { 0 };
 	struct thread_wait *waits = NULL;
 	int r = stack_groups_make(s, t->args->option[THREADS].given, &groups);
 
@@ -102,7 +102,7 @@ static int put(struct telling *t, const struct process_stacks *s)
 			r = t->page.error < 0 ? t->page.error : t->json.error;
 	}
 	free(waits);
-	stack_groups_deinit(&groups);
+	equal_groups_deinit(&groups);
 	return r;
 }
 

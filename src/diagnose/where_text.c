@@ -178,16 +178,16 @@ static bool waits_for_disk(const struct thread_stack *t, const struct thread_wai
 
 static int put_disk(struct taken *t, struct host *h, struct buf *ret)
 {
-	struct stack_groups groups = { 0 };
+	struct equal_groups groups = { 0 };
 	struct thread_wait *waits = NULL;
 	int r = stack_groups_make(t->stacks, false, &groups), told = 0;
 
 	if (r >= 0)
 		r = thread_waits_read(h, t->stacks, &waits);
 	for (size_t i = 0; r >= 0 && i < groups.groups.n && told < GROUPS_TOLD; i++) {
-		const struct stack_group *g = &groups.groups.v[i];
-		const struct thread_stack *s = &t->stacks->threads.v[g->thread[0]];
-		const struct thread_wait *w = &waits[g->thread[0]];
+		const struct equal_group *g = &groups.groups.v[i];
+		const struct thread_stack *s = &t->stacks->threads.v[g->member[0]];
+		const struct thread_wait *w = &waits[g->member[0]];
 		if (!waits_for_disk(s, w))
 			continue;
 		told++;
@@ -198,7 +198,7 @@ static int put_disk(struct taken *t, struct host *h, struct buf *ret)
 			r = buf_append(ret, "\n", 1);
 	}
 	free(waits);
-	stack_groups_deinit(&groups);
+	equal_groups_deinit(&groups);
 	return r < 0 ? r : told ? 0 : -ENODATA;
 }
 

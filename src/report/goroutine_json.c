@@ -1,7 +1,7 @@
 #include "report/goroutine.h"
 
 static void put_group(struct json *j, const struct stack_report *report, const struct goroutine_stacks *g,
-		      const struct goroutine_group *group)
+		      const struct equal_group *group)
 {
 	const struct goroutine *first = &g->all.goroutine.v[group->member[0]];
 	const char *creator = first->created_pc ? go_function_name(g->runtime, first->created_pc) : "";
@@ -34,7 +34,7 @@ void goroutine_json(struct json *j, const char *key, const struct stack_report *
 	json_u64(j, "system", g->system);
 	json_u64(j, "unread", g->all.unread);
 	json_array(j, "stacks");
-	vec_each(group, &g->groups)
+	vec_each(group, &g->equal.groups)
 		put_group(j, report, g, group);
 	json_end(j);
 	json_end(j);

@@ -7,7 +7,7 @@
 
 #define IDS_SHOWN 24
 
-static void put_ids(struct page *p, const struct goroutine_stacks *g, const struct goroutine_group *group)
+static void put_ids(struct page *p, const struct goroutine_stacks *g, const struct equal_group *group)
 {
 	page_indent(p, 2);
 	page_put(p, "%s", group->n == 1 ? "goroutine" : "goroutines");
@@ -44,7 +44,7 @@ static void put_state(struct page *p, const struct goroutine *r, size_t n)
 }
 
 static void put_group(struct page *p, const struct stack_report *report, const struct goroutine_stacks *g,
-		      const struct goroutine_group *group)
+		      const struct equal_group *group)
 {
 	const struct goroutine *r = &g->all.goroutine.v[group->member[0]];
 	const char *creator = r->created_pc ? go_function_name(g->runtime, r->created_pc) : "";
@@ -83,11 +83,11 @@ void goroutine_text(struct page *p, const struct stack_report *report, const str
 	page_tone(p, TONE_PLAIN);
 	page_put(p, ":");
 	page_wrap(p, 2, "%zu goroutines with %zu different stacks on %zu threads, %s;", g->all.goroutine.n - g->system,
-		  g->groups.n, s->threads.n, g->runtime->version);
+		  g->equal.groups.n, s->threads.n, g->runtime->version);
 	page_wrap(p, 2, s->stopped ? "%u threads were stopped." : "nothing was stopped.", s->stopped);
 	page_newline(p);
 	page_newline(p);
-	vec_each(group, &g->groups)
+	vec_each(group, &g->equal.groups)
 		put_group(p, report, g, group);
 	page_tone(p, TONE_DIM);
 	page_wrap(p, 2, "The threads behind them: osprey stack --os-threads.");

@@ -1,15 +1,5 @@
-#include <stdio.h>
-
 #include "report/lock.h"
 #include "report/stack.h"
-
-static void json_address(struct json *j, const char *key, uint64_t address)
-{
-	char text[20];
-
-	snprintf(text, sizeof text, "0x%llx", (unsigned long long)address);
-	json_string(j, key, text);
-}
 
 static void json_tid(struct json *j, const char *key, int tid)
 {

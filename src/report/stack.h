@@ -10,7 +10,7 @@
 
 struct stack_report {
 	const struct process_stacks *stacks;
-	const struct stack_groups *groups;
+	const struct equal_groups *groups;
 	const struct thread_wait *waits; /* beside stacks->threads */
 	struct symbolizer *symbolizer;
 	bool addresses; /* of each frame */

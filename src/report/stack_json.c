@@ -1,18 +1,9 @@
 #include <errno.h>
-#include <stdio.h>
 
 #include "dig/image/core_dump.h"
 #include "report/goroutine.h"
 #include "report/stack.h"
 #include "source/process/wait_words.h"
-
-static void json_address(struct json *j, const char *key, uint64_t address)
-{
-	char text[20];
-
-	snprintf(text, sizeof text, "0x%llx", (unsigned long long)address);
-	json_string(j, key, text);
-}
 
 static void put_symbol(struct json *j, const struct symbol *s, uint64_t pc, bool guessed)
 {
@@ -112,11 +103,11 @@ void stack_json(struct json *j, const char *key, const struct stack_report *repo
 	json_string(j, "why_no_kernel_names", symbolizer_kernel_why(report->symbolizer));
 	json_array(j, "stacks");
 	vec_each(g, &report->groups->groups) {
-		const struct thread_stack *t = &s->threads.v[g->thread[0]];
+		const struct thread_stack *t = &s->threads.v[g->member[0]];
 		json_object(j, NULL);
 		json_array(j, "threads");
 		for (size_t i = 0; i < g->n; i++)
-			put_thread(j, report, g->thread[i]);
+			put_thread(j, report, g->member[i]);
 		json_end(j);
 		put_kernel(j, report, t);
 		stack_frames_json(j, "frames", report, t);

@@ -144,13 +144,13 @@ static const char *state_word(const struct thread_stack *t, bool many)
 	}
 }
 
-static void put_waits(struct page *p, const struct stack_report *report, const struct stack_group *g)
+static void put_waits(struct page *p, const struct stack_report *report, const struct equal_group *g)
 {
 	const char *shown[WAITS_SHOWN] = { NULL };
 	size_t n = 0, others = 0;
 
 	for (size_t i = 0; i < g->n; i++) {
-		const char *what = report->waits[g->thread[i]].what;
+		const char *what = report->waits[g->member[i]].what;
 		size_t at = 0;
 		while (at < n && strcmp(shown[at], what) != 0)
 			at++;
@@ -173,13 +173,13 @@ static void put_waits(struct page *p, const struct stack_report *report, const s
 	}
 }
 
-static const struct thread_stack *member(const struct stack_report *report, const struct stack_group *g, size_t i)
+static const struct thread_stack *member(const struct stack_report *report, const struct equal_group *g, size_t i)
 {
-	return i < g->n ? &report->stacks->threads.v[g->thread[i]] : NULL;
+	return i < g->n ? &report->stacks->threads.v[g->member[i]] : NULL;
 }
 
 /* "4711-4720, 4725 (worker), 4722 (writer)": numbers that follow each other are one, a name stands behind all its own. */
-static void put_threads(struct page *p, const struct stack_report *report, const struct stack_group *g)
+static void put_threads(struct page *p, const struct stack_report *report, const struct equal_group *g)
 {
 	size_t i = 0, shown = 0;
 
@@ -206,12 +206,12 @@ static void put_threads(struct page *p, const struct stack_report *report, const
 	page_newline(p);
 }
 
-static void put_notes(struct page *p, const struct stack_report *report, const struct stack_group *g)
+static void put_notes(struct page *p, const struct stack_report *report, const struct equal_group *g)
 {
 	size_t torn = 0;
 
 	for (size_t i = 0; i < g->n; i++)
-		torn += report->stacks->threads.v[g->thread[i]].torn;
+		torn += report->stacks->threads.v[g->member[i]].torn;
 	if (!torn)
 		return;
 	page_indent(p, 2);
@@ -230,9 +230,9 @@ static const char *signal_words(int number)
 	return name ? name : "?";
 }
 
-static void put_group(struct page *p, const struct stack_report *report, const struct stack_group *g)
+static void put_group(struct page *p, const struct stack_report *report, const struct equal_group *g)
 {
-	const struct thread_stack *t = &report->stacks->threads.v[g->thread[0]];
+	const struct thread_stack *t = &report->stacks->threads.v[g->member[0]];
 
 	page_tone(p, TONE_STRONG);
 	if (report->stacks->core)

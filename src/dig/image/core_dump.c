@@ -56,12 +56,7 @@ static void take_auxv(struct core_dump *c, struct span desc)
 
 static bool take_u64(struct span *s, uint64_t *ret)
 {
-	if (s->n < sizeof *ret)
-		return false;
-	memcpy(ret, s->p, sizeof *ret);
-	s->p += sizeof *ret;
-	s->n -= sizeof *ret;
-	return true;
+	return span_take_bytes(s, ret, sizeof *ret);
 }
 
 static int read_notes(struct core_dump *c, const Elf64_Phdr *p, struct span *ret_files, char **ret_bytes)

@@ -37,16 +37,6 @@ struct mapping_watch {
 
 /* ---- records ---- */
 
-static bool take(struct span *from, void *to, size_t n)
-{
-	if (from->n < n)
-		return false;
-	memcpy(to, from->p, n);
-	from->p += n;
-	from->n -= n;
-	return true;
-}
-
 /* "//anon" is what perf calls memory without a file; names in brackets are as in maps. */
 static int parse_map(struct span s, struct mapping_event *e)
 {
@@ -58,7 +48,7 @@ static int parse_map(struct span s, struct mapping_event *e)
 		uint32_t protection, flags;
 	} m;
 
-	if (!take(&s, &m, sizeof m) || !memchr(s.p, '\0', s.n) || m.start + m.length < m.start)
+	if (!span_take_bytes(&s, &m, sizeof m) || !memchr(s.p, '\0', s.n) || m.start + m.length < m.start)
 		return -EBADMSG;
 	if (!m.length)
 		return 0;
@@ -79,7 +69,7 @@ int mapping_event_parse(struct span record, struct mapping_event *ret)
 	struct span s = record;
 	int r = 0;
 
-	if (!take(&s, &h, sizeof h) || h.size != record.n)
+	if (!span_take_bytes(&s, &h, sizeof h) || h.size != record.n)
 		return -EBADMSG;
 	if (h.type == PERF_RECORD_LOST) {
 		e.kind = MAPPING_EVENT_LOST;
@@ -90,7 +80,7 @@ int mapping_event_parse(struct span record, struct mapping_event *ret)
 		memcpy(&e.time_ns, s.p + s.n, sizeof e.time_ns);
 		if (h.type == PERF_RECORD_MMAP2) {
 			r = parse_map(s, &e);
-		} else if (!take(&s, id, h.type == PERF_RECORD_COMM ? 8 : sizeof id)) {
+		} else if (!span_take_bytes(&s, id, h.type == PERF_RECORD_COMM ? 8 : sizeof id)) {
 			r = -EBADMSG;
 		} else if (h.type == PERF_RECORD_COMM) {
 			e.kind = h.misc & PERF_RECORD_MISC_COMM_EXEC ? MAPPING_EVENT_EXEC : MAPPING_EVENT_NONE;

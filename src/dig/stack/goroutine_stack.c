@@ -61,104 +61,52 @@ static bool runs(const struct goroutine *r)
 	return r->status == GO_RUNNING;
 }
 
-static bool equal(const struct goroutine_stacks *g, const struct goroutine *a, const struct goroutine *b)
+static const struct goroutine *goroutine_at(const void *of, size_t i)
 {
+	return &((const struct goroutine_stacks *)of)->all.goroutine.v[i];
+}
+
+static bool of_runtime(const void *of, size_t i)
+{
+	return goroutine_at(of, i)->system;
+}
+
+static bool goroutine_runs(const void *of, size_t i)
+{
+	return runs(goroutine_at(of, i));
+}
+
+static bool goroutines_equal(const void *of, size_t i, size_t j)
+{
+	const struct goroutine_stacks *g = of;
+	const struct goroutine *a = goroutine_at(of, i), *b = goroutine_at(of, j);
+
 	if (a->status != b->status || a->nframes != b->nframes || a->system != b->system || a->created_pc != b->created_pc ||
 	    strcmp(a->wait_reason, b->wait_reason) != 0)
 		return false;
-	for (size_t i = 0; i < a->nframes; i++)
-		if (g->all.frame.v[a->first + i].pc != g->all.frame.v[b->first + i].pc)
+	for (size_t k = 0; k < a->nframes; k++)
+		if (g->all.frame.v[a->first + k].pc != g->all.frame.v[b->first + k].pc)
 			return false;
 	return true;
 }
 
-static uint64_t hash(const struct goroutine_stacks *g, const struct goroutine *r)
+static uint64_t goroutine_hash(const void *of, size_t i)
 {
+	const struct goroutine_stacks *g = of;
+	const struct goroutine *r = goroutine_at(of, i);
 	uint64_t h = map_hash(&r->status, sizeof r->status);
 
-	for (size_t i = 0; i < r->nframes; i++)
-		h = h * 0x9e3779b97f4a7c15ull + g->all.frame.v[r->first + i].pc;
-	return h ? h : 1;
-}
-
-struct member {
-	uint64_t hash;
-	size_t at, first; /* of its equals */
-};
-
-static int by_hash(const void *a, const void *b)
-{
-	const struct member *x = a, *y = b;
-
-	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
-	return (x->at > y->at) - (x->at < y->at);
-}
-
-static int by_first(const void *a, const void *b)
-{
-	const struct member *x = a, *y = b;
-
-	if (x->first != y->first)
-		return x->first < y->first ? -1 : 1;
-	return (x->at > y->at) - (x->at < y->at);
-}
-
-static void find_equals(const struct goroutine_stacks *g, struct member *m, size_t n)
-{
-	size_t start = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (m[i].hash != m[start].hash)
-			start = i;
-		m[i].first = m[i].at;
-		for (size_t j = start; j < i && m[i].first == m[i].at; j++)
-			if (m[j].first == m[j].at && equal(g, &g->all.goroutine.v[m[j].at], &g->all.goroutine.v[m[i].at]))
-				m[i].first = m[j].at;
-	}
-}
-
-static int by_weight(const void *a, const void *b, void *arg)
-{
-	const struct goroutine_group *x = a, *y = b;
-	const struct goroutine_stacks *g = arg;
-	bool rx = runs(&g->all.goroutine.v[x->member[0]]), ry = runs(&g->all.goroutine.v[y->member[0]]);
-
-	if (rx != ry)
-		return rx ? -1 : 1;
-	if (x->n != y->n)
-		return x->n > y->n ? -1 : 1;
-	return (x->member[0] > y->member[0]) - (x->member[0] < y->member[0]);
+	for (size_t k = 0; k < r->nframes; k++)
+		h = h * 0x9e3779b97f4a7c15ull + g->all.frame.v[r->first + k].pc;
+	return h;
 }
 
 static int make_groups(struct goroutine_stacks *g, bool apart, bool system)
 {
-	size_t all = g->all.goroutine.n, n = 0;
-	struct member *m = calloc(all ? all : 1, sizeof *m);
+	struct equal_items items = { .n = g->all.goroutine.n, .of = g, .left_out = system ? NULL : of_runtime,
+				     .hash = goroutine_hash, .equal = goroutines_equal, .ahead = goroutine_runs };
 
-	g->storage = calloc(all ? all : 1, sizeof *g->storage);
-	if (!m || !g->storage || (all && vec_reserve(&g->groups, all) < 0)) {
-		free(m);
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < all; i++)
-		if (system || !g->all.goroutine.v[i].system)
-			m[n++] = (struct member){ hash(g, &g->all.goroutine.v[i]), i, i };
-	if (!apart) {
-		qsort(m, n, sizeof *m, by_hash);
-		find_equals(g, m, n);
-		qsort(m, n, sizeof *m, by_first);
-	}
-	for (size_t i = 0; i < n; i++) {
-		g->storage[i] = m[i].at;
-		if (i == 0 || m[i].first != m[i - 1].first)
-			g->groups.v[g->groups.n++] = (struct goroutine_group){ &g->storage[i], 0 };
-		g->groups.v[g->groups.n - 1].n++;
-	}
-	if (!apart && g->groups.n)
-		qsort_r(g->groups.v, g->groups.n, sizeof g->groups.v[0], by_weight, g);
-	free(m);
-	return 0;
+	return equal_groups_make(&items, apart, &g->equal);
 }
 
 int goroutine_stacks_take(const struct process_stacks *s, bool apart, bool system, struct goroutine_stacks **ret, struct note *note)
@@ -197,7 +145,6 @@ void goroutine_stacks_free(struct goroutine_stacks *g)
 		return;
 	goroutines_deinit(&g->all);
 	go_runtime_free(g->runtime);
-	vec_free(&g->groups);
-	free(g->storage);
+	equal_groups_deinit(&g->equal);
 	free(g);
 }

@@ -6,18 +6,13 @@
 #define OSPREY_DIG_STACK_GOROUTINE_STACK_H
 
 #include "dig/go/go_runtime.h"
+#include "dig/stack/equal_groups.h"
 #include "dig/stack/stack.h"
-
-struct goroutine_group {
-	size_t *member; /* indices into all.goroutine, by id */
-	size_t n;
-};
 
 struct goroutine_stacks {
 	struct go_runtime *runtime;
 	struct goroutines all;
-	VEC(struct goroutine_group) groups; /* running ones first, then the largest */
-	size_t *storage;
+	struct equal_groups equal; /* indices into all.goroutine; running ones first, then the largest groups */
 	size_t running, system; /* goroutines; system: the runtime's own */
 };
 

@@ -16,31 +16,31 @@ static void groups_equal_ones(void)
 		{ .tid = 15, .frames = b, .nframes = 2, .state = 'S' },
 	};
 	struct process_stacks s = { .threads = { t, 6, 6 } };
-	struct stack_groups g;
+	struct equal_groups g;
 
 	CHECK(stack_groups_make(&s, false, &g) == 0);
 	CHECK_U64(g.groups.n, 4);
-	CHECK_U64(g.groups.v[0].thread[0], 3); /* it runs */
+	CHECK_U64(g.groups.v[0].member[0], 3); /* it runs */
 	CHECK_U64(g.groups.v[1].n, 3);
-	CHECK(g.groups.v[1].thread[0] == 1 && g.groups.v[1].thread[1] == 2 && g.groups.v[1].thread[2] == 5);
-	CHECK_U64(g.groups.v[2].thread[0], 0);
-	CHECK_U64(g.groups.v[3].thread[0], 4);
-	stack_groups_deinit(&g);
+	CHECK(g.groups.v[1].member[0] == 1 && g.groups.v[1].member[1] == 2 && g.groups.v[1].member[2] == 5);
+	CHECK_U64(g.groups.v[2].member[0], 0);
+	CHECK_U64(g.groups.v[3].member[0], 4);
+	equal_groups_deinit(&g);
 	CHECK(stack_groups_make(&s, true, &g) == 0);
 	CHECK_U64(g.groups.n, 6);
 	for (size_t i = 0; i < 6; i++)
-		CHECK(g.groups.v[i].n == 1 && g.groups.v[i].thread[0] == i);
-	stack_groups_deinit(&g);
+		CHECK(g.groups.v[i].n == 1 && g.groups.v[i].member[0] == i);
+	equal_groups_deinit(&g);
 }
 
 static void takes_none(void)
 {
 	struct process_stacks s = { 0 };
-	struct stack_groups g;
+	struct equal_groups g;
 
 	CHECK(stack_groups_make(&s, false, &g) == 0);
 	CHECK_U64(g.groups.n, 0);
-	stack_groups_deinit(&g);
+	equal_groups_deinit(&g);
 }
 
 int main(void)

@@ -28,29 +28,19 @@ struct event {
 	char *ring;
 };
 
-static bool take(struct span *from, void *to, size_t n)
-{
-	if (from->n < n)
-		return false;
-	memcpy(to, from->p, n);
-	from->p += n;
-	from->n -= n;
-	return true;
-}
-
 /* Addresses come with markers between them that tell whose they are. */
 static int take_kernel_frames(struct span *from, struct thread_stack *t)
 {
 	uint64_t n, address;
 	bool kernel = false;
 
-	if (!take(from, &n, sizeof n) || n > from->n / sizeof address)
+	if (!span_take_bytes(from, &n, sizeof n) || n > from->n / sizeof address)
 		return -EBADMSG;
 	t->kernel = n ? calloc(n, sizeof *t->kernel) : NULL;
 	if (n && !t->kernel)
 		return -ENOMEM;
 	for (uint64_t i = 0; i < n; i++) {
-		if (!take(from, &address, sizeof address))
+		if (!span_take_bytes(from, &address, sizeof address))
 			return -EBADMSG;
 		if (address >= (uint64_t)PERF_CONTEXT_MAX)
 			kernel = address == (uint64_t)PERF_CONTEXT_KERNEL;
@@ -64,12 +54,12 @@ static int take_registers(struct span *from, struct thread_stack *t)
 {
 	uint64_t abi, value;
 
-	if (!take(from, &abi, sizeof abi))
+	if (!span_take_bytes(from, &abi, sizeof abi))
 		return -EBADMSG;
 	if (abi == PERF_SAMPLE_REGS_ABI_NONE)
 		return -ENODATA;
 	for (size_t i = 0; i < REGISTERS; i++) {
-		if (!take(from, &value, sizeof value))
+		if (!span_take_bytes(from, &value, sizeof value))
 			return -EBADMSG;
 		t->registers.value[dwarf_number[i]] = value;
 		t->registers.known |= 1u << dwarf_number[i];
@@ -81,12 +71,12 @@ static int take_stack(struct span *from, struct thread_stack *t)
 {
 	uint64_t size, filled = 0;
 
-	if (!take(from, &size, sizeof size) || size > from->n)
+	if (!span_take_bytes(from, &size, sizeof size) || size > from->n)
 		return -EBADMSG;
 	struct span bytes = { from->p, size };
 	from->p += size;
 	from->n -= size;
-	if (size && !take(from, &filled, sizeof filled))
+	if (size && !span_take_bytes(from, &filled, sizeof filled))
 		return -EBADMSG;
 	if (filled > size)
 		return -EBADMSG;
@@ -102,7 +92,7 @@ int thread_perf_parse(struct span record, struct thread_stack *ret)
 {
 	struct thread_stack t = { 0 };
 	uint32_t ids[2];
-	int r = take(&record, ids, sizeof ids) ? take_kernel_frames(&record, &t) : -EBADMSG;
+	int r = span_take_bytes(&record, ids, sizeof ids) ? take_kernel_frames(&record, &t) : -EBADMSG;
 
 	if (r >= 0)
 		r = take_registers(&record, &t);
