@@ -199,6 +199,15 @@ static void add_lines(struct finding *f, struct span text)
 		span_copy(line, f->where[f->nwhere++], sizeof f->where[0]);
 }
 
+/* The finding before `f` that the same is asked for; NULL: none. */
+static const struct finding *asked_before(const struct diagnosis *d, const struct finding *f)
+{
+	for (const struct finding *g = d->findings.v; g < f; g++)
+		if (kind_of(g) == kind_of(f) && process_of(g) == process_of(f))
+			return g;
+	return NULL;
+}
+
 void where_tell(struct where *w, struct diagnosis *d)
 {
 	cleanup(buf_deinit) struct buf text = { 0 };
@@ -207,10 +216,16 @@ void where_tell(struct where *w, struct diagnosis *d)
 
 	vec_each(f, &d->findings) {
 		struct asked asked = { w, kind_of(f), process_of(f) };
-		if (asked.kind == WHERE_NOTHING || !asked.pid || told == PROCESSES_MAX)
+		if (asked.kind == WHERE_NOTHING || !asked.pid)
 			continue;
+		const struct finding *same = asked_before(d, f);
+		if (same) {
+			memcpy(f->where, same->where, sizeof f->where);
+			f->nwhere = same->nwhere;
+			continue;
+		}
 		snprintf(key, sizeof key, "where:%s:%d", where_kind_name(asked.kind), asked.pid);
-		if (host_fetch(w->host, key, fetch_live, &asked, &text) < 0)
+		if (told == PROCESSES_MAX || host_fetch(w->host, key, fetch_live, &asked, &text) < 0)
 			continue;
 		add_lines(f, buf_span(&text));
 		told++;
