@@ -5,7 +5,7 @@
 #
 #     core_killed.sh [TIMES=12] [SEED]
 . "$(dirname "$0")/core_common"
-need bc readelf pgrep
+need readelf pgrep
 build_target
 times=${1:-12}
 RANDOM=${2:-$$}
@@ -35,7 +35,7 @@ for i in $(seq "$times"); do
 	file=$scratch/killed.$i
 	"$osprey" core "$target" -o "$file" -m "$way" >/dev/null 2>&1 &
 	osprey_pid=$!
-	sleep "$(bc <<<"scale=6; ${wall[$way]} / 1000000000 * $((RANDOM % 1000)) / 1000")"
+	sleep "$(awk -v ns="${wall[$way]}" -v part=$((RANDOM % 1000)) 'BEGIN { printf "%.6f", ns / 1e9 * part / 1000 }')"
 	kill -9 "$osprey_pid" 2>/dev/null || true
 	rc=0; wait "$osprey_pid" 2>/dev/null || rc=$?
 	[ "$rc" = 0 ] && finished=$((finished + 1))
