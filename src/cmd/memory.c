@@ -121,17 +121,8 @@ static int run_process(const struct arguments *args)
 		say("memory: with --pid there are two looks, INTERVAL apart: COUNT is too much");
 		return EXIT_USAGE;
 	}
-	if (args->noperands && duration_parse(span_from(args->operand[0]), &interval_ns) < 0) {
-		uint64_t seconds;
-
-		if (!span_fixed(span_from(args->operand[0]), 9, &seconds)) {
-			say("memory: '%s' is no interval; write seconds (1, 0.5) or 500ms", args->operand[0]);
-			return EXIT_USAGE;
-		}
-		interval_ns = seconds;
-	}
-	if (args->noperands && (interval_ns < 10 * NS_PER_MS || interval_ns > 24 * 3600 * NS_PER_S)) {
-		say("memory: '%s' is no interval of 10 ms to 24 h", args->operand[0]);
+	if (args->noperands && !view_interval_parse(args->operand[0], &interval_ns)) {
+		say("memory: " VIEW_NO_INTERVAL, args->operand[0]);
 		return EXIT_USAGE;
 	}
 	return memory_of_process((int)args->option[PID].number, interval_ns, args->option[VIEW_JSON].given,

@@ -179,19 +179,6 @@ static int draw(struct watching *w, const struct offcpu_report *report, struct b
 	return o[HTML].given ? flame_html(&f, ret) : flame_pprof(&f, ret);
 }
 
-static int write_file(const char *path, struct span text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	int r = fd < 0 ? -errno : output_write_fd(fd, text);
-
-	if (fd >= 0 && close(fd) < 0 && r == 0)
-		r = -errno;
-	if (r == 0)
-		return EXIT_FINE;
-	say("offcpu: cannot write %s: %s", path, strerror(-r));
-	return EXIT_UNABLE;
-}
-
 static int text_to(struct watching *w, const struct offcpu_report *report, bool to_file, struct buf *ret)
 {
 	struct page p = { .out = ret, .style = output_style(w->args->option[NO_COLOR].given || to_file) };
@@ -212,7 +199,7 @@ static int show(struct watching *w)
 
 	if (r < 0 || !o[OUTPUT].given)
 		return output_write(buf_span(&text), r);
-	int code = write_file(o[OUTPUT].text, buf_span(&text));
+	int code = output_write_file("offcpu", o[OUTPUT].text, buf_span(&text));
 	if (code != EXIT_FINE)
 		return code;
 	/* The file is for later; the answer is wanted now. */

@@ -1,6 +1,7 @@
 #include "cmd/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,19 @@ static bool able_terminal(int fd)
 	const char *term = getenv("TERM");
 
 	return isatty(fd) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+int output_write_file(const char *command, const char *path, struct span text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int r = fd < 0 ? -errno : output_write_fd(fd, text);
+
+	if (fd >= 0 && close(fd) < 0 && r == 0)
+		r = -errno;
+	if (r == 0)
+		return EXIT_FINE;
+	say("%s: cannot write %s: %s", command, path, strerror(-r));
+	return EXIT_UNABLE;
 }
 
 bool output_in_place(void)

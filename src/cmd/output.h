@@ -25,6 +25,9 @@ struct page_style output_talk_style(bool no_color);
 /* Writes all of it to `fd`. 0 or -errno. */
 int output_write_fd(int fd, struct span text) __attribute__((warn_unused_result));
 
+/* Writes all of it to a file, made or emptied. EXIT_FINE, or EXIT_UNABLE after telling why ("osprey: COMMAND: cannot write …"). */
+int output_write_file(const char *command, const char *path, struct span text);
+
 /* Whether stdout is a terminal on which a look can be written over the one before. */
 bool output_in_place(void);
 

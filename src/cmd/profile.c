@@ -414,19 +414,6 @@ static int render(struct profiling *c, const struct flame *f, struct buf *ret)
 	return p.error;
 }
 
-static int write_file(const char *path, struct span text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	int r = fd < 0 ? -errno : output_write_fd(fd, text);
-
-	if (fd >= 0 && close(fd) < 0 && r == 0)
-		r = -errno;
-	if (r == 0)
-		return EXIT_FINE;
-	say("profile: cannot write %s: %s", path, strerror(-r));
-	return EXIT_UNABLE;
-}
-
 static int show(struct profiling *c)
 {
 	const struct option_value *o = c->args->option;
@@ -448,7 +435,7 @@ static int show(struct profiling *c)
 			return output_page(buf_span(&text));
 		return output_write(buf_span(&text), r);
 	}
-	int code = write_file(o[OUTPUT].text, buf_span(&text));
+	int code = output_write_file("profile", o[OUTPUT].text, buf_span(&text));
 	/* The file is for later; the answer is wanted now. */
 	if (code == EXIT_FINE && c->format != TEXT) {
 		c->format = TEXT;

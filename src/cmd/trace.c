@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "act/run.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cmd/inherited.h"
@@ -155,15 +156,13 @@ static int finish(struct tracing *t, struct trace_source *s, const char *ended_b
 	return t->error == 0 ? flush(t) : t->error;
 }
 
-/* As the command ended: its code, or of its signal. */
-static int code_of(int status)
+int trace_exit_code(int status)
 {
 	if (status == -1)
 		return EXIT_FINE;
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
-	signal(WTERMSIG(status), SIG_DFL);
-	raise(WTERMSIG(status));
+	run_die_of(WTERMSIG(status));
 	return 128 + WTERMSIG(status);
 }
 
@@ -246,7 +245,7 @@ int trace_stream(const struct arguments *args, struct trace_request *q, int fd)
 	int code = stream(args, s, q, fd, began_ns, stacks, &cut), status = trace_source_status(s);
 	trace_source_free(s);
 	event_stacks_free(stacks);
-	return code == EXIT_FINE && q->argv && !cut ? code_of(status) : code;
+	return code == EXIT_FINE && q->argv && !cut ? trace_exit_code(status) : code;
 }
 
 /* ---- what was asked ---- */

@@ -33,4 +33,7 @@ enum {
 int trace_stream(const struct arguments *args, struct trace_request *q, int fd);
 int trace_summarize(const struct arguments *args, struct trace_request *q, int fd);
 
+/* As the command ended (a wait status; -1: there was none): its code; of its signal osprey dies too. */
+int trace_exit_code(int status);
+
 #endif

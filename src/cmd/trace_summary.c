@@ -53,17 +53,6 @@ static int tell(struct trace_summary *s, const struct arguments *args, struct tr
 	return r < 0 ? EXIT_UNABLE : EXIT_FINE;
 }
 
-static int code_of(int status)
-{
-	if (status == -1)
-		return EXIT_FINE;
-	if (WIFEXITED(status))
-		return WEXITSTATUS(status);
-	signal(WTERMSIG(status), SIG_DFL);
-	raise(WTERMSIG(status));
-	return 128 + WTERMSIG(status);
-}
-
 int trace_summarize(const struct arguments *args, struct trace_request *q, int fd)
 {
 	struct trace_summary *s;
@@ -95,5 +84,5 @@ int trace_summarize(const struct arguments *args, struct trace_request *q, int f
 		trace_summary_stop(s);
 	int code = tell(s, args, &report, fd), status = trace_summary_status(s);
 	trace_summary_free(s);
-	return code == EXIT_FINE && q->argv ? code_of(status) : code;
+	return code == EXIT_FINE && q->argv ? trace_exit_code(status) : code;
 }

@@ -52,8 +52,7 @@ static bool for_programs(const struct run *r)
 	return r->option[VIEW_JSON].given || r->option[VIEW_CSV].given;
 }
 
-/* Seconds without a unit, as all tools of this kind take them. */
-static bool interval_parse(const char *word, uint64_t *ret)
+bool view_interval_parse(const char *word, uint64_t *ret)
 {
 	char with_unit[40];
 	uint64_t ns;
@@ -76,8 +75,8 @@ static int take_operands(struct run *r)
 	r->count = 1;
 	if (!r->job->interval_operands || args->noperands == 0)
 		return EXIT_FINE;
-	if (!interval_parse(args->operand[0], &r->interval_ns)) {
-		note_set(&note, 0, "'%s' is no interval; write seconds (1, 0.5) or 500ms, 10ms to 24h", args->operand[0]);
+	if (!view_interval_parse(args->operand[0], &r->interval_ns)) {
+		note_set(&note, 0, VIEW_NO_INTERVAL, args->operand[0]);
 		return usage(r, &note);
 	}
 	r->count = 0;

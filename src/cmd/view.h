@@ -53,6 +53,11 @@ enum view_option {
 	"passed: a first one of that length is waited for. INTERVAL is in seconds, or as in 500ms; COUNT is " \
 	"how often."
 
+/* Seconds without a unit, as all tools of this kind take them, or a duration: 10 ms to 24 h. False: it is none, which
+ * VIEW_NO_INTERVAL says of the word. */
+bool view_interval_parse(const char *word, uint64_t *ret_ns);
+#define VIEW_NO_INTERVAL "'%s' is no interval; write seconds (1, 0.5) or 500ms, 10ms to 24h"
+
 struct view_job {
 	const char *name; /* of the command: messages, and its section of the configuration */
 	const struct view *view;

@@ -15,21 +15,7 @@ static struct units_text size(uint64_t bytes)
 	return bytes_text((double)bytes);
 }
 
-static void head(struct page *p, const char *name)
-{
-	page_indent(p, 2);
-	page_tone(p, TONE_DIM);
-	page_put(p, "%s", name);
-	page_tone(p, TONE_PLAIN);
-	page_indent(p, HANG);
-}
-
-#define ROW(p, name, ...)                       \
-	do {                                    \
-		head(p, name);                  \
-		page_wrap(p, HANG, __VA_ARGS__); \
-		page_newline(p);                \
-	} while (0)
+#define ROW(p, name, ...) PAGE_ROW(p, HANG, name, __VA_ARGS__)
 
 static void first_line(struct page *p, const struct core_view *v)
 {
@@ -70,7 +56,7 @@ static void put_method(struct page *p, const struct core_result *r)
 
 static void put_pauses(struct page *p, const struct core_result *r)
 {
-	head(p, "pauses");
+	page_row_name(p, HANG, "pauses");
 	page_wrap(p, HANG, "all threads %s", ms(r->pause_ns[CORE_PAUSE_ALL]).text);
 	if (r->pause_ns[CORE_PAUSE_TRACK])
 		page_wrap(p, HANG, "(and one thread %s before, for userfaultfd())", ms(r->pause_ns[CORE_PAUSE_TRACK]).text);

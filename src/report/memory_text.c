@@ -87,15 +87,6 @@ int memory_growths_make(const struct memory_report *r, memory_growths *ret)
 	return e;
 }
 
-static void title(struct page *p, const char *text)
-{
-	page_newline(p);
-	page_tone(p, TONE_STRONG);
-	page_put(p, "%s", text);
-	page_tone(p, TONE_PLAIN);
-	page_newline(p);
-}
-
 static void cell(struct page *p, reading bytes)
 {
 	if (reading_ok(bytes))
@@ -120,7 +111,7 @@ static void put_part(struct page *p, const struct memory_part *m)
 
 static void part_header(struct page *p, const char *what)
 {
-	title(p, what);
+	page_heading(p, what);
 	page_tone(p, TONE_DIM);
 	page_put(p, "%12s %11s %11s %11s %11s", "resident", "its share", "own dirty", "swapped", "huge");
 	page_tone(p, TONE_PLAIN);
@@ -194,7 +185,7 @@ static int put_arenas(struct page *p, const struct malloc_heap *h)
 		*o = a;
 	}
 	qsort(order.v, order.n, sizeof *order.v, by_size);
-	title(p, "Arenas of malloc");
+	page_heading(p, "Arenas of malloc");
 	page_tone(p, TONE_DIM);
 	page_put(p, "%12s %11s %11s %11s %9s %8s", "from kernel", "in use", "free on top", "free within", "blocks", "threads");
 	page_tone(p, TONE_PLAIN);

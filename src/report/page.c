@@ -211,3 +211,21 @@ void page_wrap(struct page *p, unsigned hang, const char *format, ...)
 		p->error = r;
 	page_wrap_span(p, hang, buf_span(&text));
 }
+
+void page_heading(struct page *p, const char *text)
+{
+	page_newline(p);
+	page_tone(p, TONE_STRONG);
+	page_put(p, "%s", text);
+	page_tone(p, TONE_PLAIN);
+	page_newline(p);
+}
+
+void page_row_name(struct page *p, unsigned hang, const char *name)
+{
+	page_indent(p, 2);
+	page_tone(p, TONE_DIM);
+	page_put(p, "%s", name);
+	page_tone(p, TONE_PLAIN);
+	page_indent(p, hang);
+}

@@ -51,6 +51,17 @@ void page_put_safe(struct page *p, struct span safe, unsigned columns);
 void page_newline(struct page *p);
 /* Blanks up to column `to`. */
 void page_indent(struct page *p, unsigned to);
+/* A line of its own in strong letters, an empty one above. */
+void page_heading(struct page *p, const char *text);
+/* The dim name at the front of a row: what follows stands at column `hang`. */
+void page_row_name(struct page *p, unsigned hang, const char *name);
+/* A row whole. */
+#define PAGE_ROW(p, hang, name, ...)               \
+	do {                                       \
+		page_row_name(p, hang, name);      \
+		page_wrap(p, hang, __VA_ARGS__);   \
+		page_newline(p);                   \
+	} while (0)
 /* Text wrapped between words; lines after the first start at column `hang`. It goes on where the
  * page stands; a word longer than a line is left whole. */
 void page_wrap(struct page *p, unsigned hang, const char *format, ...)

@@ -18,15 +18,6 @@ static unsigned hang(const struct page *p)
 	return p->style.width < 60 ? 4 : HANG;
 }
 
-static void title(struct page *p, const char *text)
-{
-	page_newline(p);
-	page_tone(p, TONE_STRONG);
-	page_put(p, "%s", text);
-	page_tone(p, TONE_PLAIN);
-	page_newline(p);
-}
-
 static void label(struct page *p, const char *name)
 {
 	page_indent(p, 2);
@@ -792,7 +783,7 @@ void process_detail_text(struct page *p, const struct process_report *report)
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
 		if (!(report->sections & parts[i].section))
 			continue;
-		title(p, parts[i].title);
+		page_heading(p, parts[i].title);
 		if (parts[i].of_report)
 			parts[i].of_report(p, report);
 		else

@@ -39,21 +39,7 @@ static void outcome(const struct run_result *r, char *ret, size_t size)
 		snprintf(ret, size, "exit %d", r->exit_code);
 }
 
-static void head(struct page *p, const char *name)
-{
-	page_indent(p, 2);
-	page_tone(p, TONE_DIM);
-	page_put(p, "%s", name);
-	page_tone(p, TONE_PLAIN);
-	page_indent(p, HANG);
-}
-
-#define ROW(p, name, ...)                       \
-	do {                                    \
-		head(p, name);                  \
-		page_wrap(p, HANG, __VA_ARGS__); \
-		page_newline(p);                \
-	} while (0)
+#define ROW(p, name, ...) PAGE_ROW(p, HANG, name, __VA_ARGS__)
 
 static void first_line(const struct run_report *report, struct page *p)
 {
@@ -96,7 +82,7 @@ static void group_rows(const struct run_result *r, struct page *p)
 
 static void left_row(const struct run_result *r, struct page *p)
 {
-	head(p, "left");
+	page_row_name(p, HANG, "left");
 	page_wrap(p, HANG, "%u still running:", r->nleft);
 	for (unsigned i = 0; i < r->nleft && i < RUN_MAX_NAMED; i++)
 		page_wrap(p, HANG, " %d (%s)%s", r->named[i].pid, r->named[i].comm,
