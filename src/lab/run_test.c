@@ -307,7 +307,7 @@ static void test_memory_bound(void)
 		return;
 	int r = lab_start(&hungry, STRENGTH_WEAK, NULL, &run, &note);
 	if (r == 0) {
-		for (int i = 0; i < 50 && (alive = lab_run_alive(run, &note)); i++)
+		for (int i = 0; i < 400 && (alive = lab_run_alive(run, &note)); i++)
 			nap(50);
 		CHECK(!alive);
 		r = lab_stop(run, &note);

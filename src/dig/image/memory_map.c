@@ -7,6 +7,9 @@
 #include "base/cleanup.h"
 #include "kernel/host.h"
 
+/* Long enough for a host whose CPUs have twenty tasks each in line; a held mmap_lock lasts for ever. */
+#define PATIENCE_MS 2000
+
 void memory_map_deinit(struct memory_map *m)
 {
 	vec_free(&m->mapping);
@@ -141,7 +144,7 @@ int memory_map_read(int pid, struct memory_map *ret)
 	if (r < 0)
 		return r;
 	snprintf(path, sizeof path, "/proc/%d/maps", pid);
-	r = host_read_bounded(h, path, 500, &text);
+	r = host_read_bounded(h, path, PATIENCE_MS, &text);
 	host_free(h);
 	/* The directory of a process that is gone is gone; its open files answer ESRCH. */
 	if (r == -ENOENT)

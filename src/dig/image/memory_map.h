@@ -1,6 +1,6 @@
 /* The mappings of a process: /proc/PID/maps, parsed.
  *
- * Takes the target's mmap_lock for reading (bounded by the caller's host_read_bounded). Privilege: the same user or
+ * Takes the target's mmap_lock for reading (waits 2 s at most, then -ETIMEDOUT). Privilege: the same user or
  * CAP_SYS_PTRACE. Cost: ~50 us and 1 us a mapping. Format: proc_pid_maps(5). Since: 2.6. */
 #ifndef OSPREY_DIG_IMAGE_MEMORY_MAP_H
 #define OSPREY_DIG_IMAGE_MEMORY_MAP_H
