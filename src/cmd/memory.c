@@ -12,7 +12,8 @@ enum { PID = VIEW_OWN };
 
 static const struct option options[] = {
 	VIEW_OPTIONS,
-	[PID] = { "pid", 'p', OPTION_COUNT, "PID", "this process in place of the host: kinds, files, malloc's arenas; what grew in INTERVAL", 1, INT32_MAX },
+	[PID] = { "pid", 'p', OPTION_COUNT, "PID",
+		  "this process in place of the host: kinds, files, malloc's arenas; what grew in INTERVAL", 1, INT32_MAX },
 	MEMORY_LEAKS_OPTIONS,
 };
 
@@ -109,11 +110,13 @@ static void head(void *state, struct page *p)
 /* Of the options of views it takes those of the answer's form. */
 static int run_process(const struct arguments *args)
 {
-	uint64_t interval_ns = 0;
+	struct memory_process_wish wish = { .json = args->option[VIEW_JSON].given,
+					    .no_color = args->option[VIEW_NO_COLOR].given };
 
 	for (size_t i = 0; i < VIEW_OWN; i++) {
 		if (args->option[i].given && i != VIEW_JSON && i != VIEW_NO_COLOR) {
-			say("memory: --%s is of the host's tables; with --pid there are --json and --no-color", options[i].name);
+			say("memory: --%s is of the host's tables; with --pid there are --json and --no-color",
+			    options[i].name);
 			return EXIT_USAGE;
 		}
 	}
@@ -121,12 +124,11 @@ static int run_process(const struct arguments *args)
 		say("memory: with --pid there are two looks, INTERVAL apart: COUNT is too much");
 		return EXIT_USAGE;
 	}
-	if (args->noperands && !view_interval_parse(args->operand[0], &interval_ns)) {
+	if (args->noperands && !view_interval_parse(args->operand[0], &wish.interval_ns)) {
 		say("memory: " VIEW_NO_INTERVAL, args->operand[0]);
 		return EXIT_USAGE;
 	}
-	return memory_of_process((int)args->option[PID].number, interval_ns, args->option[VIEW_JSON].given,
-				 args->option[VIEW_NO_COLOR].given);
+	return memory_of_process((int)args->option[PID].number, &wish);
 }
 
 static int run(const struct arguments *args)
@@ -159,9 +161,11 @@ const struct command command_memory = {
 		"The tables, for --table: memory (the host), parts (what it is made of), swap, zram, huge, zones, nodes, "
 		"vm (paging and reclaim), free (free blocks by zone and order: fragmentation). --columns, --sort, --filter "
 		"and --csv mean memory, and vm when there is an INTERVAL, unless --table says otherwise.\n\n"
-		"With --pid PID: the memory of one process by kind and by file, and what glibc's malloc holds in each arena: in "
-		"use, free at the end, free between blocks in use. Nothing is stopped; other allocators are not "
-		"measurable. With an INTERVAL, what grew in it comes first. (A number alone is an INTERVAL, not a PID.)\n\n" MEMORY_LEAKS_HELP "\n\n" VIEW_INTERVAL_HELP,
+		"With --pid PID: the memory of one process by kind and by file, and what glibc's malloc holds in each "
+		"arena: in use, free at the end, free between blocks in use. Nothing is stopped; other allocators are not "
+		"measurable. With an INTERVAL, what grew in it comes first, kind by kind and mapping by mapping, with the "
+		"thread whose stack it is or the arena of malloc that it belongs to. (A number alone is an INTERVAL, not "
+		"a PID.)\n\n" MEMORY_LEAKS_HELP "\n\n" VIEW_INTERVAL_HELP,
 	.operands = VIEW_INTERVAL_OPERANDS,
 	.max_operands = 2,
 	OPTIONS(options),

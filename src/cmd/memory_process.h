@@ -5,7 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One look, or two that are interval_ns apart (0: one). What a command returns. */
-int memory_of_process(int pid, uint64_t interval_ns, bool json, bool no_color);
+struct memory_process_wish {
+	uint64_t interval_ns; /* two looks, so far apart; 0: one */
+	bool json, no_color;
+};
+
+/* What a command returns. */
+int memory_of_process(int pid, const struct memory_process_wish *wish);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "dig/memory/malloc_heap.h"
+#include "dig/memory/mapping_growth.h"
 #include "report/page.h"
 #include "source/process/process_memory.h"
 
@@ -13,6 +14,7 @@ struct memory_report {
 	const struct process_memory *now;
 	const struct process_memory *before; /* NULL: there was one look */
 	double seconds;			     /* between the two */
+	const mapping_growths *mappings;     /* what grew; NULL: one look, or not known for want of smaps */
 	const struct malloc_heap *heap;
 	int heap_error; /* 0, or why there is none: of process_heap_read */
 };

@@ -1,5 +1,8 @@
 #include "report/memory.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 static void part(struct json *j, const struct memory_part *m)
 {
 	json_reading(j, "mappings", m->mappings);
@@ -53,6 +56,43 @@ static void heap(struct json *j, const struct memory_report *r)
 	json_end(j);
 }
 
+static void mapping(struct json *j, const struct mapping_growth *g)
+{
+	char range[40];
+
+	json_object(j, NULL);
+	snprintf(range, sizeof range, "0x%" PRIx64, g->start);
+	json_string(j, "start", range);
+	snprintf(range, sizeof range, "0x%" PRIx64, g->end);
+	json_string(j, "end", range);
+	json_string(j, "kind", memory_kind_name(g->kind));
+	if (g->name.n)
+		json_span(j, "name", g->name);
+	else
+		json_null(j, "name");
+	json_double(j, "bytes", g->bytes);
+	json_double(j, "now_bytes", g->now_bytes);
+	json_u64(j, "threads", g->use.threads);
+	json_reading(j, "tid", g->use.threads ? (reading)g->use.tid : READING_ABSENT);
+	json_string(j, "thread_name", g->use.threads ? g->use.comm : NULL);
+	snprintf(range, sizeof range, "0x%" PRIx64, g->use.arena);
+	json_string(j, "arena", g->use.arena ? range : NULL);
+	json_u64(j, "large_blocks", g->use.blocks);
+	json_end(j);
+}
+
+static void mappings(struct json *j, const mapping_growths *list)
+{
+	if (!list) {
+		json_null(j, "mappings");
+		return;
+	}
+	json_array(j, "mappings");
+	vec_each(g, list)
+		mapping(j, g);
+	json_end(j);
+}
+
 static int growth(struct json *j, const struct memory_report *r)
 {
 	memory_growths grown = { 0 };
@@ -74,6 +114,7 @@ static int growth(struct json *j, const struct memory_report *r)
 			json_end(j);
 		}
 		json_end(j);
+		mappings(j, r->mappings);
 		json_end(j);
 	}
 	vec_free(&grown);

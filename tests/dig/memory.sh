@@ -49,21 +49,38 @@ is "reason why a static program has no heap" "$(get .malloc.missing)" null
 is "main arena of a static program" "$(get '.malloc.arenas[0].main')" true
 stop "$target_pid"
 
-# In a time that it says itself it takes 24 MiB, in blocks that are not mapped one by one.
+# In a time that it says itself it takes 24 MiB by brk, and a thread, which it starts then, 6 MiB of an arena of its own.
 python=$(python3 -c 'import os, sys; print(os.path.realpath(sys.executable))' 2>/dev/null)
 if [ -n "$python" ]; then
-	target_begin "$python" "$python" -c 'import sys, time
+	target_begin "$python" "$python" -c 'import sys, threading, time
+def thread():
+    kept = [bytearray(b"x" * 60000) for _ in range(100)]
+    print("grown", flush=True)
+    time.sleep(1000)
 print("ready", flush=True)
 while not __import__("os").path.exists(sys.argv[1]): time.sleep(0.01)
 kept = [bytes(60000) for _ in range(400)]
 kept2 = [bytearray(b"x" * 60000) for _ in range(400)]
+threading.Thread(target=thread).start()
 time.sleep(1000)' "$scratch/go"
 	target_await target_says_ready || exit 1
-	(sleep 0.3; touch "$scratch/go") &
-	run memory --pid "$target_pid" --json 3
-	is "exit code of two looks" "$code" 0
+	"$osprey" memory --pid "$target_pid" --json 60 >"$scratch/two" 2>&1 &
+	looker=$!
+	until_true 20 grep -q '^230 ' "/proc/$looker/syscall" # clock_nanosleep: the first look has been
+	touch "$scratch/go"
+	target_await grep -qx grown "$target_output"
+	kill "$looker" # what makes the second look early
+	wait "$looker"
+	is "exit code of two looks" "$?" 0
+	output=$(<"$scratch/two")
 	[ "$(get '.growth.bytes | floor')" -ge 20000000 ] || wrong "24 MB were allocated, growth says $(get .growth.bytes)"
 	is "what grew most" "$(get '.growth.parts[0].kind')" heap
+	is "the mapping that grew most" "$(get '.growth.mappings[0].name')" '[heap]'
+	is "bytes of the mappings less those of the whole" "$(get '([.growth.mappings[].bytes] | add) - .growth.bytes')" 0
+	thread=$(ls "/proc/$target_pid/task" | tail -1)
+	is "the thread whose stack is new" "$(get '.growth.mappings[] | select(.threads == 1).tid')" "$thread"
+	arena=$(get '.growth.mappings[] | select(.arena and .bytes > 5000000).arena')
+	has "the arena that grew" "$(get '.malloc.arenas[] | select(.main | not).address | tostring')" "$((arena))"
 	stop "$target_pid"
 fi
 

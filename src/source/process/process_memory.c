@@ -6,6 +6,7 @@
 void process_memory_deinit(struct process_memory *m)
 {
 	vec_free(&m->files);
+	vec_free(&m->mappings);
 	buf_deinit(&m->paths);
 	map_deinit(&m->seen);
 }
@@ -13,6 +14,11 @@ void process_memory_deinit(struct process_memory *m)
 struct span memory_file_path(const struct process_memory *m, const struct memory_file *f)
 {
 	return (struct span){ m->paths.data ? m->paths.data + f->path_at : "", f->path_n };
+}
+
+struct span memory_mapping_name(const struct process_memory *m, const struct memory_mapping *at)
+{
+	return (struct span){ m->paths.data ? m->paths.data + at->name_at : "", at->name_n };
 }
 
 static const struct {
@@ -40,7 +46,7 @@ const char *memory_kind_meaning(enum memory_kind kind)
 
 /* One line of maps: "start-end perms offset dev inode   path". */
 struct mapping {
-	uint64_t bytes;
+	uint64_t start, end;
 	bool executable;
 	struct span path;
 };
@@ -58,7 +64,7 @@ static bool mapping_parse(struct span line, struct mapping *ret)
 			return false;
 	while (line.n && line.p[0] == ' ')
 		line.p++, line.n--;
-	*ret = (struct mapping){ .bytes = end - start, .executable = perms.p[2] == 'x', .path = line };
+	*ret = (struct mapping){ .start = start, .end = end, .executable = perms.p[2] == 'x', .path = line };
 	return true;
 }
 
@@ -153,9 +159,26 @@ static int file_of(struct process_memory *m, const struct mapping *at, struct me
 	return r;
 }
 
+/* A row of its own. `file`: its path is there already; NULL: it is of none. */
+static int add_mapping(struct process_memory *m, const struct mapping *at, enum memory_kind kind,
+		       const struct memory_file *file, struct memory_part **ret)
+{
+	struct memory_mapping *row = vec_push(&m->mappings);
+
+	if (!row)
+		return -ENOMEM;
+	*row = (struct memory_mapping){ .start = at->start, .end = at->end, .kind = kind, .name_at = m->paths.n,
+					.name_n = at->path.n, .part = part_missing };
+	*ret = &row->part;
+	if (!file)
+		return buf_append(&m->paths, at->path.p, at->path.n);
+	row->name_at = file->path_at;
+	return 0;
+}
+
 /* Where the figures of the mapping at hand go. */
 struct sums {
-	struct memory_part *kind, *file;
+	struct memory_part *kind, *file, *mapping;
 };
 
 static int begin_mapping(struct process_memory *m, const struct mapping *at, struct sums *ret)
@@ -163,7 +186,7 @@ static int begin_mapping(struct process_memory *m, const struct mapping *at, str
 	enum memory_kind kind = kind_of(at);
 	struct memory_file *f = NULL;
 
-	*ret = (struct sums){ &m->kind[kind], NULL };
+	*ret = (struct sums){ &m->kind[kind], NULL, NULL };
 	if (at->path.n && at->path.p[0] == '/') {
 		int r = file_of(m, at, &f);
 		if (r < 0)
@@ -171,10 +194,15 @@ static int begin_mapping(struct process_memory *m, const struct mapping *at, str
 		f->executable |= at->executable;
 		ret->file = &f->part;
 	}
-	struct memory_part *parts[] = { ret->kind, ret->file, &m->total };
-	for (size_t i = 0; i < 3; i++) {
+	if (m->each) {
+		int r = add_mapping(m, at, kind, f, &ret->mapping);
+		if (r < 0)
+			return r;
+	}
+	struct memory_part *parts[] = { ret->kind, ret->file, ret->mapping, &m->total };
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
 		add_row(parts[i], offsetof(struct memory_part, mappings), 1);
-		add_row(parts[i], offsetof(struct memory_part, size_bytes), at->bytes);
+		add_row(parts[i], offsetof(struct memory_part, size_bytes), at->end - at->start);
 	}
 	return 0;
 }
@@ -191,6 +219,7 @@ static void take_figure(struct process_memory *m, struct span line, const struct
 		return;
 	add_row(sums->kind, row->offset, kb * 1024);
 	add_row(sums->file, row->offset, kb * 1024);
+	add_row(sums->mapping, row->offset, kb * 1024);
 	add_row(&m->total, row->offset, kb * 1024);
 }
 
@@ -220,13 +249,14 @@ static void memory_clear(struct process_memory *m)
 		m->kind[i] = part_missing;
 	m->total = part_missing;
 	m->files.n = 0;
+	m->mappings.n = 0;
 	buf_clear(&m->paths);
 	map_clear(&m->seen);
 }
 
 int process_memory_parse(struct span text, struct process_memory *ret)
 {
-	struct sums sums = { NULL, NULL };
+	struct sums sums = { NULL, NULL, NULL };
 	struct mapping at;
 	struct span line;
 	int r = 0;

@@ -40,6 +40,14 @@ struct memory_file {
 	bool executable, deleted;
 };
 
+/* One mapping; its name as the kernel has it: a path, "[heap]", "[anon:NAME]"; "": none. */
+struct memory_mapping {
+	uint64_t start, end;
+	enum memory_kind kind;
+	size_t name_at, name_n; /* in process_memory.paths */
+	struct memory_part part;
+};
+
 enum memory_source { MEMORY_FROM_SMAPS, MEMORY_FROM_ROLLUP, MEMORY_FROM_MAPS };
 
 struct process_memory {
@@ -48,12 +56,15 @@ struct process_memory {
 	struct memory_part kind[MEMORY_KINDS];
 	struct memory_part total;
 	VEC(struct memory_file) files; /* largest resident first; all of them */
+	bool each; /* set by the caller: fill `mappings` too, ~100 bytes each */
+	VEC(struct memory_mapping) mappings; /* by address; figures are absent where smaps was not read */
 	struct buf paths;
 	struct map seen; /* while parsing */
 };
 
 void process_memory_deinit(struct process_memory *m);
 struct span memory_file_path(const struct process_memory *m, const struct memory_file *f);
+struct span memory_mapping_name(const struct process_memory *m, const struct memory_mapping *at);
 
 /* smaps or maps: pure. Refills *ret. 0, -EBADMSG (no mapping in it), -ENOMEM. */
 int process_memory_parse(struct span text, struct process_memory *ret) __attribute__((warn_unused_result));

@@ -22,6 +22,7 @@ static void test_smaps(void)
 {
 	cleanup(process_memory_deinit) struct process_memory m = { 0 };
 
+	m.each = true;
 	for (int round = 0; round < 2; round++) { /* refilled, not added to */
 		CHECK(process_memory_parse(SPAN(smaps), &m) == 0);
 		CHECK(m.source == MEMORY_FROM_SMAPS);
@@ -41,6 +42,14 @@ static void test_smaps(void)
 		CHECK(span_is(memory_file_path(&m, &m.files.v[1]), "/usr/bin/x y"));
 		CHECK(m.files.v[1].executable && !m.files.v[1].deleted);
 		CHECK_U64(m.files.v[1].part.mappings, 2);
+		CHECK_U64(m.mappings.n, 8);
+		CHECK_U64(m.mappings.v[1].start, 0x55d000004000);
+		CHECK_U64(m.mappings.v[1].part.resident_bytes, 4096);
+		CHECK(span_is(memory_mapping_name(&m, &m.mappings.v[1]), "/usr/bin/x y"));
+		CHECK(span_is(memory_mapping_name(&m, &m.mappings.v[2]), "[heap]"));
+		CHECK(m.mappings.v[2].kind == MEMORY_HEAP);
+		CHECK_U64(m.mappings.v[2].part.swap_bytes, 65536);
+		CHECK_U64(memory_mapping_name(&m, &m.mappings.v[3]).n, 0);
 	}
 }
 
@@ -52,6 +61,7 @@ static void test_maps(void)
 	CHECK(m.source == MEMORY_FROM_MAPS);
 	CHECK_U64(m.kind[MEMORY_ANONYMOUS].size_bytes, 0x2000);
 	CHECK(m.kind[MEMORY_ANONYMOUS].resident_bytes == READING_ABSENT); /* maps does not tell */
+	CHECK_U64(m.mappings.n, 0); /* not asked for */
 	memory_rollup_parse(SPAN("1000-4000 ---p 0 00:00 0 [rollup]\nRss: 8 kB\nPss: 6 kB\nSwap: 2 kB\n"), &m.total);
 	CHECK_U64(m.total.resident_bytes, 8192);
 	CHECK_U64(m.total.swap_bytes, 2048);
