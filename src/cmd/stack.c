@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cmd/command.h"
@@ -124,6 +125,21 @@ static int tell(struct telling *t, const char *operand)
 	return r;
 }
 
+/* What is neither a PID nor a file is a mistake of the one who typed it. */
+static bool operands_make_sense(const struct arguments *args)
+{
+	for (size_t i = 0; i < args->noperands; i++) {
+		const char *word = args->operand[i];
+		int pid;
+
+		if (is_number(word, &pid) || access(word, F_OK) == 0 || errno != ENOENT || strchr(word, '/'))
+			continue;
+		say("stack: '%s' is no pid and no file; osprey ps lists processes, of a core file its path is wanted", word);
+		return false;
+	}
+	return true;
+}
+
 static int open_all(struct telling *t)
 {
 	struct symbolizer_options options_ = { .no_lines = t->args->option[NO_LINES].given };
@@ -164,6 +180,8 @@ static int run(const struct arguments *args)
 		say("stack: --consistent stops all threads, --no-stop none: one of the two");
 		return EXIT_USAGE;
 	}
+	if (!operands_make_sense(args))
+		return EXIT_USAGE;
 	int r = open_all(&t);
 	if (r >= 0)
 		r = tell_all(&t);

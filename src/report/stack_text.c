@@ -13,6 +13,18 @@
 
 /* ---- frames ---- */
 
+/* Rust's own sources are named by the commit of the compiler, which is half a line of nothing. */
+static void put_line(struct page *p, unsigned hang, const struct symbol *s)
+{
+	static const char rust[] = "/rustc/";
+	const size_t commit = sizeof rust - 1 + 40;
+
+	if (strncmp(s->file, rust, sizeof rust - 1) == 0 && strlen(s->file) > commit && s->file[commit] == '/')
+		page_wrap(p, hang, "/rustc/\xe2\x80\xa6%s:%u", s->file + commit, s->line);
+	else
+		page_wrap(p, hang, "%s:%u", s->file, s->line);
+}
+
 static void put_symbol(struct page *p, unsigned hang, const struct symbol *s, bool addresses, uint64_t pc)
 {
 	if (addresses) {
@@ -28,7 +40,7 @@ static void put_symbol(struct page *p, unsigned hang, const struct symbol *s, bo
 		page_wrap(p, hang, "0x%llx", (unsigned long long)(s->module[0] ? s->offset : pc));
 	page_tone(p, TONE_DIM);
 	if (s->file)
-		page_wrap(p, hang, "%s:%u", s->file, s->line);
+		put_line(p, hang, s);
 	else if (s->module[0])
 		page_wrap(p, hang, "%s", s->module);
 	page_tone(p, TONE_PLAIN);
@@ -125,7 +137,7 @@ void stack_frames_text(struct page *p, const struct stack_report *report, const 
 
 static bool runs(const struct thread_stack *t)
 {
-	return t->on_cpu || t->state == 'R' || t->way == STACK_PERF;
+	return t->on_cpu || t->way == STACK_PERF;
 }
 
 static const char *state_word(const struct thread_stack *t, bool many)
@@ -133,6 +145,7 @@ static const char *state_word(const struct thread_stack *t, bool many)
 	if (runs(t))
 		return many ? "run" : "runs";
 	switch (t->state) {
+	case 'R': return many ? "want to run, and wait for a CPU" : "wants to run, and waits for a CPU";
 	case 'S':
 	case 'I': return many ? "sleep" : "sleeps";
 	case 'D': return many ? "sleep, and no signal wakes them" : "sleeps, and no signal wakes it";
@@ -208,17 +221,23 @@ static void put_threads(struct page *p, const struct stack_report *report, const
 
 static void put_notes(struct page *p, const struct stack_report *report, const struct equal_group *g)
 {
-	size_t torn = 0;
+	size_t torn = 0, stopped = 0;
 
-	for (size_t i = 0; i < g->n; i++)
-		torn += report->stacks->threads.v[g->member[i]].torn;
+	for (size_t i = 0; i < g->n; i++) {
+		const struct thread_stack *t = member(report, g, i);
+		torn += t->torn;
+		stopped += t->torn && t->way == STACK_PTRACE;
+	}
 	if (!torn)
 		return;
 	page_indent(p, 2);
 	page_tone(p, TONE_YELLOW);
-	page_wrap(p, 4, "%s while the stack was read: what stands here may mix two moments; osprey stack --consistent "
-		  "stops all threads for one that does not",
-		  g->n == 1 ? "it ran" : torn == g->n ? "they ran" : "some of them ran");
+	if (stopped == torn)
+		page_wrap(p, 4, "the stack is larger than what is copied in the stop: its outer frames were read after it");
+	else
+		page_wrap(p, 4, "%s while the stack was read: what stands here may mix two moments; osprey stack "
+			  "--consistent stops all threads for one that does not",
+			  g->n == 1 ? "it ran" : torn == g->n ? "they ran" : "some of them ran");
 	page_tone(p, TONE_PLAIN);
 	page_newline(p);
 }
@@ -272,15 +291,12 @@ static void put_head(struct page *p, const struct stack_report *report)
 			  report->groups->groups.n == 1 ? "" : "s");
 	if (running)
 		page_wrap(p, 2, "(%zu %s)", running, running == 1 ? "runs" : "run");
-	if (s->core)
-		page_put(p, ".");
-	else if (s->stopped == 0)
-		page_put(p, "; nothing was stopped.");
-	else {
-		page_put(p, ";");
+	page_put(p, s->core ? "." : ";");
+	if (!s->core && s->stopped == 0)
+		page_wrap(p, 2, "nothing was stopped.");
+	else if (!s->core)
 		page_wrap(p, 2, "%u %s stopped for %s at most.", s->stopped, s->stopped == 1 ? "was" : "were",
 			  duration_text((double)s->pause_ns / 1e9).text);
-	}
 	page_newline(p);
 	page_newline(p);
 }
@@ -289,17 +305,18 @@ static void put_tail(struct page *p, const struct stack_report *report)
 {
 	const struct process_stacks *s = report->stacks;
 	const char *why = symbolizer_kernel_why(report->symbolizer);
-	bool kernel_missing = false;
+	size_t kernel_missing = 0;
 
 	vec_each(t, &s->threads)
-		kernel_missing |= t->kernel_error < 0 && t->state != 'Z' && t->state != 'X';
+		kernel_missing += t->kernel_error < 0 && t->state != 'Z' && t->state != 'X';
 	page_tone(p, TONE_DIM);
 	if (s->why_no_bpf[0]) {
 		page_wrap(p, 2, "Read from /proc: %s.", s->why_no_bpf);
 		page_newline(p);
 	}
 	if (kernel_missing && !report->no_kernel) {
-		page_wrap(p, 2, "Not measurable: kernel stacks of some threads; they need root (CAP_SYS_ADMIN, or CAP_PERFMON with BPF).");
+		page_wrap(p, 2, "Not measurable: kernel stacks%s; they need root (CAP_SYS_ADMIN, or CAP_PERFMON and CAP_BPF).",
+			  kernel_missing == s->threads.n ? "" : " of some threads");
 		page_newline(p);
 	}
 	if (why && !report->no_kernel) {

@@ -218,6 +218,15 @@ static int candidate(int pid, unsigned wanted)
 	return 0;
 }
 
+/* It has ended, or all of its threads sleep uninterruptibly. */
+static int no_candidate(int pid, struct core_trace_failure *ret)
+{
+	if (thread_state(pid, pid) != 'D')
+		return -ESRCH;
+	*ret = (struct core_trace_failure){ pid, "stop" };
+	return -EBUSY;
+}
+
 /* Until it stands in the trap that INTERRUPT asked for: signals that come before go on to their handlers. */
 static int interrupt_one(int pid, int tid)
 {
@@ -269,7 +278,7 @@ int core_trace_inject(int pid, uint64_t syscall_address, bool suspend_seccomp, c
 		int tid = candidate(pid, n);
 
 		if (tid == 0)
-			return r;
+			return n == 0 ? no_candidate(pid, ret) : r;
 		if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)options) < 0) {
 			r = -errno;
 			*ret = (struct core_trace_failure){ tid, "attach to" };

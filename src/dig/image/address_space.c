@@ -278,7 +278,8 @@ static int note_maps(struct note *note, int r, int pid)
 	case ESRCH: return note_set(note, r, "there is no process %d", pid);
 	case EACCES:
 	case EPERM:
-		return note_set(note, r, "the mappings of process %d are closed to us: needs its user, or CAP_SYS_PTRACE", pid);
+		return note_set(note, r, "the mappings of process %d are closed to us: run as its user, or as root "
+				"(CAP_SYS_PTRACE)", pid);
 	case ETIMEDOUT:
 		return note_set(note, r, "the mappings of process %d cannot be read: its mmap_lock is held", pid);
 	default: return note_set(note, r, "the mappings of process %d: %s", pid, strerror(-r));

@@ -4,6 +4,8 @@
 
 #include "dig/image/target_memory.h"
 
+#define MAP_LOOKS 6
+
 static bool may_hold_data(const struct mapping *m)
 {
 	return m->inode != 0 && m->flags & MAPPING_WRITE && m->flags & MAPPING_READ && !(m->flags & MAPPING_SHARED);
@@ -39,8 +41,11 @@ int process_heap_read(int pid, struct malloc_heap *ret)
 	struct heap_memory memory = { read_process, &pid };
 	struct memory_map map = { 0 };
 	heap_ranges ranges = { 0 };
-	int r = memory_map_read(pid, &map);
+	int r = -ETIMEDOUT;
 
+	/* Each look at the mappings is given half a second. */
+	for (unsigned n = 0; n < MAP_LOOKS && r == -ETIMEDOUT; n++)
+		r = memory_map_read(pid, &map);
 	if (r >= 0)
 		r = heap_ranges_of(&map, &ranges);
 	if (r >= 0)

@@ -257,7 +257,28 @@ static int stop_unread(struct process_stacks *s)
 	return r;
 }
 
-static int stop_all(struct process_stacks *s, struct note *note)
+static int refuse_stop(struct host *h, int pid, int r, struct note *note)
+{
+	cleanup(buf_deinit) struct buf text = { 0 };
+	struct span rest, line;
+	char path[64];
+	uint64_t tracer = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/status", pid);
+	if (host_read(h, path, &text) == 0) {
+		rest = buf_span(&text);
+		while (!tracer && span_line(&rest, &line)) {
+			if (span_starts(line, "TracerPid:"))
+				(void)!span_next_u64(&line, &tracer);
+		}
+	}
+	if (tracer)
+		return note_set(note, r, "process %d is traced already, by %llu, and only one can; without --consistent "
+				"nothing has to be stopped", pid, (unsigned long long)tracer);
+	return note_set(note, r, "process %d may not be stopped: run as its user, or as root (CAP_SYS_PTRACE)", pid);
+}
+
+static int stop_all(struct host *h, struct process_stacks *s, struct note *note)
 {
 	thread_refs all = { 0 };
 	int r = collect(s, user_thread, &all);
@@ -267,8 +288,7 @@ static int stop_all(struct process_stacks *s, struct note *note)
 		if (r >= 0)
 			s->stopped = (unsigned)r;
 		else if (r == -EPERM)
-			note_set(note, r, "process %d cannot be stopped: another traces it, or it is not ours "
-					  "(needs its user, or CAP_SYS_PTRACE)", s->pid);
+			(void)!refuse_stop(h, s->pid, r, note);
 	}
 	vec_free(&all);
 	return r < 0 ? r : 0;
@@ -293,20 +313,33 @@ static void find_comm(struct host *h, struct process_stacks *s)
 		span_copy(span_trim(buf_span(&text)), s->comm, sizeof s->comm);
 }
 
+static int refuse(struct host *h, const struct process_stacks *s, int only_tid, int r, struct note *note)
+{
+	tid_list tids = { 0 };
+
+	if (r == -EACCES || r == -EPERM)
+		return note_set(note, r, "the threads of process %d are closed to us: run as its user, or as root "
+				"(CAP_SYS_PTRACE)", s->pid);
+	if (r != -ESRCH)
+		return note_set(note, r, "the threads of process %d cannot be read: %s", s->pid, strerror(-r));
+	bool there = only_tid && thread_proc_list(h, s->pid, &tids) == 0;
+	vec_free(&tids);
+	if (there)
+		return note_set(note, r, "process %d has no thread %d; without --tid all are shown", s->pid, only_tid);
+	return note_set(note, r, "there is no process %d", s->pid);
+}
+
 static int take_threads(struct host *h, struct process_stacks *s, const struct stack_wish *wish, struct note *note)
 {
 	int r = take_by_bpf(h, s, wish);
 
 	if (r < 0 && r != -ESRCH && r != -ENOMEM)
 		r = take_by_proc(h, s, wish);
-	if (r == -EACCES || r == -EPERM)
-		return note_set(note, r, "the threads of process %d are closed to us: needs its user, or CAP_SYS_PTRACE", s->pid);
 	if (r < 0)
-		return note_set(note, r, r == -ESRCH ? "there is no process %d" : "the threads of process %d cannot be read: %s",
-				s->pid, strerror(-r));
+		return refuse(h, s, wish->only_tid, r, note);
 	qsort(s->threads.v, s->threads.n, sizeof s->threads.v[0], by_tid);
 	if (wish->consistent)
-		return stop_all(s, note);
+		return stop_all(h, s, note);
 	r = sample_running(h, s, wish);
 	return r < 0 || wish->no_stop ? r : stop_unread(s);
 }

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -43,12 +45,73 @@ static int by_inode(const void *a, const void *b)
 	return (x->inode > y->inode) - (x->inode < y->inode);
 }
 
+#define FDS_SHOWN 3
+#define FDS_READ 64 /* of what a call waits for: those beyond are counted, not looked up */
+
+/* Descriptors that a thread waits on by poll or select; `n` may be more than were read. */
+struct fd_list {
+	int fd[FDS_READ];
+	size_t read, n;
+};
+
+static void take_fd(struct fd_list *l, int fd)
+{
+	if (l->read < FDS_READ)
+		l->fd[l->read++] = fd;
+	l->n++;
+}
+
+static void read_poll(const struct process_stacks *s, const struct thread_stack *t, struct fd_list *ret)
+{
+	struct pollfd fds[FDS_READ];
+	uint64_t n = t->argument[1] < FDS_READ ? t->argument[1] : FDS_READ;
+
+	if (n == 0 || process_stacks_read(s, t->argument[0], fds, n * sizeof *fds) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (fds[i].fd >= 0)
+			take_fd(ret, fds[i].fd);
+	ret->n += t->argument[1] - n;
+}
+
+static void read_select(const struct process_stacks *s, const struct thread_stack *t, struct fd_list *ret)
+{
+	fd_set any = { 0 }, one;
+	int n = t->argument[0] > FD_SETSIZE ? FD_SETSIZE : (int)t->argument[0];
+	size_t words = ((size_t)n + 63) / 64;
+
+	for (size_t set = 1; set <= 3; set++) {
+		if (words == 0 || !t->argument[set] || process_stacks_read(s, t->argument[set], &one, words * 8) < 0)
+			continue;
+		for (size_t w = 0; w < words; w++)
+			any.fds_bits[w] |= one.fds_bits[w];
+	}
+	for (int fd = 0; fd < n; fd++)
+		if (FD_ISSET(fd, &any))
+			take_fd(ret, fd);
+}
+
+static struct fd_list fds_of(const struct process_stacks *s, const struct thread_stack *t)
+{
+	struct fd_list l = { .n = 0 };
+
+	if (t->syscall == SYS_poll || t->syscall == SYS_ppoll)
+		read_poll(s, t, &l);
+	else if (t->syscall == SYS_select || t->syscall == SYS_pselect6)
+		read_select(s, t, &l);
+	return l;
+}
+
 static bool waits_on(const struct process_stacks *s, int fd)
 {
 	vec_each(t, &s->threads) {
 		const struct syscall_words *words = t->syscall >= 0 ? syscall_words(t->syscall) : NULL;
 		if (words && words->of_fd && (int)t->argument[0] == fd)
 			return true;
+		struct fd_list l = fds_of(s, t);
+		for (size_t i = 0; i < l.read && i < FDS_SHOWN; i++)
+			if (l.fd[i] == fd)
+				return true;
 	}
 	return false;
 }
@@ -103,10 +166,8 @@ static void describe_socket(const struct asker *a, const struct process_fd *f, s
 		append(w, " (%s)", s->state);
 }
 
-static void describe_fd(const struct asker *a, int fd, struct thread_wait *w)
+static void describe_target(const struct asker *a, int fd, struct thread_wait *w)
 {
-	w->fd = fd;
-	append(w, " of descriptor %d", fd);
 	vec_each(f, &a->fds.fds) {
 		if (f->fd != fd)
 			continue;
@@ -116,6 +177,29 @@ static void describe_fd(const struct asker *a, int fd, struct thread_wait *w)
 		else
 			append(w, ", %.*s", (int)target.n, target.p);
 	}
+}
+
+static void describe_fd(const struct asker *a, int fd, struct thread_wait *w)
+{
+	w->fd = fd;
+	append(w, " of descriptor %d", fd);
+	describe_target(a, fd, w);
+}
+
+static void describe_fds(const struct asker *a, const struct thread_stack *t, struct thread_wait *w)
+{
+	struct fd_list l = fds_of(a->stacks, t);
+
+	if (l.n == 1 && l.read == 1) {
+		describe_fd(a, l.fd[0], w);
+		return;
+	}
+	for (size_t i = 0; i < l.read && i < FDS_SHOWN; i++) {
+		append(w, "%s%d", i ? "; " : " of descriptors ", l.fd[i]);
+		describe_target(a, l.fd[i], w);
+	}
+	if (l.n > FDS_SHOWN)
+		append(w, "; and %zu more", l.n - FDS_SHOWN);
 }
 
 /* ---- locks ---- */
@@ -165,6 +249,32 @@ static void describe_time(struct asker *a, uint64_t address, struct thread_wait 
 	append(w, " of %s", duration_text((double)time.tv_sec + (double)time.tv_nsec / 1e9).text);
 }
 
+/* The last argument of calls that wait for events: how long at most. */
+static void describe_limit(struct asker *a, const struct thread_stack *t, struct thread_wait *w)
+{
+	const bool ms = t->syscall == SYS_poll || t->syscall == SYS_epoll_wait || t->syscall == SYS_epoll_pwait;
+	const size_t at = t->syscall == SYS_poll || t->syscall == SYS_ppoll ? 2 : ms ? 3 : 4;
+	int64_t time[2]; /* seconds, and ns or (of select) us */
+
+	if (ms) {
+		if ((int)t->argument[at] >= 0)
+			append(w, ", for %s at most", duration_text((int)t->argument[at] / 1e3).text);
+		return;
+	}
+	if (!t->argument[at] || process_stacks_read(a->stacks, t->argument[at], time, sizeof time) < 0)
+		return;
+	double seconds = (double)time[0] + (double)time[1] / (t->syscall == SYS_select ? 1e6 : 1e9);
+	/* What is no time was written over meanwhile. */
+	if (seconds >= 0 && seconds < 1e9)
+		append(w, ", for %s at most", duration_text(seconds).text);
+}
+
+static bool waits_for_events(int32_t syscall)
+{
+	return syscall == SYS_poll || syscall == SYS_ppoll || syscall == SYS_select || syscall == SYS_pselect6 ||
+	       syscall == SYS_epoll_wait || syscall == SYS_epoll_pwait;
+}
+
 /* The word that is waited on says nothing of its kind: a condition, a semaphore, a barrier, the end of a thread. */
 static void describe_futex(struct asker *a, const struct thread_stack *t, struct thread_wait *w)
 {
@@ -200,6 +310,10 @@ static void describe_call(struct asker *a, const struct thread_stack *t, struct 
 		describe_time(a, t->argument[2], w);
 	else if (t->syscall == SYS_wait4 && (int)t->argument[0] > 0)
 		append(w, " of process %d", (int)t->argument[0]);
+	else
+		describe_fds(a, t, w);
+	if (waits_for_events(t->syscall))
+		describe_limit(a, t, w);
 }
 
 static void describe(struct asker *a, const struct thread_stack *t, struct thread_wait *w)
