@@ -2,10 +2,12 @@
 #include "dig/stack/stack.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/select.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +37,24 @@ __attribute__((noinline)) static void leaf_spin(void)
 {
 	for (;;)
 		sink++;
+}
+
+/* Nothing ever comes of what it waits for; a place without a descriptor is passed over. */
+__attribute__((noinline)) static void leaf_poll(void)
+{
+	struct pollfd fds[] = { { .fd = pipe_fds[0], .events = POLLIN }, { .fd = -1 }, { .fd = pipe_fds[1] } };
+
+	sink += poll(fds, 3, 100000000);
+}
+
+__attribute__((noinline)) static void leaf_select(void)
+{
+	struct timeval limit = { .tv_sec = 100000 };
+	fd_set set;
+
+	FD_ZERO(&set);
+	FD_SET(pipe_fds[0], &set);
+	sink += select(pipe_fds[0] + 1, &set, NULL, NULL, &limit);
 }
 
 __attribute__((noinline)) static int deep(int depth, void (*leaf)(void))
@@ -69,6 +89,8 @@ static void child(int ready)
 	pthread_mutex_lock(&lock);
 	start(leaf_mutex, "locker");
 	start(leaf_read, "reader");
+	start(leaf_poll, "poller");
+	start(leaf_select, "selector");
 	start(leaf_spin, "spinner");
 	usleep(100000);
 	sink += (int)write(ready, "", 1);
@@ -118,11 +140,23 @@ static void check_thread(struct symbolizer *y, const struct process_stacks *s, c
 	const struct thread_stack *t = named(s, comm);
 
 	if (!t || t->nframes <= DEPTH || t->end != UNWIND_OUTERMOST)
-		fprintf(stderr, "%s: %zu frames, %s, %s\n", comm, t ? t->nframes : 0, t ? stack_way_words(t->way) : "?", t ? unwind_end_words(t->end) : "?");
+		fprintf(stderr, "%s: %zu frames, %s, %s\n", comm, t ? t->nframes : 0, t ? stack_way_words(t->way) : "?",
+			t ? unwind_end_words(t->end) : "?");
 	CHECK(t && t->nframes > DEPTH && t->end == UNWIND_OUTERMOST);
 	CHECK_U64(count(y, s, t, leaf), 1);
 	CHECK_U64(count(y, s, t, "deep"), DEPTH + 1);
 	CHECK_U64(count(y, s, t, "worker"), 1);
+}
+
+static void check_poll(const char *what)
+{
+	char wanted[64];
+
+	snprintf(wanted, sizeof wanted, "of descriptors %d, pipe:[", pipe_fds[0]);
+	CHECK(strstr(what, wanted));
+	snprintf(wanted, sizeof wanted, "]; %d, pipe:[", pipe_fds[1]);
+	CHECK(strstr(what, wanted));
+	CHECK(strstr(what, ", for 27.8 h at most") && !strstr(what, "more"));
 }
 
 static void take(struct host *h, pid_t pid, const struct stack_wish *wish, enum stack_way way)
@@ -143,18 +177,24 @@ static void take(struct host *h, pid_t pid, const struct stack_wish *wish, enum 
 		way = STACK_PROC;
 	}
 	if (r == 0) {
-		CHECK_U64(s->threads.n, 4);
+		CHECK_U64(s->threads.n, 6);
 		check_thread(y, s, "locker", "leaf_mutex");
 		check_thread(y, s, "reader", "leaf_read");
+		check_thread(y, s, "poller", "leaf_poll");
+		check_thread(y, s, "selector", "leaf_select");
 		check_thread(y, s, "spinner", "leaf_spin");
 		CHECK(named(s, "reader")->way == way);
-		CHECK(wish->consistent ? s->stopped == 4 : named(s, "spinner")->way == STACK_PTRACE || s->stopped == 0);
+		CHECK(wish->consistent ? s->stopped == 6 : named(s, "spinner")->way == STACK_PTRACE || s->stopped == 0);
 		CHECK(thread_waits_read(h, s, &waits) == 0);
 		for (size_t i = 0; i < s->threads.n && !wish->consistent; i++) {
 			if (strcmp(s->threads.v[i].comm, "locker") == 0)
 				CHECK(waits[i].owner_tid == pid);
 			if (strcmp(s->threads.v[i].comm, "reader") == 0)
 				CHECK(waits[i].fd == pipe_fds[0] && strstr(waits[i].what, "pipe:"));
+			if (strcmp(s->threads.v[i].comm, "selector") == 0)
+				CHECK(waits[i].fd == pipe_fds[0] && strstr(waits[i].what, ", for 27.8 h at most"));
+			if (strcmp(s->threads.v[i].comm, "poller") == 0)
+				check_poll(waits[i].what);
 		}
 		free(waits);
 		process_stacks_free(s);
