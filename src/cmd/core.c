@@ -33,7 +33,6 @@ static const struct option options[] = {
 #define EVERY_NS (100 * NS_PER_MS)
 
 struct progress {
-	struct page_style style;
 	struct buf line;
 	uint64_t shown_ns, step_ns;
 	const char *step;
@@ -43,21 +42,29 @@ struct progress {
 
 static void progress_end(struct progress *p)
 {
-	if (p->on_screen && output_write_fd(STDERR_FILENO, SPAN("\r\033[K")) < 0) {
-		/* Nobody watches any more. */
-	}
+	if (p->on_screen)
+		output_progress("");
 	buf_deinit(&p->line);
 }
 
-static void bar(struct page *page, uint64_t done, uint64_t all)
-{
-	const unsigned cells = 20;
-	unsigned full = all ? (unsigned)(done >= all ? cells : done * cells / all) : 0;
+#define BAR "===================="
+#define BAR_CELLS (sizeof BAR - 1)
 
-	page_put(page, "[");
-	for (unsigned i = 0; i < cells; i++)
-		page_put(page, "%s", i < full ? "=" : " ");
-	page_put(page, "] ");
+/* What matters most first: a narrow terminal cuts the end. */
+static int put_progress(struct buf *line, const struct core_progress *now, double seconds)
+{
+	const bool full = now->all_bytes && now->done_bytes >= now->all_bytes;
+	const size_t cells = full ? BAR_CELLS : now->all_bytes ? (size_t)(now->done_bytes * BAR_CELLS / now->all_bytes) : 0;
+	int r = buf_printf(line, "[%-*.*s] %s: %s of %s", (int)BAR_CELLS, (int)cells, BAR, now->step,
+			   bytes_text((double)now->done_bytes).text, bytes_text((double)now->all_bytes).text);
+
+	if (r == 0 && seconds > 0.2)
+		r = buf_printf(line, ", %s/s", bytes_text((double)now->done_bytes / seconds).text);
+	if (r == 0 && now->pass)
+		r = buf_printf(line, ", pass %u", now->pass);
+	if (r == 0 && now->pass > 1)
+		r = buf_printf(line, " (%s pages)", number_text((double)now->dirty_pages).text);
+	return r < 0 ? r : buf_append(line, "", 1);
 }
 
 static void on_progress(void *arg, const struct core_progress *now)
@@ -75,23 +82,10 @@ static void on_progress(void *arg, const struct core_progress *now)
 		return;
 	p->shown_ns = t;
 	buf_clear(&p->line);
-	struct page page = { .out = &p->line, .style = p->style };
-	double s = (double)(t - p->step_ns) / 1e9;
-
-	if (buf_append(&p->line, "\r", 1) < 0)
+	if (put_progress(&p->line, now, (double)(t - p->step_ns) / 1e9) < 0)
 		return;
-	bar(&page, now->done_bytes, now->all_bytes);
-	page_put(&page, "%s: %s of %s", now->step, bytes_text((double)now->done_bytes).text,
-		 bytes_text((double)now->all_bytes).text);
-	if (s > 0.2)
-		page_put(&page, ", %s/s", bytes_text((double)now->done_bytes / s).text);
-	if (now->pass)
-		page_put(&page, ", pass %u", now->pass);
-	if (now->pass > 1)
-		page_put(&page, ", %s pages written meanwhile", number_text((double)now->dirty_pages).text);
-	if (page.error == 0 && buf_append(&p->line, "\033[K", 3) == 0 &&
-	    output_write_fd(STDERR_FILENO, buf_span(&p->line)) == 0)
-		p->on_screen = true;
+	output_progress(p->line.data);
+	p->on_screen = true;
 }
 
 /* ---- the command ---- */
@@ -114,8 +108,10 @@ static int answer(const struct arguments *args, const struct core_view *view)
 
 static int dump(const struct arguments *args, struct core_wish *wish)
 {
+	const bool given = args->option[OUTPUT].given;
 	struct progress progress = { 0 };
 	struct core_result result;
+	struct page_style style;
 	struct note note = { "" };
 
 	interrupt_catch();
@@ -124,7 +120,7 @@ static int dump(const struct arguments *args, struct core_wish *wish)
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	wish->interrupted = &interrupted;
-	if (output_watched(&progress.style)) {
+	if (output_watched(&style)) {
 		wish->progress = on_progress;
 		wish->progress_arg = &progress;
 	}
@@ -132,7 +128,8 @@ static int dump(const struct arguments *args, struct core_wish *wish)
 
 	progress_end(&progress);
 	if (r < 0) {
-		say("core: %s", note.text[0] ? note.text : strerror(-r));
+		say("core: %s%s", note.text[0] ? note.text : strerror(-r),
+		    r == -EACCES && !given ? "; --output writes it elsewhere" : "");
 		return EXIT_UNABLE;
 	}
 	struct core_view view = { .result = &result, .path = wish->path, .compressed = wish->compress };

@@ -1,37 +1,29 @@
 #include "cmd/countdown.h"
 
 #include <errno.h>
-#include <string.h>
-#include <unistd.h>
+#include <stdio.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/units.h"
 #include "cmd/interrupt.h"
 #include "cmd/output.h"
 
 void countdown_show(struct countdown *c)
 {
-	cleanup(buf_deinit) struct buf text = { 0 };
-	struct page p = { .out = &text };
 	uint64_t now = clock_mono_ns();
+	char line[128];
+	int n = snprintf(line, sizeof line, "%.60s", c->what);
 
-	if (!output_watched(&p.style))
-		return;
-	p.error = buf_append(&text, "\r\033[K", 4);
-	page_put(&p, "%.60s", c->what);
 	if (c->end_ns != UINT64_MAX && c->end_ns > now)
-		page_put(&p, ", %.0f s left", (double)(c->end_ns - now) / 1e9 + 0.49);
-	page_put(&p, "; Ctrl-C ends it");
-	if (p.error == 0)
-		(void)!write(STDERR_FILENO, text.data, text.n);
+		n += snprintf(line + n, sizeof line - (size_t)n, ", %.0f s left", (double)(c->end_ns - now) / 1e9 + 0.49);
+	snprintf(line + n, sizeof line - (size_t)n, "; Ctrl-C ends it");
+	output_progress(line);
 	c->shown = true;
 }
 
 void countdown_clear(struct countdown *c)
 {
 	if (c->shown)
-		(void)!write(STDERR_FILENO, "\r\033[K", 4);
+		output_progress("");
 	c->shown = false;
 }
 

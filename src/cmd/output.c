@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
 #include "cmd/command.h"
 
 static int write_all(int fd, struct span text)
@@ -152,6 +153,28 @@ bool output_watched(struct page_style *ret)
 		.unicode = locale_is_utf8(),
 	};
 	return true;
+}
+
+void output_progress(const char *line)
+{
+	cleanup(buf_deinit) struct buf safe = { 0 }, text = { 0 };
+	bool able = able_terminal(STDERR_FILENO);
+	struct page_style style;
+	unsigned columns = 0;
+	uint32_t c;
+
+	if (!output_watched(&style) || text_safe(span_from(line), style.unicode, &safe) < 0)
+		return;
+	/* The last column is left: some terminals wrap as soon as it is filled. */
+	struct span rest = buf_span(&safe), shown = { rest.p, 0 };
+	while (utf8_next(&rest, &c) && columns + utf8_width(c) < style.width) {
+		columns += utf8_width(c);
+		shown.n = (size_t)(rest.p - shown.p);
+	}
+	int r = buf_printf(&text, "\r%.*s%*s%s", (int)shown.n, shown.p ? shown.p : "",
+			   able ? 0 : (int)(style.width - 1 - columns), "", able ? "\033[K" : "\r");
+	if (r == 0)
+		(void)!write_all(STDERR_FILENO, buf_span(&text));
 }
 
 void say(const char *format, ...)

@@ -36,5 +36,7 @@ int output_page(struct span text);
 
 /* Same for stderr, for progress lines: false when nobody watches. */
 bool output_watched(struct page_style *ret);
+/* A progress line in place of the one before, cut to the terminal; "": none any more. Nothing when nobody watches. */
+void output_progress(const char *line);
 
 #endif

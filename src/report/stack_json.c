@@ -101,6 +101,10 @@ void stack_json(struct json *j, const char *key, const struct stack_report *repo
 	json_u64(j, "pause_ns", s->pause_ns);
 	json_string(j, "why_no_bpf", s->why_no_bpf[0] ? s->why_no_bpf : NULL);
 	json_string(j, "why_no_kernel_names", symbolizer_kernel_why(report->symbolizer));
+	if (s->core) {
+		json_u64(j, "core_missing_bytes", s->core->missing_bytes);
+		json_string(j, "core_other_file", s->core->other_file);
+	}
 	json_array(j, "stacks");
 	vec_each(g, &report->groups->groups) {
 		const struct thread_stack *t = &s->threads.v[g->member[0]];

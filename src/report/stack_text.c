@@ -301,6 +301,22 @@ static void put_head(struct page *p, const struct stack_report *report)
 	page_newline(p);
 }
 
+static void put_core_tail(struct page *p, const struct core_dump *c)
+{
+	page_tone(p, TONE_YELLOW);
+	if (c->missing_bytes) {
+		page_wrap(p, 2, "The core file was cut: %s of memory are missing at its end, where most stacks are.",
+			  bytes_text((double)c->missing_bytes).text);
+		page_newline(p);
+	}
+	if (c->other_file) {
+		page_wrap(p, 2, "%s is not the file that ran (its build-id differs): it gives no names. The program is "
+			  "given by --executable.", c->other_file);
+		page_newline(p);
+	}
+	page_tone(p, TONE_PLAIN);
+}
+
 static void put_tail(struct page *p, const struct stack_report *report)
 {
 	const struct process_stacks *s = report->stacks;
@@ -331,5 +347,7 @@ void stack_text(struct page *p, const struct stack_report *report)
 	put_head(p, report);
 	vec_each(g, &report->groups->groups)
 		put_group(p, report, g);
+	if (report->stacks->core)
+		put_core_tail(p, report->stacks->core);
 	put_tail(p, report);
 }

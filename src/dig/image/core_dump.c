@@ -161,6 +161,9 @@ static int add_segments(struct core_dump *c)
 			continue;
 		if (!add_mapping(c, mapping_of(p)))
 			return -ENOMEM;
+		uint64_t there = p->p_offset < c->elf->file_size ? c->elf->file_size - p->p_offset : 0;
+		if (p->p_filesz > there)
+			c->missing_bytes += p->p_filesz - there;
 	}
 	return 0;
 }
@@ -258,14 +261,28 @@ static int read_core(struct core_dump *c)
 	return r;
 }
 
+static bool is_compressed(const char *path)
+{
+	static const unsigned char zstd[] = { 0x28, 0xb5, 0x2f, 0xfd };
+	unsigned char magic[sizeof zstd];
+	int fd = open_regular(path);
+	bool is = fd >= 0 && pread(fd, magic, sizeof magic, 0) == sizeof magic && memcmp(magic, zstd, sizeof zstd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
 int core_dump_open(const char *path, const char *executable, struct core_dump **ret, struct note *note)
 {
 	struct core_dump *c = calloc(1, sizeof *c);
 	int r = c ? elf_image_open(path, &c->elf, note) : -ENOMEM;
 
+	if (r == -EBADMSG && is_compressed(path))
+		note_set(note, r, "%s is compressed: zstd -d --sparse gives the core back", path);
 	if (r >= 0 && (c->elf->header.e_type != ET_CORE || c->elf->header.e_machine != EM_X86_64))
 		r = note_set(note, -EBADMSG, c->elf->header.e_type != ET_CORE ? "%s is an ELF file, but no core file" :
-									       "%s is a core file of another machine", path);
+			     "%s is a core file of another machine", path);
 	if (r >= 0) {
 		c->path = strdup(path);
 		c->executable = executable ? strdup(executable) : NULL;
@@ -327,9 +344,10 @@ static bool same_file(const struct core_dump *c, const struct mapping *m, int fd
 			close(copy);
 		return true;
 	}
-	if (elf_image_open_fd(copy, &now, NULL) == 0 && elf_image_open_memory((struct span){ head, sizeof head }, &ran, NULL) == 0 &&
-	    ran->build_id_size)
-		same = ran->build_id_size == now->build_id_size && memcmp(ran->build_id, now->build_id, ran->build_id_size) == 0;
+	if (elf_image_open_fd(copy, &now, NULL) == 0 &&
+	    elf_image_open_memory((struct span){ head, sizeof head }, &ran, NULL) == 0 && ran->build_id_size)
+		same = ran->build_id_size == now->build_id_size &&
+		       memcmp(ran->build_id, now->build_id, ran->build_id_size) == 0;
 	elf_image_free(ran);
 	elf_image_free(now);
 	return same;
@@ -345,7 +363,7 @@ static const struct mapping *first_of_file(const struct address_space *a, const 
 
 static int open_file(void *arg, const struct mapping *m)
 {
-	const struct core_dump *c = arg;
+	struct core_dump *c = arg;
 	const char *path = m->name;
 
 	if (c->executable && c->entry) {
@@ -359,6 +377,7 @@ static int open_file(void *arg, const struct mapping *m)
 	if (same_file(c, first_of_file(c->opened, m), fd))
 		return fd;
 	close(fd);
+	c->other_file = path;
 	return -ESTALE;
 }
 

@@ -26,9 +26,11 @@ struct core_dump {
 	VEC(struct core_thread) threads; /* in the file's order: the one that crashed first */
 	struct memory_map map;		 /* moved into the space by core_dump_space */
 	struct address_space *opened;	 /* that space */
+	uint64_t missing_bytes; /* of memory, which the headers tell and the file, since it was cut, has not */
+	const char *other_file; /* the last that was not opened since it is not the one that ran; NULL: none */
 };
 
-/* -EBADMSG: no core file (told apart in the note: an executable, a 32-bit core, cut); -errno. */
+/* -EBADMSG: no core file (told apart in the note: an executable, a 32-bit core, cut, compressed); -errno. */
 int core_dump_open(const char *path, const char *executable, struct core_dump **ret, struct note *note)
 	__attribute__((warn_unused_result));
 void core_dump_free(struct core_dump *c);

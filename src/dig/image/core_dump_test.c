@@ -116,6 +116,7 @@ static void test_whole(void)
 	CHECK_STR(m->name, "/lib/two");
 	m = memory_map_find(&c->map, 0x22fff);
 	CHECK(m && m->name[0] == '\0' && m->flags == (MAPPING_READ | MAPPING_WRITE));
+	CHECK_U64(c->missing_bytes, 0);
 	/* Bytes: within what the file has, never beyond. */
 	CHECK(core_dump_read(c, 0x11000, bytes, 1) == 0 && bytes[0] == 'c');
 	CHECK(core_dump_read(c, 0x20ff0, bytes, 16) == 0 && bytes[15] == 'm');
@@ -171,6 +172,12 @@ static void test_cut(void)
 		CHECK(open_made(sizeof made, &c, NULL) == 0 && c->threads.n == 1);
 		core_dump_free(c);
 	}
+	/* What its memory lacks is told. */
+	add_segment(0x20000, 0x1000, 0x1000, 0, PF_R);
+	add_segment(0x30000, 0x1000, 0x1000, 0x1000, PF_R);
+	CHECK(open_made(offsetof(struct made, memory) + 0x800, &c, NULL) == 0);
+	CHECK_U64(c->missing_bytes, 0x1800);
+	core_dump_free(c);
 	/* The notes themselves are cut off the file. */
 	CHECK(open_made(offsetof(struct made, notes) + 8, &c, &note) == -EBADMSG);
 	made.segment[0].p_filesz = UINT64_MAX;
