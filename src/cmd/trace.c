@@ -28,8 +28,8 @@ static const struct option options[] = {
 				 "%desc, %memory, %creds, %clock; !NAME: all but it; often" },
 	[TRACE_ERRNO] = { "errno", 'E', OPTION_TEXT, "NAME,…", "calls alone that fail with these errors; any: with whichever" },
 	[TRACE_SLOWER] = { "slower", 0, OPTION_DURATION, "DURATION", "calls alone that take as long or longer", 1, UINT64_C(31536000000000000) },
-	[TRACE_PATH] = { "path", 'P', OPTION_TEXT, "PATTERN", "calls alone with a path that begins so; *.so: ends so; =PATH: is "
-			 "it; often" },
+	[TRACE_PATH] = { "path", 'P', OPTION_TEXT, "PATTERN", "calls alone with a path that begins so, or on an open file of it; "
+			 "*.so: ends so; =PATH: is it; often" },
 	[TRACE_FD] = { "fd", 0, OPTION_TEXT, "N,…", "calls alone on these descriptors" },
 	[TRACE_SUMMARY] = { "summary", 'c', OPTION_FLAG, NULL, "count and time the calls in the kernel, print a table at the end" },
 	[TRACE_BY] = { "by", 0, OPTION_CHOICE, "WHOM", "with --summary: all together, or by process or thread", 0, 0, bys },
@@ -222,8 +222,6 @@ int trace_stream(const struct arguments *args, struct trace_request *q, int fd)
 {
 	struct trace_source *s;
 	struct note note = { "" };
-	uint64_t began_ns = clock_mono_ns();
-
 	struct event_stacks *stacks = NULL;
 	int r = 0;
 
@@ -238,6 +236,7 @@ int trace_stream(const struct arguments *args, struct trace_request *q, int fd)
 		event_stacks_free(stacks);
 		return EXIT_UNABLE;
 	}
+	uint64_t began_ns = clock_mono_ns();
 	for (size_t i = 0; stacks && i < q->npids; i++)
 		event_stacks_meet(stacks, q->pid[i]);
 	/* Ended by its trace, the command has no code of its own. */

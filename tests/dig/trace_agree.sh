@@ -50,11 +50,19 @@ agrees() { # WAY OPTION…
 agrees ptrace --ptrace
 [ -z "$bpf" ] || agrees bpf
 
+# BPF programs that the kernel refuses are no reason to fall back where it has them.
+by_the_way_asked_for() { grep -q 'by ptrace' "$dir/said" && complain "$1: $(<"$dir/said")"; }
+# strace has descriptors that are waited for among those of a path.
+strace -f -P /etc/passwd -o "$dir/strace" "$dir/target" >/dev/null 2>&1 </dev/null
+normal "$dir/strace" | grep -vE '^p?poll\(' >"$dir/path.strace"
+grep -q '^read(3' "$dir/path.strace" || complain "strace shows no read of /etc/passwd"
+
 # ---- filters: each must leave some, and nothing else ----
 only() { # WHAT PATTERN OPTION…
 	local what=$1 pattern=$2
 	shift 2
-	"$osprey" trace "$@" -o "$dir/filtered" -- "$dir/target" >/dev/null 2>&1 </dev/null
+	"$osprey" trace "$@" -o "$dir/filtered" -- "$dir/target" >/dev/null 2>"$dir/said" </dev/null
+	by_the_way_asked_for "$what"
 	grep -E '^(\[[^]]*\] )?[a-z_0-9]+\(' "$dir/filtered" >"$dir/kept"
 	[ -s "$dir/kept" ] || complain "$what: nothing is left"
 	grep -vE "$pattern" "$dir/kept" >"$dir/wrong" && { complain "$what: not wanted:"; head -5 "$dir/wrong"; }
@@ -67,7 +75,14 @@ for way in ${bpf:+bpf} ptrace; do
 	only "$way: an error" 'ENOENT' "${force[@]}" -E ENOENT
 	only "$way: any error" '= -1 E' "${force[@]}" -E any
 	only "$way: a path" '"/no/such' "${force[@]}" -P /no/such
-	only "$way: a suffix" 'cache"' "${force[@]}" -P '*.cache'
+	"$osprey" trace "${force[@]}" -P =/etc/passwd -o "$dir/filtered" -- "$dir/target" >/dev/null 2>"$dir/said" </dev/null
+	by_the_way_asked_for "$way: an open file"
+	diff -u "$dir/path.strace" <(normal "$dir/filtered") >"$dir/diff" || { complain "$way: -P is not as strace -P:"; cat "$dir/diff"; }
+	# A relative path, and the descriptor that another program was started with.
+	"$osprey" trace "${force[@]}" -P =/etc/passwd -o "$dir/filtered" -- sh -c 'cd /etc && head -c 1 <passwd' >/dev/null 2>&1
+	grep -q 'openat(AT_FDCWD, "passwd"' "$dir/filtered" || complain "$way: a relative path is not known"
+	grep -q ' read(0, "' "$dir/filtered" || { complain "$way: a descriptor that was inherited is not known"; cat "$dir/filtered"; }
+	only "$way: a suffix" '(cache"|fstatat\(3|mmap\(.* 3, 0\)|close\(3)' "${force[@]}" -P '*.cache'
 	only "$way: a descriptor" '\((3|3, |[a-z_]+, .*)' "${force[@]}" --fd 3 -e read,close,fstat,lseek
 	"$osprey" trace "${force[@]}" -e '!%file' -o "$dir/filtered" -- "$dir/target" >/dev/null 2>&1 </dev/null
 	grep -q 'openat(' "$dir/filtered" && complain "$way: a class that was excluded is there"

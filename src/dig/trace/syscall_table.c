@@ -82,6 +82,8 @@ struct trace_call_rule syscall_capture(unsigned number)
 	}
 	if (c && c->result == NO_RETURN)
 		rule.flags |= CALL_NO_RETURN;
+	if (c && c->result == ARGUMENT_FD)
+		rule.flags |= CALL_GIVES_FD;
 	if (c && (span_is(span_from(c->name), "execve") || span_is(span_from(c->name), "execveat")))
 		rule.flags |= CALL_EXECUTES;
 	return rule;

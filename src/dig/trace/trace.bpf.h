@@ -46,6 +46,7 @@ enum {
 	CALL_CAPTURES_ENTER = 4,
 	CALL_CAPTURES_EXIT = 8,
 	CALL_EXECUTES = 16,
+	CALL_GIVES_FD = 32,
 };
 
 struct trace_call_rule {
@@ -87,6 +88,7 @@ enum {
 	RECORD_UNFINISHED = 4,	/* it has no result: the task ended, or tracing did */
 	RECORD_CUT = 8,		/* more was to be captured than fits */
 	RECORD_LAST = 16,	/* of RECORD_EXIT: the process ended with this thread */
+	RECORD_AT_PATH = 32,	/* a descriptor of it is of a file that is looked for by path; told by ptrace alone */
 };
 
 struct trace_record {

@@ -33,6 +33,7 @@ struct thread {
 /* A program with functions of its own does nothing itself but call one. */
 #define OWN_FUNCTION __noinline
 #include "dig/trace/trace_follow.bpf.h"
+#include "dig/trace/trace_paths.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -324,54 +325,6 @@ static __always_inline bool errno_wanted(__s64 result)
 	return error < 256 && settings.errno_wanted[error >> 6 & 3] >> (error & 63) & 1;
 }
 
-__noinline int path_like(struct thread *t, __u32 at, __u32 size, __u32 k)
-{
-	const volatile struct trace_path_filter *f;
-
-	if (!t || k >= TRACE_PATHS)
-		return 0;
-	barrier_var(k);
-	f = &settings.path[k & 3];
-	if (f->prefix_size > size || f->suffix_size > size || (f->exact && f->prefix_size != size))
-		return false;
-	for (__u32 i = 0; i < TRACE_PATH_MAX; i++) {
-		__u32 here = at + i;
-
-		if (i >= f->prefix_size)
-			break;
-		if (here >= sizeof t->payload || t->payload[here] != f->prefix[i])
-			return false;
-	}
-	for (__u32 i = 0; i < TRACE_PATH_MAX; i++) {
-		__u32 here = at + size - f->suffix_size + i;
-
-		if (i >= f->suffix_size)
-			break;
-		if (here >= sizeof t->payload || t->payload[here] != f->suffix[i])
-			return false;
-	}
-	return true;
-}
-
-static __always_inline bool path_wanted(struct thread *t, const volatile struct trace_call_rule *rule)
-{
-	__u32 at = 0;
-
-	for (__u32 i = 0; i < TRACE_ARGUMENTS; i++) {
-		struct trace_part *part;
-
-		if (at > TRACE_PAYLOAD_MAX || at >= t->record.size)
-			break;
-		part = (struct trace_part *)(t->payload + at);
-		if (part->argument < TRACE_ARGUMENTS && (rule->paths & 1 << (part->argument & 7)) && part->size)
-			for (__u32 k = 0; k < TRACE_PATHS && k < settings.npaths; k++)
-				if (path_like(t, at + sizeof *part, part->size - 1, k))
-					return true;
-		at += sizeof *part + ((part->size + 7) & ~7u);
-	}
-	return false;
-}
-
 /* ---- records ---- */
 
 static __always_inline void emit(struct thread *t)
@@ -532,7 +485,7 @@ static __always_inline bool begun_before(struct thread *t, struct task_struct *t
 	t->record.start_ns = bpf_ktime_get_ns();
 	t->record.flags = RECORD_BEGUN_BEFORE;
 	t->missed = 0xff;
-	t->matched = 0;
+	t->matched = !settings.npaths;
 	return true;
 #else
 	return false;
@@ -561,9 +514,8 @@ static __noinline int on_exit(void *ctx, struct pt_regs *regs, long result)
 		return 0;
 	if (!(r->flags & RECORD_COMPAT) && ((rule_of(call)->flags & CALL_CAPTURES_EXIT) || t->missed))
 		capture_exit(t, rule_of(call));
-	if (!t->matched && (!t->missed || !settings.npaths || !path_wanted(t, rule_of(call))))
-		if (settings.npaths)
-			return 0;
+	if (!t->matched && !(t->missed && path_wanted(t, rule_of(call))) && !path_opened(t, rule_of(call)))
+		return 0;
 	finish(ctx, t, regs);
 	return 0;
 }

@@ -147,11 +147,17 @@ bool trace_filter_fds_fit(const struct trace_filter *f, const struct trace_recor
 	return false;
 }
 
-static bool path_fits(const struct trace_path_filter *p, struct span path)
+bool trace_filter_path_fits(const struct trace_filter *f, struct span path)
 {
-	return p->prefix_size <= path.n && p->suffix_size <= path.n && (!p->exact || path.n == p->prefix_size) &&
-	       memcmp(path.p, p->prefix, p->prefix_size) == 0 &&
-	       memcmp(path.p + path.n - p->suffix_size, p->suffix, p->suffix_size) == 0;
+	for (unsigned i = 0; i < f->settings.npaths; i++) {
+		const struct trace_path_filter *p = &f->settings.path[i];
+
+		if (p->prefix_size <= path.n && p->suffix_size <= path.n && (!p->exact || path.n == p->prefix_size) &&
+		    memcmp(path.p, p->prefix, p->prefix_size) == 0 &&
+		    memcmp(path.p + path.n - p->suffix_size, p->suffix, p->suffix_size) == 0)
+			return true;
+	}
+	return false;
 }
 
 static bool paths_fit(const struct trace_filter *f, const struct trace_event *e)
@@ -162,9 +168,8 @@ static bool paths_fit(const struct trace_filter *f, const struct trace_event *e)
 		if (e->part[i].argument >= TRACE_ARGUMENTS || !(paths >> e->part[i].argument & 1))
 			continue;
 		struct span path = { e->part[i].bytes.p, strnlen(e->part[i].bytes.p, e->part[i].bytes.n) };
-		for (unsigned k = 0; k < f->settings.npaths; k++)
-			if (path_fits(&f->settings.path[k], path))
-				return true;
+		if (trace_filter_path_fits(f, path))
+			return true;
 	}
 	return false;
 }
@@ -180,5 +185,5 @@ bool trace_filter_fits(const struct trace_filter *f, const struct trace_event *e
 		return false;
 	if (f->settings.errnos && (error >= 256 || !(f->settings.errno_wanted[error / 64] >> error % 64 & 1)))
 		return false;
-	return !f->settings.npaths || paths_fit(f, e);
+	return !f->settings.npaths || (r->flags & RECORD_AT_PATH) || paths_fit(f, e);
 }

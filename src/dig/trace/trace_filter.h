@@ -16,18 +16,24 @@ struct trace_filter {
 
 /* Everything is wanted. */
 void trace_filter_init(struct trace_filter *f);
-/* "openat,%network,!futex": names and %classes; with a first word that begins with '!' all but those. Words of several calls add up.
- * -EINVAL, with the reason and the closest name. */
-int trace_filter_calls(struct trace_filter *f, struct span words, struct note *note) __attribute__((warn_unused_result));
+/* "openat,%network,!futex": names and %classes; with a first word that begins with '!' all but those. Words of
+ * several calls add up. -EINVAL, with the reason and the closest name. */
+int trace_filter_calls(struct trace_filter *f, struct span words, struct note *note)
+	__attribute__((warn_unused_result));
 /* "any", or "ENOENT,EACCES". */
-int trace_filter_errors(struct trace_filter *f, struct span words, struct note *note) __attribute__((warn_unused_result));
+int trace_filter_errors(struct trace_filter *f, struct span words, struct note *note)
+	__attribute__((warn_unused_result));
 /* "/etc" (and what is below), "*.so", "/usr/lib*.so", "=/etc/hosts" (that alone). */
-int trace_filter_path(struct trace_filter *f, struct span pattern, struct note *note) __attribute__((warn_unused_result));
-int trace_filter_fd(struct trace_filter *f, struct span words, struct note *note) __attribute__((warn_unused_result));
+int trace_filter_path(struct trace_filter *f, struct span pattern, struct note *note)
+	__attribute__((warn_unused_result));
+int trace_filter_fd(struct trace_filter *f, struct span words, struct note *note)
+	__attribute__((warn_unused_result));
 
 /* At the begin of a call: whether the descriptors fit. */
 bool trace_filter_fds_fit(const struct trace_filter *f, const struct trace_record *r);
-/* When it has been captured. */
+/* Whether it is one that is looked for. */
+bool trace_filter_path_fits(const struct trace_filter *f, struct span path);
+/* When it has been captured. Of descriptors' paths RECORD_AT_PATH tells. */
 bool trace_filter_fits(const struct trace_filter *f, const struct trace_event *e);
 
 #endif

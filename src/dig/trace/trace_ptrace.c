@@ -172,6 +172,7 @@ static void enter(struct ptrace_source *s, struct traced *t)
 	t->wanted = true;
 	if (!compat)
 		trace_capture(&t->capture, t->pid, rule, false, q->excerpt_bytes);
+	trace_note_paths(q->filter, r, false);
 	r->start_ns = clock_mono_ns();
 	if (!compat && (rule->flags & CALL_NO_RETURN)) {
 		r->flags |= RECORD_UNFINISHED;
@@ -193,6 +194,7 @@ static void leave(struct ptrace_source *s, struct traced *t)
 	r->result = (int64_t)((r->flags & RECORD_COMPAT) && !(regs.rax >> 32) ? (uint64_t)(int64_t)(int32_t)regs.rax : regs.rax);
 	if (!(r->flags & RECORD_COMPAT))
 		trace_capture(&t->capture, t->pid, rule_of(s, t), true, s->source.copy.excerpt_bytes);
+	trace_note_paths(s->source.copy.filter, r, true);
 	give(s, t);
 }
 

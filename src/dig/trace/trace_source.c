@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,31 @@ void trace_source_free(struct trace_source *s)
 {
 	if (s)
 		s->free(s);
+}
+
+/* ---- paths of descriptors ---- */
+
+static bool fd_at_path(const struct trace_filter *f, int32_t tid, int32_t fd)
+{
+	char link[40], path[PATH_MAX];
+
+	snprintf(link, sizeof link, "/proc/%d/fd/%d", tid, fd);
+	ssize_t n = fd < 0 ? -1 : readlink(link, path, sizeof path);
+	return n > 0 && trace_filter_path_fits(f, (struct span){ path, (size_t)n });
+}
+
+void trace_note_paths(const struct trace_filter *f, struct trace_record *r, bool at_exit)
+{
+	const struct trace_call_rule *rule = &f->call[r->call % TRACE_CALLS];
+	bool fits = false;
+
+	if (!f->settings.npaths || (r->flags & (RECORD_COMPAT | RECORD_AT_PATH)))
+		return;
+	for (unsigned i = 0; !fits && !at_exit && i < TRACE_ARGUMENTS; i++)
+		fits = (rule->fds >> i & 1) && fd_at_path(f, r->tid, (int32_t)r->argument[i]);
+	if (at_exit && (rule->flags & CALL_GIVES_FD))
+		fits = fd_at_path(f, r->tid, (int32_t)r->result);
+	r->flags |= fits ? RECORD_AT_PATH : 0;
 }
 
 /* ---- what is under way ---- */
@@ -85,6 +111,7 @@ static int pending_of(const struct trace_request *q, int32_t pid, int32_t tid, t
 	if (read_small(path, text, sizeof text))
 		span_copy(span_trim(span_from(text)), c.record.comm, sizeof c.record.comm);
 	trace_capture(&c, pid, rule, false, q->excerpt_bytes);
+	trace_note_paths(q->filter, &c.record, false);
 	struct trace_event e;
 	if (trace_event_parse(trace_captured(&c), &e) < 0 || !trace_filter_fits(q->filter, &e))
 		return 0;

@@ -1,9 +1,11 @@
 /* Where records come from: BPF programs, or ptrace where there is no right to load them.
  *
- * By BPF (5.13, BTF, CAP_BPF and CAP_PERFMON): nothing is stopped; the programs' links die with this process. A traced call costs
- * ~0.3 us, one of another process ~70 ns while the raw_syscalls tracepoints are on. Children of targets are followed.
- * By ptrace (the same user or CAP_SYS_PTRACE): every wanted call stops its thread twice (~10 us); of a command, unwanted ones run
- * past a seccomp filter at full speed. A command that was started so dies with this process, targets that were there go on.
+ * By BPF (5.13, BTF, CAP_BPF and CAP_PERFMON): nothing is stopped; the programs' links die with this process. A traced
+ * call costs ~0.3 us, one of another process ~70 ns while the raw_syscalls tracepoints are on. Children of targets are
+ * followed.
+ * By ptrace (the same user or CAP_SYS_PTRACE): every wanted call stops its thread twice (~10 us); of a command, unwanted
+ * ones run past a seccomp filter at full speed. A command that was started so dies with this process, targets that were
+ * there go on.
  *
  * Threads: one. Records come in the order in which calls end. */
 #ifndef OSPREY_DIG_TRACE_TRACE_SOURCE_H
@@ -35,8 +37,8 @@ int trace_by_bpf(struct host *h, const struct trace_request *q, struct trace_sou
 	__attribute__((warn_unused_result));
 int trace_by_ptrace(const struct trace_request *q, struct trace_source **ret, struct note *note)
 	__attribute__((warn_unused_result));
-/* Waits a little (50 ms at most; by ptrace until something happens or `until_ns` of CLOCK_MONOTONIC) and gives what came. 0: go on;
- * 1: all targets have ended, or the sink had enough; -EINTR: a signal came; -errno. */
+/* Waits a little (50 ms at most; by ptrace until something happens or `until_ns` of CLOCK_MONOTONIC) and gives what
+ * came. 0: go on; 1: all targets have ended, or the sink had enough; -EINTR: a signal came; -errno. */
 int trace_source_take(struct trace_source *s, uint64_t until_ns, trace_sink sink, void *arg)
 	__attribute__((warn_unused_result));
 /* Takes what is left after the end, calls that are under way among them, and lets go of the targets. */
@@ -59,6 +61,11 @@ struct trace_source {
 };
 
 /* Calls that threads of `pid` are in right now, from /proc/PID/task/TID/syscall; records marked RECORD_UNFINISHED. */
-int trace_pending(const struct trace_request *q, int32_t pid, trace_sink sink, void *arg) __attribute__((warn_unused_result));
+int trace_pending(const struct trace_request *q, int32_t pid, trace_sink sink, void *arg)
+	__attribute__((warn_unused_result));
+
+/* Marks a call by RECORD_AT_PATH, when one of its descriptors, or at its exit the one that it gave, is of a file whose
+ * path is looked for. The thread stands in the call; ~2 us for each descriptor, nothing without a path filter. */
+void trace_note_paths(const struct trace_filter *f, struct trace_record *r, bool at_exit);
 
 #endif

@@ -104,6 +104,12 @@ static void filters(void)
 		add_part(1, false, paths[i].path, strlen(paths[i].path) + 1);
 		CHECK(trace_event_parse(trace_captured(&c), &e) == 0 && trace_filter_fits(&f, &e) == paths[i].fits);
 	}
+	/* A call on a descriptor names no path: who captured it knows. */
+	begin(0, 3);
+	CHECK(trace_event_parse(trace_captured(&c), &e) == 0 && !trace_filter_fits(&f, &e));
+	c.record.flags = RECORD_AT_PATH;
+	CHECK(trace_event_parse(trace_captured(&c), &e) == 0 && trace_filter_fits(&f, &e));
+	CHECK(f.call[257].flags & CALL_GIVES_FD && !(f.call[0].flags & CALL_GIVES_FD));
 	trace_filter_init(&f);
 	CHECK(trace_filter_errors(&f, SPAN("EACCES,ENOENT"), NULL) == 0 && trace_filter_errors(&f, SPAN("ENOSUCH"), NULL) == -EINVAL);
 	begin(257, -ENOENT);
