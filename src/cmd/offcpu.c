@@ -1,10 +1,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -14,6 +12,7 @@
 #include "cmd/countdown.h"
 #include "cmd/interrupt.h"
 #include "cmd/output.h"
+#include "cmd/target.h"
 #include "dig/latency/cgroup_id.h"
 #include "report/flame.h"
 #include "report/offcpu.h"
@@ -60,11 +59,9 @@ static int name_process(struct watching *w, struct note *note)
 {
 	char path[40], comm[32] = "";
 
-	w->pidfd = (int)syscall(SYS_pidfd_open, w->request.pid, 0);
-	if (w->pidfd < 0 && errno == ESRCH)
-		return note_set(note, -ESRCH, "there is no process %d", w->request.pid);
-	if (w->pidfd < 0 && (errno == EINVAL || errno == ENOENT))
-		return note_set(note, -EINVAL, "%d is a thread; its process is wanted", w->request.pid);
+	w->pidfd = target_open(w->request.pid, note);
+	if (w->pidfd == -ESRCH)
+		return w->pidfd;
 	snprintf(path, sizeof path, "/proc/%d/comm", w->request.pid);
 	cleanup(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? 0 : read(fd, comm, sizeof comm - 1);

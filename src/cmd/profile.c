@@ -1,20 +1,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/units.h"
 #include "cmd/command.h"
+#include "cmd/countdown.h"
 #include "cmd/inherited.h"
 #include "cmd/interrupt.h"
 #include "cmd/output.h"
+#include "cmd/target.h"
 #include "dig/profile/call_compare.h"
 #include "dig/profile/call_folded.h"
 #include "dig/profile/call_pprof.h"
@@ -207,43 +207,24 @@ static void name_target(struct profiling *c)
 
 /* ---- sampling ---- */
 
-static void show_progress(struct profiling *c, struct profile *p)
-{
-	cleanup(buf_deinit) struct buf text = { 0 };
-	struct page page = { .out = &text };
-	uint64_t now = clock_mono_ns();
-
-	if (!output_watched(&page.style))
-		return;
-	page.error = buf_append(&text, "\r\033[K", 4);
-	page_put(&page, "%.50s: %s samples", c->title, number_text((double)profile_samples(p)).text);
-	if (c->end_ns != UINT64_MAX && c->end_ns > now)
-		page_put(&page, ", %.0f s left", (double)(c->end_ns - now) / 1e9);
-	if (page.style.width >= 78)
-		page_put(&page, "; Ctrl-C ends it");
-	if (page.error == 0)
-		(void)!write(STDERR_FILENO, text.data, text.n);
-}
-
-static void clear_progress(void)
-{
-	struct page_style style;
-
-	if (output_watched(&style))
-		(void)!write(STDERR_FILENO, "\r\033[K", 4);
-}
-
-static void watch_targets(struct profiling *c)
+/* What has no descriptor is watched until the time is over. */
+static int watch_targets(struct profiling *c)
 {
 	vec_each(pid, &c->pids) {
-		int fd = (int)syscall(SYS_pidfd_open, *pid, 0);
+		struct note note = { "" };
+		int fd = target_open(*pid, &note);
 		struct pollfd *slot = fd < 0 ? NULL : vec_push(&c->alive);
 
 		if (slot)
 			*slot = (struct pollfd){ .fd = fd, .events = POLLIN };
 		else if (fd >= 0)
 			close(fd);
+		if (fd == -ESRCH) {
+			say("profile: %s", note.text);
+			return EXIT_UNABLE;
+		}
 	}
+	return EXIT_FINE;
 }
 
 static bool all_gone(struct profiling *c)
@@ -264,23 +245,26 @@ static bool all_gone(struct profiling *c)
 
 static int sample(struct profiling *c, struct profile *p)
 {
+	char what[sizeof c->title + 32];
+	struct countdown down = { .what = what, .end_ns = c->end_ns };
 	uint64_t shown = 0;
 	int r = 0;
 
-	watch_targets(c);
 	while (r >= 0 && !interrupted && !all_gone(c)) {
 		uint64_t now = clock_mono_ns();
 
 		if (now >= c->end_ns)
 			break;
 		if (now - shown >= NS_PER_S / 2) {
-			show_progress(c, p);
+			snprintf(what, sizeof what, "%s samples %s", number_text((double)profile_samples(p)).text,
+				 c->title + strlen("profile "));
+			countdown_show(&down);
 			shown = now;
 		}
 		uint64_t left_ms = (c->end_ns - now) / NS_PER_MS + 1;
 		r = profile_pump(p, left_ms < 50 ? (int)left_ms : 50);
 	}
-	clear_progress();
+	countdown_clear(&down);
 	return r == -EINTR ? 0 : r;
 }
 
@@ -460,7 +444,7 @@ static int profile_or_read(struct profiling *c)
 	if (c->command && (code = start_child(c)) != EXIT_FINE)
 		return code;
 	name_target(c);
-	if ((code = take_profile(c)) != EXIT_FINE)
+	if ((code = watch_targets(c)) != EXIT_FINE || (code = take_profile(c)) != EXIT_FINE)
 		return code;
 	if (profile_proof(&c->result, &c->o, &c->proof) < 0 ||
 	    (c->result.period_ns && profile_blind_spot(&c->tree, &c->proof) < 0)) {

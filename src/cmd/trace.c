@@ -15,6 +15,7 @@
 #include "cmd/inherited.h"
 #include "cmd/interrupt.h"
 #include "cmd/output.h"
+#include "cmd/target.h"
 #include "dig/trace/trace_files.h"
 #include "report/trace.h"
 
@@ -58,6 +59,7 @@ struct tracing {
 	struct buf out, scratch;
 	int fd;
 	int error;
+	bool unwritten; /* the error is of writing */
 	uint64_t events, limit, first_ns, previous_ns;
 	int64_t real_minus_mono_ns;
 	int32_t only_tid; /* of all lines so far */
@@ -69,6 +71,7 @@ static int flush(struct tracing *t)
 	int r = t->out.n ? output_write_fd(t->fd, buf_span(&t->out)) : 0;
 
 	buf_clear(&t->out);
+	t->unwritten |= r < 0;
 	return r;
 }
 
@@ -185,8 +188,10 @@ static int stream(const struct arguments *args, struct trace_source *s, struct t
 		*ret_cut = interrupted || (t.limit && t.events >= t.limit) || (ended_by && ended_by == ended_by_time);
 		t.error = t.error == 0 ? finish(&t, s, ended_by, began_ns) : t.error;
 	}
+	const char *file = args->option[TRACE_OUTPUT].given ? args->option[TRACE_OUTPUT].text : "the trace";
 	if (t.error < 0 && t.error != -EPIPE)
-		say("trace: %s", strerror(-t.error));
+		say("trace: %s%s%s%s", t.unwritten ? "cannot write " : "", t.unwritten ? file : "", t.unwritten ? ": " : "",
+		    strerror(-t.error));
 	trace_files_free(t.files);
 	buf_deinit(&t.out);
 	buf_deinit(&t.scratch);
@@ -206,7 +211,7 @@ static int start(const struct arguments *args, const struct trace_request *q, st
 		return r;
 	r = trace_by_bpf(h, q, ret, &by_bpf);
 	host_free(h);
-	if (r == 0 || r == -ESRCH || r == -ENOENT || r == -ENOEXEC) {
+	if (r != -EOPNOTSUPP) {
 		*note = by_bpf;
 		return r;
 	}
@@ -293,16 +298,19 @@ static bool are_pids(const struct arguments *args, int32_t *ret)
 static int check_targets(const struct trace_request *q)
 {
 	for (size_t i = 0; i < q->npids; i++) {
+		struct note note = { "" };
 		char path[40], target[8];
+		int fd = target_open(q->pid[i], &note);
 
+		if (fd >= 0)
+			close(fd);
 		snprintf(path, sizeof path, "/proc/%d/exe", q->pid[i]);
-		if (readlink(path, target, sizeof target) >= 0 || errno != ENOENT)
+		if (fd != -ESRCH && (readlink(path, target, sizeof target) >= 0 || errno != ENOENT))
 			continue;
-		snprintf(path, sizeof path, "/proc/%d", q->pid[i]);
-		if (access(path, F_OK) < 0)
-			say("trace: there is no process %d", q->pid[i]);
+		if (fd == -ESRCH)
+			say("trace: %s", note.text);
 		else
-			say("trace: process %d is a kernel thread or a zombie: it makes no system calls", q->pid[i]);
+			say("trace: process %d is a kernel thread: it makes no system calls", q->pid[i]);
 		return EXIT_UNABLE;
 	}
 	return EXIT_FINE;

@@ -72,7 +72,7 @@ int trace_summarize(const struct arguments *args, struct trace_request *q, int f
 		host_free(h);
 	}
 	if (r < 0) {
-		say("trace: %s%s", r == -ENOENT || r == -ENOEXEC || r == -ESRCH ? "" : "no summary without BPF: ",
+		say("trace: %s%s", r == -EOPNOTSUPP ? "no summary without BPF: " : "",
 		    note.text[0] ? note.text : strerror(-r));
 		return EXIT_UNABLE;
 	}

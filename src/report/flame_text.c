@@ -12,6 +12,7 @@
 #define MOST 0.5       /* what most of the weight passes through */
 #define WORTH_SAYING 0.1
 #define MAX_TREE_LINES 60
+#define MODULE_WIDTH 40   /* columns of a frame, below which the function comes first */
 
 void flame_weight(enum call_unit unit, uint64_t weight, char *ret, size_t size)
 {
@@ -29,31 +30,23 @@ static double share_of(uint64_t part, uint64_t whole)
 
 /* ---- pieces of a line ---- */
 
-static void put_label(struct page *p, const struct call_frame *f, unsigned room)
+static void put_cut(struct page *p, struct span safe, unsigned room)
 {
-	cleanup(buf_deinit) struct buf label = { 0 }, safe = { 0 };
-	int r = call_frame_label(f, &label);
+	struct span kept = safe;
+	unsigned columns = utf8_columns(safe);
 
-	if (r == 0)
-		r = text_safe(buf_span(&label), p->style.unicode, &safe);
-	if (r < 0) {
-		p->error = p->error ? p->error : r;
-		return;
-	}
-	struct span s = buf_span(&safe), kept = s;
-	unsigned columns = utf8_columns(s);
 	if (columns <= room) {
-		page_put_safe(p, s, columns);
+		page_put_safe(p, safe, columns);
 		return;
 	}
 	unsigned sign = p->style.unicode ? 1 : 3;
 	columns = 0;
 	kept.n = 0;
-	for (uint32_t c; room > sign && utf8_next(&s, &c);) {
+	for (uint32_t c; room > sign && utf8_next(&safe, &c);) {
 		if (columns + utf8_width(c) > room - sign)
 			break;
 		columns += utf8_width(c);
-		kept.n = (size_t)(s.p - kept.p);
+		kept.n = (size_t)(safe.p - kept.p);
 	}
 	page_put_safe(p, kept, columns);
 	page_put(p, "…");
@@ -64,16 +57,27 @@ static const char *mark_of(const struct call_frame *f)
 	return f->inlined ? "inlined" : f->kind == CALL_GROUP ? "" : f->function[0] ? f->module : "";
 }
 
-/* "hash_block  libz.so.1": the module only where there is room for all of it. */
+/* "hash_block  libz.so.1": the module only where there is room for all of it; on a narrow page also for all of the
+ * function. */
 static void put_frame(struct page *p, const struct call_frame *f)
 {
+	cleanup(buf_deinit) struct buf label = { 0 }, safe = { 0 };
 	unsigned width = p->style.width > p->column ? p->style.width - p->column : 8;
 	const char *mark = mark_of(f);
 	unsigned mark_columns = mark[0] ? text_columns(span_from(mark), p->style.unicode) + 2 : 0;
-	bool marked = mark_columns && mark_columns + 16 <= width;
+	int r = call_frame_label(f, &label);
+
+	if (r == 0)
+		r = text_safe(buf_span(&label), p->style.unicode, &safe);
+	if (r < 0) {
+		p->error = p->error ? p->error : r;
+		return;
+	}
+	unsigned wanted = width < MODULE_WIDTH ? utf8_columns(buf_span(&safe)) : 16;
+	bool marked = mark_columns && mark_columns + wanted <= width;
 
 	page_tone(p, f->kind == CALL_KERNEL ? TONE_YELLOW : f->kind == CALL_GROUP ? TONE_STRONG : TONE_PLAIN);
-	put_label(p, f, marked ? width - mark_columns : width);
+	put_cut(p, buf_span(&safe), marked ? width - mark_columns : width);
 	page_tone(p, TONE_DIM);
 	if (f->line && p->column + 8 < p->style.width)
 		page_put(p, ":%u", f->line);
@@ -82,9 +86,30 @@ static void put_frame(struct page *p, const struct call_frame *f)
 	page_tone(p, TONE_PLAIN);
 }
 
+/* Where two shares leave less than half of a line to the function, they lose their fraction. */
+static bool is_narrow(const struct page *p)
+{
+	return p->style.width < 60;
+}
+
+/* The column where the second share stands, and where what follows both does. */
+static unsigned self_column(const struct page *p)
+{
+	return is_narrow(p) ? 5 : 8;
+}
+
+static unsigned name_column(const struct page *p)
+{
+	return is_narrow(p) ? 11 : 18;
+}
+
 static void put_share(struct page *p, double share)
 {
-	if (share > 0 && share < 0.0005)
+	if (is_narrow(p) && share > 0 && share < 0.005)
+		page_put(p, " <1%%");
+	else if (is_narrow(p))
+		page_put(p, "%3.0f%%", share * 100);
+	else if (share > 0 && share < 0.0005)
 		page_put(p, " <0.1 %%");
 	else
 		page_put(p, "%5.1f %%", share * 100);
@@ -211,16 +236,16 @@ static void put_functions(struct page *p, const struct flame *f, const call_func
 
 	page_newline(p);
 	page_tone(p, TONE_DIM);
-	page_put(p, "   self    total  function");
+	page_put(p, is_narrow(p) ? "self total function" : "   self    total  function");
 	page_tone(p, TONE_PLAIN);
 	page_newline(p);
 	vec_each(at, functions) {
 		if (n++ == f->nfunctions || at->self == 0)
 			break;
 		put_share(p, share_of(at->self, whole));
-		page_indent(p, 8);
+		page_indent(p, self_column(p));
 		put_share(p, share_of(at->total, whole));
-		page_indent(p, 18);
+		page_indent(p, name_column(p));
 		put_frame(p, &f->tree->frame.v[at->frame]);
 		page_newline(p);
 	}
@@ -299,10 +324,10 @@ static void put_node(struct page *p, const struct flame *f, uint32_t node, uint3
 	uint64_t whole = call_tree_total(f->tree), self = f->tree->node.v[last].self;
 
 	put_share(p, share_of(n->total, whole));
-	page_indent(p, 8);
+	page_indent(p, self_column(p));
 	if (self >= least)
 		put_share(p, share_of(self, whole));
-	page_indent(p, 18);
+	page_indent(p, name_column(p));
 	put_branches(p, f->tree, node, least, most);
 	put_frame(p, &f->tree->frame.v[n->frame]);
 	if (calls > 1 && p->column + 6 <= p->style.width)
@@ -341,7 +366,8 @@ static void put_tree(struct page *p, const struct flame *f)
 	uint64_t whole = call_tree_total(t);
 	double cut = f->cut;
 	uint64_t least = (uint64_t)(cut * (double)whole) + 1;
-	unsigned room = p->style.width > 18 ? p->style.width - 18 : 0, most = room / 4 < 60 ? room / 4 : 60;
+	unsigned room = p->style.width > name_column(p) ? p->style.width - name_column(p) : 0;
+	unsigned most = room / 4 < 60 ? room / 4 : 60;
 
 	/* What fits a screen or two: the share below which it is cut is told. */
 	while (!f->cut_exactly && count_shown(t, least) > MAX_TREE_LINES && cut < 0.5) {
@@ -350,7 +376,8 @@ static void put_tree(struct page *p, const struct flame *f)
 	}
 	page_newline(p);
 	page_tone(p, TONE_DIM);
-	page_put(p, "  total     self  calls, outermost first (branches below %.2g %% are left out)", cut * 100);
+	page_put(p, is_narrow(p) ? "total self" : "  total     self ");
+	page_wrap(p, name_column(p), "calls, outermost first (branches below %.2g %% are left out)", cut * 100);
 	page_tone(p, TONE_PLAIN);
 	page_newline(p);
 	uint32_t last;
@@ -411,14 +438,13 @@ static void put_change(struct page *p, const struct flame *f, const struct call_
 	double growth = self_growth(f, at) * 100;
 
 	page_tone(p, growth > 0 ? TONE_RED : TONE_GREEN);
-	page_put(p, " %+6.1f", growth);
+	page_put(p, is_narrow(p) ? "%+6.1f " : " %+6.1f  ", growth);
 	page_tone(p, TONE_PLAIN);
-	page_indent(p, 9);
 	put_share(p, share_of(at->before_self, root->before_total));
-	page_indent(p, 18);
+	page_indent(p, is_narrow(p) ? 11 : 18);
 	page_put(p, "%s", p->style.unicode ? "→" : ">");
 	put_share(p, share_of(at->self, root->total));
-	page_indent(p, 29);
+	page_indent(p, is_narrow(p) ? 17 : 29);
 	put_frame(p, &f->tree->frame.v[at->frame]);
 	page_newline(p);
 }
@@ -449,7 +475,7 @@ static void say_changes(struct page *p, const struct flame *f, const call_functi
 	}
 	page_newline(p);
 	page_tone(p, TONE_DIM);
-	page_put(p, " points   before     now    function, by itself");
+	page_put(p, is_narrow(p) ? "points was   now  function, by itself" : " points   before     now    function, by itself");
 	page_tone(p, TONE_PLAIN);
 	page_newline(p);
 	for (size_t i = 0; i < functions->n && n < half && self_growth(f, &functions->v[i]) >= CHANGE_SHOWN; i++, n++)

@@ -85,6 +85,15 @@ exec 8>&- 9<&-; wait "$target"; is "the target is well" $? 0
 # Mistakes.
 "$osprey" offcpu 4194303 2>"$scratch/err"; is "exit code without the process" $? 3
 holds "why" "$scratch/err" "there is no process 4194303"
+# A child that nobody waits for, as the program that its parent has become does not.
+sh -c 'true & exec sleep 1000' & parent=$!
+started+=("$parent")
+zombie() { read -r dead _ </proc/$parent/task/$parent/children && grep -q '^State:.Z' "/proc/$dead/status"; }
+until_true 5 zombie
+for command in offcpu profile trace; do
+	"$osprey" $command "$dead" >/dev/null 2>"$scratch/err"; is "exit code of $command of a zombie" $? 3
+	holds "what $command says" "$scratch/err" "process $dead has ended: a zombie that its parent, $parent, has not waited for"
+done
 "$osprey" offcpu nobody 2>/dev/null; is "exit code of no PID" $? 2
 "$osprey" offcpu --svg --json 2>/dev/null; is "exit code of two forms" $? 2
 "$osprey" offcpu --cgroup /no/such 2>/dev/null; is "exit code without the cgroup" $? 2

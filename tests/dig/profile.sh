@@ -196,6 +196,7 @@ holds "what grew" "$scratch/text" '^other grew most.*light shrank most|^other gr
 # What cannot be done is said, with the exit code that belongs to it.
 refused() { local code=$1; shift; "$osprey" profile "$@" >"$scratch/out" 2>"$scratch/err"; is "exit code of $*" $? "$code"; is "lines on stderr of $*" "$(wc -l <"$scratch/err")" 1; }
 refused 2 12 x
+refused 3 --input tests/dig/profile.sh
 refused 2 --kernel-only --user-only
 refused 2 --input "$scratch/p.folded" --rate 5
 refused 2 -o "$scratch/x.unknown"

@@ -93,6 +93,10 @@ for way in ${bpf:+bpf} ptrace; do
 	"$osprey" trace "${force[@]}" --json -e openat -o "$dir/json" -- "$dir/target" >/dev/null 2>&1 </dev/null
 	grep -q '"call":"openat","arguments":\["AT_FDCWD","\\"/no/such\\"","O_RDWR|O_CREAT|O_TRUNC|O_APPEND","0640"\],"result":-1,"error":"ENOENT"' "$dir/json" ||
 		complain "$way: the JSON line of an open is not there"
+	"$osprey" trace "${force[@]}" -- "$dir/json" >"$dir/filtered" 2>&1
+	grep -q 'exit_group' "$dir/filtered" && complain "$way: what a command that cannot be run did not do is shown"
+	[ $way = ptrace ] || grep -qx "osprey: trace: cannot run '$dir/json': Permission denied" "$dir/filtered" ||
+		complain "no word about a command that cannot be run, but: $(<"$dir/filtered")"
 	tail -1 "$dir/json" | grep -q '"type":"end".*"lost":0' || complain "$way: the last JSON line does not count what was lost"
 done
 

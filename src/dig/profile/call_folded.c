@@ -110,7 +110,8 @@ int call_folded_parse(struct span text, struct call_tree *t, size_t *ret_refused
 			return r;
 		taken++;
 	}
-	if (taken == 0)
+	/* A file of something else has lines that end in a number too. */
+	if (taken == 0 || refused > taken)
 		return -EBADMSG;
 	*ret_refused = refused;
 	return 0;

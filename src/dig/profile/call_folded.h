@@ -11,7 +11,7 @@
 
 #define CALL_FOLDED_DEPTH 2048 /* frames of a stack that are read; those beyond go together with the last */
 
-/* Adds what the text holds to the tree. 0; -EBADMSG: no line of it is a stack; -ENOMEM. `ret_refused`: lines that are
+/* Adds what the text holds to the tree. 0; -EBADMSG: most lines, or all, are no stacks; -ENOMEM. `ret_refused`: lines that are
  * none. Pure. */
 int call_folded_parse(struct span text, struct call_tree *t, size_t *ret_refused) __attribute__((warn_unused_result));
 

@@ -238,22 +238,15 @@ static int load(struct profile *p, struct host *h, struct note *note)
 	return r < 0 ? bpf_load_failed(note, r, "profile (needs Linux 5.17)") : 0;
 }
 
-/* A thread's number finds its process in /proc, and would match no sample. */
 static int check_process(struct host *h, int pid, struct note *note)
 {
 	cleanup(buf_deinit) struct buf text = { 0 };
 	char path[40];
-	uint64_t tgid = 0;
 
 	snprintf(path, sizeof path, "/proc/%d/status", pid);
 	int r = host_read(h, path, &text);
-	if (r < 0)
-		return note_set(note, r, r == -ENOENT || r == -ESRCH ? "there is no process %d" : "process %d cannot be read", pid);
-	const char *line = strstr(text.data, "\nTgid:");
-	struct span rest = span_from(line ? line + 6 : "");
-	if (span_next_u64(&rest, &tgid) && tgid != (uint64_t)pid)
-		return note_set(note, -EINVAL, "%d is a thread of process %llu", pid, (unsigned long long)tgid);
-	return 0;
+	return r >= 0 ? 0 : note_set(note, r, r == -ENOENT || r == -ESRCH ? "there is no process %d" : "process %d cannot be read",
+				     pid);
 }
 
 static int set_targets(struct profile *p, struct host *h, struct note *note)

@@ -193,8 +193,10 @@ static int load(struct bpf_source *s, struct note *note)
 		memcpy(rodata->calls, q->filter->call, sizeof rodata->calls);
 		SIZE_MAP(s_->maps.ring, q->ring_bytes);
 	});
-	if (r < 0)
-		return bpf_load_failed(note, r, "trace");
+	if (r < 0) {
+		(void)!bpf_load_failed(note, r, "trace");
+		return -EOPNOTSUPP;
+	}
 	s->ring = ring_buffer__new(BPF_MAP_FD(&s->bpf, ring), on_record, s, NULL);
 	return s->ring ? 0 : note_set(note, -errno, "no ring buffer: %s", strerror(errno));
 }
@@ -220,16 +222,14 @@ int trace_bpf_start(const struct trace_request *q, int targets_map, int iterator
 
 int trace_by_bpf(struct host *h, const struct trace_request *q, struct trace_source **ret, struct note *note)
 {
-	int r = bpf_usable(h, note);
-
-	if (r < 0)
-		return r;
+	if (bpf_usable(h, note) < 0)
+		return -EOPNOTSUPP;
 	struct bpf_source *s = calloc(1, sizeof *s);
 	if (!s)
 		return note_set(note, -ENOMEM, "out of memory");
 	s->source = (struct trace_source){ .take = take, .end = end, .lost = lost, .free = free_bpf, .copy = *q, .status = -1 };
 	s->delay_ns = DELAY_MIN_NS * 10;
-	r = load(s, note);
+	int r = load(s, note);
 	if (r == 0 && q->argv)
 		r = trace_bpf_start(q, BPF_MAP_FD(&s->bpf, targets), BPF_LINK_FD(&s->bpf, find_targets), &s->source.child, note);
 	else if (r == 0) {

@@ -31,6 +31,7 @@ struct traced {
 	bool in_call;	     /* its next syscall stop is the exit */
 	bool wanted;	     /* the call under way is to be shown */
 	bool waits_for_exec; /* nothing counts yet */
+	bool begins;	     /* in that exec */
 	bool seccomp;	     /* the filter stops it at what is wanted */
 	bool listening;	     /* in a group stop */
 	bool was_in_call;    /* attached in the midst of one */
@@ -166,6 +167,7 @@ static void enter(struct ptrace_source *s, struct traced *t)
 		if (!(rule->flags & CALL_EXECUTES))
 			return;
 		t->waits_for_exec = false;
+		t->begins = true;
 	}
 	if (!compat && (!(rule->flags & CALL_WANTED) || !trace_filter_fds_fit(q->filter, r)))
 		return;
@@ -187,7 +189,12 @@ static void leave(struct ptrace_source *s, struct traced *t)
 	struct user_regs_struct regs;
 
 	t->in_call = false;
-	if (!t->wanted || ptrace(PTRACE_GETREGS, t->tid, NULL, &regs) < 0)
+	if (!(t->wanted || t->begins) || ptrace(PTRACE_GETREGS, t->tid, NULL, &regs) < 0)
+		return;
+	/* A command that could not be run: what follows is not its own. */
+	t->waits_for_exec = t->begins && (int64_t)regs.rax < 0;
+	t->begins = false;
+	if (!t->wanted)
 		return;
 	t->wanted = false;
 	r->duration_ns = clock_mono_ns() - r->start_ns;

@@ -32,7 +32,8 @@ struct trace_source;
 /* A record with its parts, valid until it returns. Nonzero: that is enough. */
 typedef int (*trace_sink)(void *arg, struct span record);
 
-/* Starts; a command runs from here on. -EPERM, -ESRCH, -ENOENT (command)… with the reason. */
+/* Starts; a command runs from here on. -EPERM, -ESRCH, -ENOENT (command)… with the reason; by BPF -EOPNOTSUPP, and
+ * nothing else, when there is none for us. */
 int trace_by_bpf(struct host *h, const struct trace_request *q, struct trace_source **ret, struct note *note)
 	__attribute__((warn_unused_result));
 int trace_by_ptrace(const struct trace_request *q, struct trace_source **ret, struct note *note)

@@ -62,10 +62,10 @@ double trace_percentile_ns(const struct trace_sum *s, double share)
 static int start(struct host *h, struct trace_summary *s, const struct trace_request *q, struct note *note)
 {
 	struct trace_settings settings;
-	int r = bpf_usable(h, note);
 
-	if (r == 0)
-		r = trace_bpf_settings(q, &settings, note);
+	if (bpf_usable(h, note) < 0)
+		return -EOPNOTSUPP;
+	int r = trace_bpf_settings(q, &settings, note);
 	if (r < 0)
 		return r;
 	r = BPF_LOAD(trace_sums, &s->bpf, {
@@ -73,8 +73,10 @@ static int start(struct host *h, struct trace_summary *s, const struct trace_req
 		rodata->by = (uint8_t)s->by;
 		memcpy(rodata->calls, q->filter->call, sizeof rodata->calls);
 	});
-	if (r < 0)
-		return bpf_load_failed(note, r, "trace summary");
+	if (r < 0) {
+		(void)!bpf_load_failed(note, r, "trace summary");
+		return -EOPNOTSUPP;
+	}
 	if (q->argv)
 		return trace_bpf_start(q, BPF_MAP_FD(&s->bpf, targets), BPF_LINK_FD(&s->bpf, find_targets), &s->child, note);
 	r = trace_bpf_find_targets(BPF_MAP_FD(&s->bpf, targets), BPF_LINK_FD(&s->bpf, find_targets), q->pid, q->npids);
