@@ -39,13 +39,17 @@ static int tell_error(struct span line, const struct probe_error *e)
 {
 	cleanup(buf_deinit) struct buf text = { 0 };
 	struct page p = { .out = &text, .style = output_talk_style(true) };
-	size_t column = e->column > line.n ? line.n : e->column, from = column > 60 ? column - 60 : 0;
-	struct span shown = { line.p + from, line.n - from > TALK_WIDTH ? TALK_WIDTH : line.n - from };
+	size_t room = p.style.width > TALK_WIDTH + 2 ? TALK_WIDTH : p.style.width > 22 ? p.style.width - 2 : 20;
+	size_t column = e->column > line.n ? line.n : e->column, from = column > room * 3 / 5 ? column - room * 3 / 5 : 0;
+	struct span shown = { line.p + from, line.n - from > room ? room : line.n - from };
 	struct span before = { shown.p, column - from };
 
-	page_put(&p, "osprey: probe: %s", e->text);
+	if (isatty(STDERR_FILENO))
+		page_wrap(&p, 0, "osprey: probe: %s", e->text);
+	else
+		page_put(&p, "osprey: probe: %s", e->text);
 	page_newline(&p);
-	page_put(&p, "  ");
+	page_indent(&p, 2);
 	page_put_span(&p, shown);
 	page_newline(&p);
 	page_indent(&p, 2 + text_columns(before, p.style.unicode));
@@ -68,23 +72,38 @@ static int join_operands(const struct arguments *args, size_t from, struct buf *
 
 /* ---- list ---- */
 
+static void put_argument(struct page *p, const struct probe_argument *a)
+{
+	page_indent(p, 4);
+	page_tone(p, TONE_CYAN);
+	page_put(p, "%s", a->name);
+	page_tone(p, TONE_DIM);
+	page_put(p, "  ");
+	if (a->place == PLACE_CONTEXT_TEXT)
+		page_wrap(p, 8, "%s[%u]", a->type, a->bytes);
+	else if (a->elements > 1)
+		page_wrap(p, 8, "%s[%u]", a->type, a->elements);
+	else
+		page_wrap(p, 8, "%s", a->type);
+	if (a->place == PLACE_NOWHERE)
+		page_wrap(p, 8, "(not readable here)");
+	page_tone(p, TONE_PLAIN);
+	page_newline(p);
+}
+
 static void put_arguments(struct page *p, const struct probe_variant *v)
 {
-	vec_each(a, &v->argument) {
-		page_put(p, "    ");
-		page_tone(p, TONE_CYAN);
-		page_put(p, "%s", a->name);
-		page_tone(p, TONE_DIM);
-		page_put(p, "  %s", a->type);
-		if (a->place == PLACE_CONTEXT_TEXT)
-			page_put(p, "[%u]", a->bytes);
-		else if (a->elements > 1)
-			page_put(p, "[%u]", a->elements);
-		if (a->place == PLACE_NOWHERE)
-			page_put(p, "  (not readable here)");
-		page_tone(p, TONE_PLAIN);
-		page_newline(p);
+	if (!probe_goes_by_register(v)) {
+		vec_each(a, &v->argument)
+			put_argument(p, a);
+		return;
 	}
+	page_indent(p, 4);
+	page_tone(p, TONE_DIM);
+	page_wrap(p, 4, v->kind == PROBE_UPROBE ? "arg0 to arg5 by register: no debug information of it" :
+						  "retval by register: no debug information of it");
+	page_tone(p, TONE_PLAIN);
+	page_newline(p);
 }
 
 static void put_list(struct page *p, const probe_variant_vec *found, bool arguments)
@@ -94,12 +113,11 @@ static void put_list(struct page *p, const probe_variant_vec *found, bool argume
 			page_put(p, "%s", site->name);
 			if (site->semaphore && arguments) {
 				page_tone(p, TONE_DIM);
-				page_put(p, "  (has a semaphore)");
+				page_wrap(p, 4, "(has a semaphore)");
 				page_tone(p, TONE_PLAIN);
 			}
 			page_newline(p);
-			/* Registers are the same everywhere: nothing that a list would have to say of each. */
-			if (arguments && v->kind != PROBE_UPROBE && v->kind != PROBE_URETPROBE)
+			if (arguments)
 				put_arguments(p, v);
 		}
 	}
@@ -179,7 +197,8 @@ static int run_list(const struct arguments *args)
 	cleanup(buf_deinit) struct buf pattern = { 0 }, text = { 0 };
 	struct page p = { .out = &text, .style = output_table_style(args->option[NO_COLOR].given) };
 	struct probe_world world = { .pid = (int)args->option[PID].number, .max_sites = SIZE_MAX, .tracefs = -1,
-				     .names_only = !args->option[VERBOSE].given && !args->option[JSON].given };
+				     .names_only = !args->option[VERBOSE].given && !args->option[JSON].given,
+				     .describe_all = true };
 	probe_variant_vec found = { 0 };
 	struct probe_error error = { .text = "" };
 	struct note note = { "" };
@@ -198,7 +217,7 @@ static int run_list(const struct arguments *args)
 	} else {
 		put_list(&p, &found, !world.names_only);
 		page_tone(&p, TONE_STRONG);
-		page_put(&p, "%zu probes", count_sites(&found));
+		page_put(&p, "%zu probe%s", count_sites(&found), count_sites(&found) == 1 ? "" : "s");
 		page_tone(&p, TONE_PLAIN);
 		page_newline(&p);
 		code = output_write(buf_span(&text), p.error);
@@ -218,6 +237,8 @@ struct watch {
 	uint64_t started_ns;
 	uint64_t printed, unshown, limit;
 	uint64_t rate, second, in_second;
+	struct probe_losses before; /* the last drain; with a limit */
+	bool limit_reached;
 	int error;
 };
 
@@ -283,9 +304,10 @@ static void put_aggregates(struct watch *w)
 
 static void put_end(struct watch *w)
 {
-	struct probe_losses losses;
+	/* What came behind the last that was asked for is no loss. */
+	struct probe_losses losses = w->before;
 	double seconds = (double)(clock_mono_ns() - w->started_ns) / (double)NS_PER_S;
-	int r = probe_session_losses(w->report.session, &losses);
+	int r = w->limit_reached ? 0 : probe_session_losses(w->report.session, &losses);
 
 	if (r < 0) {
 		w->error = r;
@@ -294,7 +316,7 @@ static void put_end(struct watch *w)
 	if (w->args->option[JSON].given)
 		w->error = probe_json_end(&w->text, &losses, w->printed, w->unshown, seconds);
 	else
-		probe_text_losses(&w->page, &losses, w->unshown, w->printed > 0);
+		probe_text_losses(&w->page, &losses, w->unshown);
 }
 
 /* In one process, the end of it is the end of the probe. */
@@ -318,9 +340,11 @@ static void watch(struct watch *w)
 		(void)!clock_sleep_until(wake);
 		now = clock_mono_ns();
 		last = interrupted || now >= end || target_gone(w);
+		if (w->limit)
+			w->error = probe_session_losses(w->report.session, &w->before);
 		int r = probe_session_drain(w->report.session, on_hit, w);
 		if (r == LIMIT_REACHED && w->limit && w->printed >= w->limit)
-			last = true;
+			last = w->limit_reached = true;
 		else if (r < 0 && r != -EINTR)
 			w->error = r;
 		/* Their ring would fill while no hit asks; what a hit that is still under way needs is left. */
@@ -342,7 +366,8 @@ static void tell_start(const struct watch *w)
 {
 	size_t n = probe_session_sites(w->report.session);
 
-	say("probe: %zu place%s probed%s", n, n == 1 ? " is" : "s are",
+	say("probe: %zu place%s probed%s%s", n, n == 1 ? " is" : "s are",
+	    probe_session_by_register(w->report.session) ? " (arguments by register)" : "",
 	    w->args->option[FOR].given ? "" : "; Ctrl-C ends it");
 }
 
@@ -439,8 +464,8 @@ const struct command command_probe = {
 		"ACTION: print [VALUE, …] (when none is named: every argument), count, sum VALUE, min VALUE, max VALUE, avg VALUE, "
 		"histogram VALUE (by powers of 2); all but print take 'by VALUE, …'. More actions follow behind ';', and so do "
 		"more probes with filters and actions of their own.\n\n"
-		"VALUES: what osprey probe list PROBE shows (fields, arguments), arg0 to arg5, retval of a return; pid, tid, uid, comm, "
-		"cpu, ns (time), cgroup, probe, stack, ustack, kstack. Where a field has the name of one of these, the field is "
+		"VALUES: what osprey probe list PROBE shows (fields, arguments), arg0 to arg5 by position, retval of a return; pid, tid, "
+		"uid, comm, cpu, ns (time), cgroup, probe, stack, ustack, kstack. Where a field has the name of one of these, the field is "
 		"meant, and current.pid is the task's. str(ADDRESS) is text, a->b a member by the kernel's types "
 		"(current->real_parent->tgid), a[1] an element, *a what it points to, read8/16/32/64(ADDRESS) memory, u8 to u64, i8 to "
 		"i64 and int cut a number, hex(…) shows it so. Numbers: 12, 0x1f, 4k, 10ms (in ns).\n\n"
@@ -451,7 +476,9 @@ const struct command command_probe = {
 		"osprey probe 'tracepoint:syscalls:sys_enter_openat print str(filename)'\n\n"
 		"osprey probe --for 5s 'uprobe:libc:malloc histogram arg0 by comm; sum arg0 by pid'\n\n"
 		"osprey probe --pid 812 'uretprobe:libc:malloc if retval == 0 print'\n\n"
-		"Integers of a register are 64 bits: a C int that is below 0 is int(retval). Text and memory that is not "
+		"Arguments and results of a user function have the names and types of its debug information (the file's own, or a separate "
+		"one), where a single function is named. Without it, and where a pattern matches, arg0 to arg5 are the registers of the "
+		"calling convention, 64 bits each: a C int that is below 0 is then int(retval). Text and memory that is not "
 		"resident cannot be read: such values are shown as (unreadable), never as 0. Hits of osprey itself are not printed. A hit of "
 		"a user probe costs the program some microseconds (bench/probe.sh measures it), that of a "
 		"tracepoint a tenth. --stack prints kernel and user stacks: those of the user are unwound by the rules of the program's files from "

@@ -21,7 +21,7 @@ void probe_text_record(struct page *p, const struct probe_report *r, const struc
 void probe_text_aggregate(struct page *p, const struct probe_report *r, size_t clause, size_t action,
 			  const probe_row_vec *rows);
 /* What was lost, or that nothing was. `unshown`: hits that were dropped to keep to --rate. */
-void probe_text_losses(struct page *p, const struct probe_losses *l, uint64_t unshown, bool printed);
+void probe_text_losses(struct page *p, const struct probe_losses *l, uint64_t unshown);
 
 /* The same, each a document of one line: osprey.probe.hit/1, .aggregate/1, .end/1. */
 int probe_json_record(struct buf *out, const struct probe_report *r, const struct probe_record *record,

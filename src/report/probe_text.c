@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "base/utf8.h"
 #include "report/probe.h"
 
 void probe_number_text(const struct probe_value *v, const char *at, char *ret, size_t size)
@@ -23,6 +24,32 @@ void probe_number_text(const struct probe_value *v, const char *at, char *ret, s
 		snprintf(ret, size, "%" PRIu64, n);
 }
 
+/* Room for a word of so many columns. Lines of hits are as long as the terminal; in a pipe they are one. */
+static void make_room(struct page *p, unsigned hang, unsigned columns)
+{
+	if (p->column > hang && p->column + 1 + columns > p->style.width) {
+		page_newline(p);
+		page_indent(p, hang);
+	} else if (p->column > hang) {
+		page_put(p, " ");
+	}
+}
+
+__attribute__((format(printf, 3, 4))) static void put_line(struct page *p, unsigned hang, const char *format, ...)
+{
+	struct buf text = { 0 };
+	va_list args;
+
+	va_start(args, format);
+	int r = buf_vprintf(&text, format, args);
+	va_end(args);
+	if (r < 0 && p->error == 0)
+		p->error = r;
+	page_wrap_span(p, hang, buf_span(&text));
+	page_newline(p);
+	buf_deinit(&text);
+}
+
 static void put_stack(struct page *p, const struct probe_report *r, const struct probe_field *f, const char *at, bool key,
 		      const struct probe_record *record)
 {
@@ -32,22 +59,20 @@ static void put_stack(struct page *p, const struct probe_report *r, const struct
 
 	probe_stack_frames(r, f, at, key, record, &frames, &pid);
 	if (key && pid) {
-		page_put(p, "    process %d", pid);
-		page_newline(p);
+		page_indent(p, 4);
+		put_line(p, 4, "process %d", pid);
 	}
 	for (size_t i = 0; i < frames.n; i++) {
 		probe_frame_text(&frames.frame[i], text, sizeof text);
 		page_tone(p, TONE_DIM);
 		page_put(p, "    %c ", mark);
 		page_tone(p, TONE_PLAIN);
-		page_put(p, "%s", text);
-		if (frames.frame[i].inlined || frames.frame[i].guessed)
-			page_put(p, " [%s]", frames.frame[i].inlined ? "inlined" : "guessed");
-		page_newline(p);
+		put_line(p, 6, "%s%s", text,
+			 frames.frame[i].inlined ? " [inlined]" : frames.frame[i].guessed ? " [guessed]" : "");
 	}
 	if (frames.why) {
-		page_put(p, "    %c (%s)", mark, frames.why);
-		page_newline(p);
+		page_put(p, "    %c ", mark);
+		put_line(p, 6, "(%s)", frames.why);
 	}
 }
 
@@ -70,27 +95,43 @@ static void put_time(struct page *p, const struct probe_report *r, uint64_t mono
 	page_tone(p, TONE_PLAIN);
 }
 
-static void put_value(struct page *p, const struct probe_report *r, const struct probe_field *f, const char *at, bool fault)
+/* Made safe. */
+static int value_words(const struct probe_report *r, const struct probe_field *f, const char *at, bool unicode, struct buf *ret)
 {
 	char number[32];
+	uint64_t site;
 
-	if (fault) {
-		page_tone(p, TONE_YELLOW);
-		page_put(p, "(unreadable)");
-		page_tone(p, TONE_PLAIN);
-	} else if (f->value.kind == VALUE_TEXT) {
+	if (f->value.kind == VALUE_TEXT) {
 		struct span text = text_at(at, f->size);
-		page_put(p, "\"");
-		page_put_span(p, text);
-		page_put(p, text.n + 1 >= PROBE_TEXT_BYTES ? "…\"" : "\"");
-	} else if (f->value.kind == VALUE_SITE) {
-		uint64_t site;
-		memcpy(&site, at, sizeof site);
-		page_put(p, "%s", probe_session_site_name(r->session, (uint32_t)site));
-	} else {
-		probe_number_text(&f->value, at, number, sizeof number);
-		page_put(p, "%s", number);
+		int rc = buf_append(ret, "\"", 1);
+
+		rc = rc < 0 ? rc : text_safe(text, unicode, ret);
+		rc = rc < 0 || text.n + 1 < PROBE_TEXT_BYTES ? rc : text_safe(SPAN("…"), unicode, ret);
+		return rc < 0 ? rc : buf_append(ret, "\"", 1);
 	}
+	if (f->value.kind == VALUE_SITE) {
+		memcpy(&site, at, sizeof site);
+		return text_safe(span_from(probe_session_site_name(r->session, (uint32_t)site)), unicode, ret);
+	}
+	probe_number_text(&f->value, at, number, sizeof number);
+	return buf_printf(ret, "%s", number);
+}
+
+static void put_value(struct page *p, const struct probe_report *r, const struct probe_field *f, const char *at, bool fault)
+{
+	struct buf value = { 0 };
+	int rc = fault ? buf_printf(&value, "(unreadable)") : value_words(r, f, at, p->style.unicode, &value);
+	unsigned columns = utf8_columns(buf_span(&value));
+
+	make_room(p, 4, text_columns(span_from(f->name), p->style.unicode) + 1 + columns);
+	page_tone(p, TONE_DIM);
+	page_put(p, "%s=", f->name);
+	page_tone(p, fault ? TONE_YELLOW : TONE_PLAIN);
+	page_put_safe(p, buf_span(&value), columns);
+	page_tone(p, TONE_PLAIN);
+	if (rc < 0 && p->error == 0)
+		p->error = rc;
+	buf_deinit(&value);
 }
 
 void probe_text_record(struct page *p, const struct probe_report *r, const struct probe_record *record,
@@ -102,20 +143,18 @@ void probe_text_record(struct page *p, const struct probe_report *r, const struc
 	page_tone(p, TONE_PLAIN);
 	page_put(p, record->pid == record->tid ? " %u" : " %u/%u", record->pid, record->tid);
 	if (r->several) {
+		const char *name = probe_session_site_name(r->session, record->site);
+
+		make_room(p, 4, text_columns(span_from(name), p->style.unicode));
 		page_tone(p, TONE_CYAN);
-		page_put(p, " %s", probe_session_site_name(r->session, record->site));
+		page_put(p, "%s", name);
 		page_tone(p, TONE_PLAIN);
 	}
 	for (size_t i = 0; i < l->nfields; i++) {
 		const struct probe_field *f = &l->field[i];
 
-		if (f->value.kind == VALUE_STACK)
-			continue;
-		page_put(p, " ");
-		page_tone(p, TONE_DIM);
-		page_put(p, "%s=", f->name);
-		page_tone(p, TONE_PLAIN);
-		put_value(p, r, f, (const char *)record + f->offset, record->faults >> i & 1);
+		if (f->value.kind != VALUE_STACK)
+			put_value(p, r, f, (const char *)record + f->offset, record->faults >> i & 1);
 	}
 	page_newline(p);
 	for (size_t i = 0; i < l->nfields; i++)
@@ -197,10 +236,22 @@ static bool shows_hits(const struct probe_action *a)
 	return a->kind != ACTION_COUNT && a->kind != ACTION_HISTOGRAM;
 }
 
+/* Columns of a line of the table. */
+static unsigned table_columns(const struct probe_layout *l, const struct column_widths *w, bool hits)
+{
+	unsigned n = w->value + (hits ? 2 + w->hits : 0);
+
+	for (size_t i = 0; i < l->nfields; i++)
+		n += l->field[i].value.kind == VALUE_STACK ? 0 : w->key[i] + 2;
+	return n;
+}
+
+/* One below the other, or, where they stand behind the figures of a narrow line, as words. */
 static void put_keys(struct page *p, const struct probe_report *r, const struct probe_layout *l, const struct probe_row *row,
-		     const struct column_widths *w)
+		     const struct column_widths *w, bool narrow)
 {
 	struct buf text = { 0 };
+	unsigned hang = p->column;
 
 	for (size_t i = 0; i < l->nfields; i++) {
 		const struct probe_field *f = &l->field[i];
@@ -208,13 +259,19 @@ static void put_keys(struct page *p, const struct probe_report *r, const struct 
 
 		if (f->value.kind == VALUE_STACK)
 			continue;
-		if (!row) {
-			page_put(p, "%s", f->name);
-		} else {
+		buf_clear(&text);
+		if (!row)
+			(void)!text_safe(span_from(f->name), p->style.unicode, &text);
+		else
 			key_text(&text, r, f, row->key, p->style.unicode);
-			page_put_safe(p, buf_span(&text), text_columns(buf_span(&text), true));
+		unsigned columns = utf8_columns(buf_span(&text));
+		if (narrow) {
+			make_room(p, hang, columns + 1);
+			page_put(p, from > hang && p->column > hang ? " " : "");
 		}
-		page_indent(p, from + w->key[i] + 2);
+		page_put_safe(p, buf_span(&text), columns);
+		if (!narrow)
+			page_indent(p, from + w->key[i] + 2);
 	}
 	buf_deinit(&text);
 }
@@ -264,9 +321,9 @@ static void bucket_label(unsigned bucket, char *ret, size_t size)
 
 static void put_histogram(struct page *p, const struct probe_row *row)
 {
-	unsigned first = PROBE_BUCKETS, last = 0, room = p->style.width > 60 ? 40 : 20;
+	unsigned first = PROBE_BUCKETS, last = 0, labels = 12, counts = 6;
 	uint64_t most = 1;
-	char label[64];
+	char label[64], count[48];
 
 	for (unsigned i = 0; i < PROBE_BUCKETS; i++) {
 		if (row->bucket[i]) {
@@ -276,37 +333,85 @@ static void put_histogram(struct page *p, const struct probe_row *row)
 		}
 	}
 	for (unsigned i = first; i <= last && i < PROBE_BUCKETS; i++) {
+		bucket_label(i, label, sizeof label);
+		labels = wider(labels, text_columns(span_from(label), p->style.unicode));
+		counts = wider(counts, strlen(number_text((double)row->bucket[i]).text));
+	}
+	unsigned used = 2 + labels + 2 + counts + 2, room = p->style.width > used + 4 ? p->style.width - used : 4;
+	room = room > 40 ? 40 : room;
+	for (unsigned i = first; i <= last && i < PROBE_BUCKETS; i++) {
 		unsigned bar = (unsigned)((double)row->bucket[i] * room / (double)most + .5);
 
 		bucket_label(i, label, sizeof label);
-		page_put(p, "  ");
-		page_indent(p, 2 + (20 > text_columns(span_from(label), p->style.unicode) ?
-					   20 - text_columns(span_from(label), p->style.unicode) : 0));
-		page_put(p, "%s %10" PRIu64 " ", label, row->bucket[i]);
+		snprintf(count, sizeof count, "%s", number_text((double)row->bucket[i]).text);
+		page_indent(p, 2 + labels - text_columns(span_from(label), p->style.unicode));
+		page_put(p, "%s", label);
+		page_indent(p, used - 2 - text_columns(span_from(count), p->style.unicode));
+		page_put(p, "%s", count);
 		page_tone(p, TONE_CYAN);
 		for (unsigned j = 0; j < bar; j++)
-			page_put(p, "#");
+			page_put(p, j ? "#" : "  #");
 		page_tone(p, TONE_PLAIN);
 		page_newline(p);
 	}
 }
 
-static void put_heading(struct page *p, const struct probe_report *r, const struct probe_clause *c, const struct probe_action *a,
-			uint64_t hits)
+static void put_heading(struct page *p, const struct probe_clause *c, const struct probe_action *a, uint64_t hits)
 {
 	page_tone(p, TONE_STRONG);
 	page_put_span(p, a->source);
 	page_tone(p, TONE_PLAIN);
-	page_put(p, "  at ");
-	page_put_span(p, c->spec.text);
-	page_put(p, ": %s hits", number_text((double)hits).text);
-	page_newline(p);
-	(void)r;
+	put_line(p, 2, "at %.*s: %s hits", (int)c->spec.text.n, c->spec.text.p, number_text((double)hits).text);
 }
 
-static void put_right(struct page *p, const char *text, unsigned width)
+/* "count", or, where a row has hits beside its value, "sum  hits". */
+static void put_figures(struct page *p, const struct column_widths *w, bool hits, const char *value, const char *count)
 {
-	page_put(p, "%*s", (int)width, text);
+	page_put(p, "%*s", (int)w->value, value);
+	if (hits)
+		page_put(p, "  %*s", (int)w->hits, count);
+}
+
+static void put_table_line(struct page *p, const struct probe_report *r, const struct probe_layout *l,
+			   const struct probe_row *row, const struct column_widths *w, const struct probe_action *a)
+{
+	bool hits = shows_hits(a), narrow = table_columns(l, w, hits) > p->style.width;
+	char value[48], count[24] = "hits";
+
+	snprintf(value, sizeof value, "%s", probe_action_names[a->kind]);
+	if (row) {
+		value_text(row, a->kind, l->value_unsigned, value, sizeof value);
+		snprintf(count, sizeof count, "%" PRIu64, row->count);
+	}
+	if (!narrow)
+		put_keys(p, r, l, row, w, false);
+	put_figures(p, w, hits, value, count);
+	if (narrow) {
+		page_put(p, "  ");
+		put_keys(p, r, l, row, w, true);
+	}
+	page_newline(p);
+}
+
+static void put_row(struct page *p, const struct probe_report *r, const struct probe_layout *l, const struct probe_row *row,
+		    const struct column_widths *w, const struct probe_action *a)
+{
+	char text[48];
+
+	if (a->kind != ACTION_HISTOGRAM && l->nfields) {
+		put_table_line(p, r, l, row, w, a);
+	} else if (a->kind != ACTION_HISTOGRAM) {
+		value_text(row, a->kind, l->value_unsigned, text, sizeof text);
+		page_put(p, "%s", text);
+		page_newline(p);
+	} else if (l->nfields) {
+		put_keys(p, r, l, row, w, true);
+		page_put(p, "  ");
+		put_line(p, 2, "%s hits", number_text((double)row->count).text);
+	}
+	put_key_stacks(p, r, l, row);
+	if (a->kind == ACTION_HISTOGRAM)
+		put_histogram(p, row);
 }
 
 void probe_text_aggregate(struct page *p, const struct probe_report *r, size_t clause, size_t action,
@@ -318,46 +423,25 @@ void probe_text_aggregate(struct page *p, const struct probe_report *r, size_t c
 	struct column_widths w = measure(r, l, a, rows, p->style.unicode);
 	uint64_t hits = 0;
 	size_t n = 0;
-	char text[48];
 
 	vec_each(row, rows)
 		hits += row->count;
-	put_heading(p, r, c, a, hits);
+	put_heading(p, c, a, hits);
 	if (rows->n && a->kind != ACTION_HISTOGRAM && l->nfields) {
 		page_tone(p, TONE_DIM);
-		put_keys(p, r, l, NULL, &w);
-		put_right(p, probe_action_names[a->kind], w.value);
-		if (shows_hits(a))
-			page_put(p, "  %*s", (int)w.hits, "hits");
+		put_table_line(p, r, l, NULL, &w, a);
 		page_tone(p, TONE_PLAIN);
-		page_newline(p);
 	}
 	vec_each(row, rows) {
 		if (n++ == r->rows)
 			break;
-		put_keys(p, r, l, row, &w);
-		if (a->kind != ACTION_HISTOGRAM) {
-			value_text(row, a->kind, l->value_unsigned, text, sizeof text);
-			put_right(p, text, l->nfields ? w.value : 0);
-			if (shows_hits(a) && l->nfields)
-				page_put(p, "  %*" PRIu64, (int)w.hits, row->count);
-		} else if (l->nfields) {
-			page_put(p, "%" PRIu64 " hits", row->count);
-		}
-		if (a->kind != ACTION_HISTOGRAM || l->nfields)
-			page_newline(p);
-		put_key_stacks(p, r, l, row);
-		if (a->kind == ACTION_HISTOGRAM)
-			put_histogram(p, row);
+		put_row(p, r, l, row, &w, a);
 	}
-	if (rows->n && probe_key_has_user_stack(l)) {
-		page_put(p, "User stacks of aggregates go by frame pointers: code without them ends them early. Those of print are exact.");
-		page_newline(p);
-	}
-	if (rows->n > r->rows) {
-		page_put(p, "… and %zu more; --top shows them", rows->n - r->rows);
-		page_newline(p);
-	}
+	if (rows->n && probe_key_has_user_stack(l))
+		put_line(p, 0, "User stacks of aggregates go by frame pointers: code without them ends them early. "
+			       "Those of print are exact.");
+	if (rows->n > r->rows)
+		put_line(p, 0, "… and %zu more; --top shows them", rows->n - r->rows);
 }
 
 /* ---- losses ---- */
@@ -367,12 +451,11 @@ static void put_loss(struct page *p, uint64_t n, const char *what)
 	if (n == 0)
 		return;
 	page_tone(p, TONE_YELLOW);
-	page_put(p, "Lost: %s %s", number_text((double)n).text, what);
+	put_line(p, 2, "Lost: %s %s", number_text((double)n).text, what);
 	page_tone(p, TONE_PLAIN);
-	page_newline(p);
 }
 
-void probe_text_losses(struct page *p, const struct probe_losses *l, uint64_t unshown, bool printed)
+void probe_text_losses(struct page *p, const struct probe_losses *l, uint64_t unshown)
 {
 	put_loss(p, l->records, "hits, since the buffer was full: a narrower filter, or an aggregate in place of print");
 	put_loss(p, l->keys, "hits, since an aggregate had too many different keys: fewer of them, or a filter");
@@ -380,9 +463,6 @@ void probe_text_losses(struct page *p, const struct probe_losses *l, uint64_t un
 	put_loss(p, l->filter, "hits that did not match, since what the filter asks for could not be read");
 	put_loss(p, l->missed, "hits, since another probe of this line was at work on the CPU");
 	put_loss(p, unshown, "hits not shown, to keep to --rate");
-	if (l->records + l->keys + l->unreadable + l->filter + l->missed + unshown == 0) {
-		page_put(p, "Lost: nothing");
-		page_newline(p);
-	}
-	(void)printed;
+	if (l->records + l->keys + l->unreadable + l->filter + l->missed + unshown == 0)
+		put_line(p, 0, "Lost: nothing");
 }

@@ -74,6 +74,25 @@ uprobe:$target:work if arg0 / (arg0 - 5) > 1 count by cpu * 0 + 7" && {
 	grep -q '"filter_unreadable": *1,' "$scratch/out" || wrong "the division by zero was not told"
 }
 
+# Arguments and results by debug information, with their names and types, wherever the convention puts them.
+for level in 0 2; do
+	gcc -g -O$level -o "$target.O$level" tests/dig/probe_target.c || exit 1
+	watch --json "uprobe:$target.O$level:shapes print tiny, str(name), count, flag, *where, above, last; \
+uretprobe:$target.O$level:shapes if retval < 0" || continue
+	echo go | "$target.O$level" 50 print shapes 2>/dev/null >"$scratch/truth"
+	ended
+	cmp -s "$scratch/truth" "$scratch/rows" || wrong "arguments at -O$level: $(diff "$scratch/truth" "$scratch/rows" | head -4)"
+done
+is "described arguments" "$("$osprey" probe list -v "uprobe:$target.O2:shapes" | sed -n '4p;5p')" \
+"    two  struct pair (not readable here)
+    none  double (not readable here)"
+watch "uprobe:$target.O2:shapes" && {
+	echo go | "$target.O2" 1 2>/dev/null
+	kill -INT "$watcher"; wait "$watcher"
+	grep -q 'tiny=0 name="name-0" count=4000000000 flag=0 where=0x[0-9a-f]* above=65000 last=-1$' "$scratch/out" ||
+		wrong "printed arguments: $(cat "$scratch/out")"
+}
+
 # USDT: every operand as the program printed it, with semaphores and without.
 for program in "$target" "$target.semaphores"; do
 	watch --json "usdt:$program:target:sizes; usdt:$program:places print arg0, arg1, arg2, str(arg3), arg4" || continue

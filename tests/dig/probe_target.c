@@ -1,5 +1,6 @@
 /* What probe.sh probes: calls that can be counted, and USDT probes whose arguments are printed as they are.
- * Waits for a line on stdin, then calls work() N times. -DSEMAPHORES: its probes have semaphores. */
+ * Waits for a line on stdin, then calls work() and shapes() N times: N print prints the
+ * USDT arguments, N print shapes those of shapes(). -DSEMAPHORES: its probes have semaphores. */
 #ifdef SEMAPHORES
 #define _SDT_HAS_SEMAPHORES 1
 #endif
@@ -28,6 +29,19 @@ __attribute__((noinline)) int work(int i, const char *name, long size)
 	return i % 3 ? i : -i;
 }
 
+struct pair {
+	int a;
+	long b;
+};
+
+/* Arguments of all classes: integers of each width, by value in two registers, in a vector register, on the stack. */
+__attribute__((noinline, noclone)) short shapes(signed char tiny, const char *name, struct pair two, double none, unsigned count,
+						_Bool flag, const int *where, uint16_t above, long last)
+{
+	__asm__ volatile("" : : "r"(name), "r"(&two), "m"(none), "r"(count), "r"(where), "m"(above), "m"(last) : "memory");
+	return (short)(-count - flag);
+}
+
 static void probes(int i, const char *name, int print)
 {
 	int8_t i8 = (int8_t)(-i % 100);
@@ -50,7 +64,7 @@ static void probes(int i, const char *name, int print)
 
 int main(int argc, char **argv)
 {
-	int n = argc > 1 ? atoi(argv[1]) : 100, print = argc > 2, enabled = 0;
+	int n = argc > 1 ? atoi(argv[1]) : 100, print = argc == 3, enabled = 0;
 	static char name[32];
 
 	if (getchar() == EOF)
@@ -58,6 +72,12 @@ int main(int argc, char **argv)
 	for (int i = 0; i < n; i++) {
 		snprintf(name, sizeof name, "name-%d", i % 4);
 		work(i, name, (long)i * 10);
+		int before = -7 * i;
+		short after = shapes((signed char)(-i % 100), name, (struct pair){ i, -i }, i * .5, 4000000000u + (unsigned)i, i & 1,
+				     &before, (uint16_t)(65000 + i), -1 - ((long)i << 40));
+		if (argc > 3)
+			printf("shapes %d %s %u %d %d %u %ld\nshapes %d\n", (signed char)(-i % 100), name, 4000000000u + (unsigned)i,
+			       i & 1, before, (uint16_t)(65000 + i), -1 - ((long)i << 40), after);
 		probes(i, name, print);
 		enabled += ENABLED();
 		syscall(SYS_close, 1000 + i);

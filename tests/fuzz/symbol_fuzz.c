@@ -7,6 +7,7 @@
 #include "dig/symbol/kernel_symbols.h"
 #include "dig/symbol/lines.h"
 #include "dig/symbol/perf_map.h"
+#include "dig/symbol/prototype.h"
 #include "dig/symbol/symbol_table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -56,8 +57,14 @@ static void dwarf(struct span bytes)
 		return;
 	if (lines_open(e, &l) == 0)
 		for (uint64_t at = 0; at < 64; at++)
-			if (lines_find(l, e->header.e_entry + at * 8, f, LINES_DEPTH_MAX, &n) == 0 && n > LINES_DEPTH_MAX)
-				__builtin_trap();
+			if (lines_find(l, e->header.e_entry + at * 8, f, LINES_DEPTH_MAX, &n) == 0) {
+				struct prototype p;
+
+				if (n > LINES_DEPTH_MAX)
+					__builtin_trap();
+				if (n && prototype_read(l, f[n - 1].start, at & 1, &p) == 0 && p.n > PROTOTYPE_PARAMETERS)
+					__builtin_trap();
+			}
 	lines_close(l);
 	elf_image_free(e);
 }

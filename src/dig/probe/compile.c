@@ -104,8 +104,9 @@ static int add_expression(struct compiler *c, struct probe_layout *l, const stru
 /* What a print without values shows: arguments as they are, paths and names as text. */
 static bool points_to_text(const struct probe_argument *a)
 {
-	return a->is_pointer && (strcmp(a->type, "const char *") == 0 || strcmp(a->type, "const char*") == 0) &&
-	       strcmp(a->name, "buf") != 0;
+	bool constant = strcmp(a->type, "const char *") == 0 || strcmp(a->type, "const char*") == 0;
+
+	return a->is_text || (a->is_pointer && constant && strcmp(a->name, "buf") != 0);
 }
 
 static struct probe_value shown_type(const struct probe_argument *a)
@@ -452,6 +453,8 @@ static uint32_t element_bytes(struct code *k, const struct probe_value *left)
 {
 	uint32_t type, bytes = 8;
 
+	if (left->is_user)
+		return left->target_bytes ? left->target_bytes : 8;
 	return pointee(k->c, left, &type, &bytes) ? bytes : 8;
 }
 

@@ -30,6 +30,9 @@ struct probe_value {
 	bool kernel_stack;
 	bool copied_stack; /* of user space, in a record: a struct event_stack; else a struct probe_stack */
 	bool untyped; /* a whole register of which nothing is known: number or address */
+	bool is_user;	/* its type is one of a program */
+	bool target_signed;
+	uint8_t target_bytes; /* is_user: of the number that it points to; 0: of none */
 	uint32_t btf_type; /* of the integer (a pointer's own type), of the struct, of the array's element; 0: unknown */
 	char type[72];	   /* the same as C name, when BTF was not asked; "": unknown */
 	uint32_t elements;

@@ -187,7 +187,7 @@ bool pointee(struct compiler *c, const struct probe_value *v, uint32_t *ret_type
 	} else if (v->btf_type) {
 		const struct btf_type *t = btf__type_by_id(kernel_types(c->types), v->btf_type);
 		id = btf_is_ptr(t) ? t->type : 0;
-	} else if (v->type[0]) {
+	} else if (v->type[0] && !v->is_user) {
 		id = named_pointee(c, v->type);
 	}
 	if (id == 0)
@@ -237,6 +237,9 @@ int member_find(struct compiler *c, const struct expression *e, const struct pro
 
 	if (!btf)
 		return wrong(c, e, "the member '%s' cannot be found: %s", c->types->why);
+	if (left->is_user)
+		return wrong(c, e, "members of a program's own types are not known, as '%s' of %s: "
+			     "read32(ADDRESS + OFFSET) and the like read them", left->type);
 	if (left->kind == VALUE_INTEGER && !pointee(c, left, &type, &size))
 		return wrong(c, e, "it is not known what has the member '%s' here: %s",
 			     left->type[0] ? left->type : "a number without a type");
@@ -274,6 +277,9 @@ struct probe_value argument_type(const struct probe_argument *a)
 	}
 	v.is_pointer = v.hexadecimal = a->is_pointer;
 	v.btf_type = a->btf_type;
+	v.is_user = a->is_user;
+	v.target_bytes = a->target_bytes;
+	v.target_signed = a->target_signed;
 	v.untyped = a->place == PLACE_REGISTER && a->bytes == 8 && !a->type[0];
 	if (v.kind == VALUE_INTEGER && !a->btf_type)
 		snprintf(v.type, sizeof v.type, "%s", a->type);
@@ -398,6 +404,9 @@ static int binary_type(struct compiler *c, const struct expression *e, struct pr
 	if ((e->op == OP_ADD || e->op == OP_SUBTRACT) && left.is_pointer) {
 		ret->is_pointer = ret->hexadecimal = true;
 		ret->btf_type = left.btf_type;
+		ret->is_user = left.is_user;
+		ret->target_bytes = left.target_bytes;
+		ret->target_signed = left.target_signed;
 		memcpy(ret->type, left.type, sizeof ret->type);
 	}
 	return 0;
@@ -412,7 +421,9 @@ static int dereference_type(struct compiler *c, const struct probe_value *left, 
 		return 0;
 	}
 	*ret = integer(8, false);
-	if (pointee(c, left, &type, &bytes))
+	if (left->is_user && left->target_bytes)
+		*ret = integer(left->target_bytes, left->target_signed);
+	else if (pointee(c, left, &type, &bytes))
 		*ret = btf_value(c, type);
 	return 0;
 }
@@ -425,7 +436,8 @@ static int index_type(struct compiler *c, const struct expression *e, struct pro
 	r = r < 0 ? r : wanted_integer(c, e->right, &right);
 	if (r < 0)
 		return r;
-	if (left.kind != VALUE_ARRAY && !(left.kind == VALUE_INTEGER && left.is_pointer))
+	if (left.kind != VALUE_ARRAY &&
+	    !(left.kind == VALUE_INTEGER && left.is_pointer && (!left.is_user || left.target_bytes)))
 		return probe_error_set(c->error, e->left->column, "this is neither an array nor a typed pointer: no [] goes with it");
 	if (left.kind == VALUE_ARRAY && !left.btf_type && e->right->kind != EXPRESSION_NUMBER)
 		return probe_error_set(c->error, e->right->column, "a number should stand here: this array lies in the record");

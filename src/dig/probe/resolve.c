@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "dig/probe/tracepoint.h"
 #include "dig/probe/usdt.h"
+#include "dig/probe/user_arguments.h"
 #include "dig/probe/user_file.h"
 
 struct search {
@@ -27,6 +28,7 @@ struct search {
 	/* Of a file. */
 	char path[PATH_MAX];
 	struct elf_image *elf;
+	struct user_debug debug;
 	struct map seen; /* offsets, for functions with several names */
 };
 
@@ -232,7 +234,6 @@ static int add_kernel_function(void *arg, const char *name)
 
 static int resolve_kernel_function(struct search *s)
 {
-	struct note ignored;
 	struct span any = SPAN("*");
 	uint32_t type;
 	int r = kprobes_there(&type, s->note);
@@ -240,7 +241,6 @@ static int resolve_kernel_function(struct search *s)
 	if (r < 0)
 		return r;
 	int tracefs = tracefs_of(s) < 0 ? -1 : s->world->tracefs;
-	(void)ignored;
 	r = kernel_functions_each(tracefs, s->spec->name.n ? s->spec->name : any, add_kernel_function, s);
 	if (r < 0 || s->found)
 		return r;
@@ -266,13 +266,19 @@ static int open_file(struct search *s)
 	return 0;
 }
 
+/* The path as a process calls it: without /proc/PID/root. */
+static const char *path_in_process(const struct search *s)
+{
+	const char *root = s->world->pid && strncmp(s->path, "/proc/", 6) == 0 ? strstr(s->path, "/root/") : NULL;
+
+	return root ? root + 5 : s->path;
+}
+
 static int site_in_file(struct search *s, probe_argument_vec *argument, const char *name, uint64_t offset)
 {
 	char *full = NULL;
-	/* Through /proc/PID/root a file is called as its process calls it. */
-	const char *root = strncmp(s->path, "/proc/", 6) == 0 ? strstr(s->path, "/root/") : NULL;
 
-	if (asprintf(&full, "%s:%s", root && s->world->pid ? root + 5 : s->path, name) < 0) {
+	if (asprintf(&full, "%s:%s", path_in_process(s), name) < 0) {
 		vec_free(argument);
 		return -ENOMEM;
 	}
@@ -283,6 +289,21 @@ static int site_in_file(struct search *s, probe_argument_vec *argument, const ch
 	site->offset = offset;
 	site->path = strdup(s->path);
 	return site->path ? 0 : -ENOMEM;
+}
+
+/* Each description of its own is a program of its own, and values of different types do not add up: what a pattern
+ * matches goes by register. So do places within a function, since there its arguments may have moved on. */
+static int user_arguments(struct search *s, const char *name, uint64_t offset, probe_argument_vec *ret)
+{
+	const struct user_function f = { s->elf, path_in_process(s), s->world->pid, name, offset };
+	bool result = s->spec->kind == PROBE_URETPROBE, one = !probe_has_pattern(s->spec->name) && s->spec->name.n;
+	int r = -ENOENT;
+
+	if (!s->world->names_only && !s->spec->offset && (one || s->world->describe_all))
+		r = user_arguments_described(&s->debug, &f, result, ret);
+	if (r != -ENOENT)
+		return r;
+	return result ? probe_result_argument(ret) : probe_register_arguments(ret);
 }
 
 static int add_function(void *arg, const char *name, uint64_t offset)
@@ -297,9 +318,7 @@ static int add_function(void *arg, const char *name, uint64_t offset)
 	if (too_many(s))
 		return tell_too_many(s);
 	r = map_set(&s->seen, offset + 1, 1);
-	r = r < 0		      ? r :
-	    s->spec->kind == PROBE_UPROBE ? probe_register_arguments(&argument) :
-					probe_result_argument(&argument);
+	r = r < 0 ? r : user_arguments(s, name, offset, &argument);
 	if (r < 0) {
 		vec_free(&argument);
 		return r;
@@ -443,6 +462,7 @@ int probe_resolve(struct probe_world *w, const struct probe_spec *spec, size_t c
 	default:
 		r = resolve_function(s);
 	}
+	user_debug_deinit(&s->debug);
 	elf_image_free(s->elf);
 	map_deinit(&s->seen);
 	free(s);

@@ -8,6 +8,7 @@
 struct probe_world {
 	int pid;	  /* user probes in it alone; 0: all processes */
 	bool names_only;  /* do not read what tracepoints hold: for long lists */
+	bool describe_all; /* user functions that a pattern matches have their arguments described too */
 	size_t max_sites; /* of one PROBE */
 	int tracefs;	  /* -1: not opened yet */
 	struct kernel_types types;

@@ -91,6 +91,14 @@ int register_of_argument(unsigned i)
 	return i < 6 ? order[i] : -1;
 }
 
+int register_of_dwarf(unsigned number)
+{
+	static const int order[] = { AT(rax), AT(rdx), AT(rcx), AT(rbx), AT(rsi), AT(rdi), AT(rbp), AT(rsp),
+				     AT(r8),  AT(r9),  AT(r10), AT(r11), AT(r12), AT(r13), AT(r14), AT(r15) };
+
+	return number < sizeof order / sizeof order[0] ? order[number] : -1;
+}
+
 int register_of_result(void) { return AT(rax); }
 int register_of_stack(void) { return AT(rsp); }
 int register_of_pc(void) { return AT(rip); }
@@ -111,12 +119,14 @@ int register_named(struct span name, unsigned *ret_bytes)
 	return (int)n * 8;
 }
 int register_of_argument(unsigned i) { return i < 8 ? (int)i * 8 : -1; }
+int register_of_dwarf(unsigned number) { (void)number; return -1; }
 int register_of_result(void) { return 0; }
 int register_of_stack(void) { return 31 * 8; }
 int register_of_pc(void) { return 32 * 8; }
 #else
 int register_named(struct span name, unsigned *ret_bytes) { (void)name; (void)ret_bytes; return -1; }
 int register_of_argument(unsigned i) { (void)i; return -1; }
+int register_of_dwarf(unsigned number) { (void)number; return -1; }
 int register_of_result(void) { return -1; }
 int register_of_stack(void) { return -1; }
 int register_of_pc(void) { return -1; }
@@ -155,6 +165,11 @@ int probe_result_argument(probe_argument_vec *ret)
 		return -ENOMEM;
 	snprintf(a->name, sizeof a->name, "retval");
 	return 0;
+}
+
+bool probe_goes_by_register(const struct probe_variant *v)
+{
+	return (v->kind == PROBE_UPROBE || v->kind == PROBE_URETPROBE) && v->argument.n && !v->argument.v[0].is_user;
 }
 
 /* ---- types of the kernel ---- */

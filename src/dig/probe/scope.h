@@ -29,6 +29,10 @@ struct probe_argument {
 	uint16_t elements; /* above 1: an array, read by index */
 	bool is_signed;
 	bool is_pointer;
+	bool is_text;	 /* a pointer that is shown as the text behind it */
+	bool is_user;	 /* its type is one of a program, not of the kernel */
+	bool target_signed;
+	uint8_t target_bytes; /* is_user: of the number that a pointer points to; 0: of none */
 	int32_t offset;		/* in the context; of PLACE_MEMORY the base register in pt_regs, -1: none */
 	int32_t index_register; /* -1: none */
 	uint8_t scale;
@@ -83,11 +87,15 @@ int register_of_result(void);
 int register_of_syscall_argument(unsigned i);
 /* By its name in assembler ("rax", "eax", "al", "r8d"), and how many bytes of it the name means. -1: unknown. */
 int register_named(struct span name, unsigned *ret_bytes);
+/* By its number in DWARF; -1: none, or not known on this machine. */
+int register_of_dwarf(unsigned number);
 int register_of_stack(void);
 int register_of_pc(void);
 
 /* arg0 to arg5 in their registers. */
 int probe_register_arguments(probe_argument_vec *ret) __attribute__((warn_unused_result));
 int probe_result_argument(probe_argument_vec *ret) __attribute__((warn_unused_result));
+/* Of a user function whose arguments nothing describes. */
+bool probe_goes_by_register(const struct probe_variant *v);
 
 #endif

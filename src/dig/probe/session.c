@@ -442,6 +442,22 @@ size_t probe_session_sites(const struct probe_session *s)
 	return s->site.n;
 }
 
+static bool prints_all(const struct probe_clause *c)
+{
+	for (size_t i = 0; i < c->nactions; i++)
+		if (c->action[i].kind == ACTION_PRINT && c->action[i].nvalues == 0)
+			return true;
+	return false;
+}
+
+bool probe_session_by_register(const struct probe_session *s)
+{
+	vec_each(v, &s->variant)
+		if (probe_goes_by_register(v) && prints_all(&s->program->clause[v->clause]))
+			return true;
+	return false;
+}
+
 const char *probe_session_site_name(const struct probe_session *s, uint32_t site)
 {
 	if (site >= s->site.n)

@@ -34,6 +34,8 @@ void probe_session_free(struct probe_session *s);
 
 const struct probe_program *probe_session_program(const struct probe_session *s);
 size_t probe_session_sites(const struct probe_session *s);
+/* Arguments of some user function are printed by register: no debug information, or a pattern matched it. */
+bool probe_session_by_register(const struct probe_session *s);
 const char *probe_session_site_name(const struct probe_session *s, uint32_t site);
 /* What the verifier said last; "" : nothing, or not kept. */
 const char *probe_session_verifier(const struct probe_session *s);

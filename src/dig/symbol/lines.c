@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dig/symbol/lines_die.h"
 #include "dig/symbol/range_index.h"
 
 /* A function, or a call that was inlined. */
@@ -410,4 +411,36 @@ int lines_find(struct lines *l, uint64_t address, struct line_frame *ret, size_t
 	if (rc == 0)
 		*ret_n = q.n;
 	return rc;
+}
+
+struct function_question {
+	uint64_t start;
+	int (*read)(void *arg, Dwarf_Die *function);
+	void *arg;
+};
+
+static int ask_function(struct lines *l, void *arg)
+{
+	struct function_question *q = arg;
+	uint32_t at = range_index_find(&l->index, q->start);
+	struct unit *u = at == RANGE_NONE ? NULL : &l->unit.v[at];
+	int rc = u && !u->walked ? walk_unit(l, u) : 0;
+	Dwarf_Addr low;
+
+	if (!u || rc < 0)
+		return rc < 0 ? rc : -ENOENT;
+	for (at = range_index_find(&u->index, q->start); at != RANGE_NONE; at = u->scope.v[at].parent) {
+		struct scope *s = &u->scope.v[at];
+
+		if (s->parent == RANGE_NONE)
+			return dwarf_lowpc(&s->die, &low) == 0 && low == q->start ? q->read(q->arg, &s->die) : -ENOENT;
+	}
+	return -ENOENT;
+}
+
+int lines_function(struct lines *l, uint64_t start, int (*read)(void *arg, Dwarf_Die *function), void *arg)
+{
+	struct function_question q = { start, read, arg };
+
+	return guarded(l, ask_function, &q);
 }
