@@ -44,7 +44,7 @@ struct measuring {
 	struct latency_request request;
 	struct latency *latency;
 	struct cgroup_ids *cgroups;
-	struct page_style style;
+	struct page_style style, line_style; /* in a pipe a line stays one */
 	uint64_t real_minus_mono_ns;
 	struct countdown down;
 	struct latency_slow worst[WORST];
@@ -122,7 +122,7 @@ static void tell_slow(void *arg, const struct latency_slow *s)
 {
 	struct measuring *m = arg;
 	cleanup(buf_deinit) struct buf text = { 0 };
-	struct page p = { .out = &text, .style = m->style };
+	struct page p = { .out = &text, .style = m->line_style };
 	int r = 0;
 
 	m->nslow++;
@@ -152,6 +152,7 @@ static void tell(struct measuring *m, struct latency_result *result, uint64_t st
 	if (o[JSON].given) {
 		r = latency_json(&report, o[INTERVAL].given || o[SLOWER].given, &text);
 	} else if (o[INTERVAL].given) {
+		p.style = m->line_style;
 		if (m->lines++ % 20 == 0)
 			latency_line_head(&p);
 		latency_line(&report, &p);
@@ -232,6 +233,7 @@ static int run(const struct arguments *args)
 	int code = EXIT_UNABLE;
 
 	*m = (struct measuring){ .args = args, .style = output_style(args->option[NO_COLOR].given),
+				 .line_style = output_table_style(args->option[NO_COLOR].given),
 				 .real_minus_mono_ns = clock_real_ns() - clock_mono_ns() };
 	int r = ask(m, &note);
 	if (r < 0) {

@@ -157,13 +157,27 @@ static void bar(struct page *p, double share, unsigned columns)
 		page_put(p, p->style.unicode ? "█" : "#");
 }
 
-static void bar_line(struct page *p, uint64_t count, uint64_t most, enum page_tone tone, unsigned room)
+/* Where the parts of a line of the histogram stand; narrow ones leave the upper bound out. */
+struct bar_place {
+	unsigned low, high, count, bar, room;
+};
+
+static struct bar_place bar_place(unsigned width)
 {
-	put_right(p, 33, number_text((double)count).text);
+	struct bar_place b = { 10, 21, 33, 35, width > 120 ? 80 : width - 40 };
+
+	if (width < 60)
+		b = (struct bar_place){ 8, 10, 19, 21, width > 31 ? width - 23 : 8 };
+	return b;
+}
+
+static void bar_line(struct page *p, uint64_t count, uint64_t most, enum page_tone tone, const struct bar_place *b)
+{
+	put_right(p, b->count, number_text((double)count).text);
 	if (count) {
-		page_indent(p, 35);
+		page_indent(p, b->bar);
 		page_tone(p, tone);
-		bar(p, (double)count / (double)most, room);
+		bar(p, (double)count / (double)most, b->room);
 		page_tone(p, TONE_PLAIN);
 	}
 	page_newline(p);
@@ -187,22 +201,22 @@ static void bars(enum latency_kind kind, const struct latency_counts *all, struc
 	struct latency_counts rest = *all, *sum = &rest;
 	uint64_t at_once = take_at_once(kind, sum);
 	struct histogram_row row[HISTOGRAM_MAX_ROWS];
-	unsigned n = histogram_rows(sum, MAX_BARS, row), room = p->style.width > 120 ? 80 : p->style.width - 40;
+	struct bar_place b = bar_place(p->style.width);
+	unsigned n = histogram_rows(sum, MAX_BARS, row);
 	uint64_t most = at_once ? at_once : 1, p99 = histogram_quantile(all, 0.99);
 
-	if (p->style.width < 50)
-		room = 10;
 	for (unsigned i = 0; i < n; i++)
 		most = row[i].count > most ? row[i].count : most;
 	if (at_once) {
-		put_right(p, 21, "at once");
-		bar_line(p, at_once, most, TONE_CYAN, room);
+		put_right(p, b.high, "at once");
+		bar_line(p, at_once, most, TONE_CYAN, &b);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		put_right(p, 10, took((double)row[i].low_ns).text);
+		put_right(p, b.low, took((double)row[i].low_ns).text);
 		page_put(p, " …");
-		put_right(p, 21, row[i].high_ns == UINT64_MAX ? "" : took((double)row[i].high_ns).text);
-		bar_line(p, row[i].count, most, tone_of(&row[i], p99), room);
+		if (b.high > b.low + 2)
+			put_right(p, b.high, row[i].high_ns == UINT64_MAX ? "" : took((double)row[i].high_ns).text);
+		bar_line(p, row[i].count, most, tone_of(&row[i], p99), &b);
 	}
 }
 
@@ -219,49 +233,85 @@ static const char *heading(const struct latency_request *q)
 	}
 }
 
-#define FIGURES 6
+enum { COUNT, TOTAL, MEAN, P50, P99, MAX, FIGURES };
 static const char *const figure_heads[FIGURES] = { "COUNT", "TOTAL", "MEAN", "P50", "P99", "MAX" };
 static const unsigned figure_columns[FIGURES] = { 9, 7, 7, 7, 7, 7 };
+#define ALL_FIGURES 44
 
-static unsigned name_columns(const struct page *p)
+/* Figures stand behind the name, or, where there is no room, on a line below it. */
+struct row_place {
+	unsigned from;
+	bool below;
+	bool mean; /* the one to go first: it is total / count */
+};
+
+static struct row_place row_place(const struct page *p)
 {
-	return p->style.width >= 80 ? p->style.width - 44 < 50 ? p->style.width - 44 : 50 : 26;
+	unsigned width = p->style.width;
+
+	if (width >= 80)
+		return (struct row_place){ width - ALL_FIGURES < 50 ? width - ALL_FIGURES : 50, false, true };
+	if (width >= 26 + ALL_FIGURES)
+		return (struct row_place){ 26, false, true };
+	return (struct row_place){ 0, true, width >= ALL_FIGURES };
+}
+
+static void put_figures(struct page *p, const struct row_place *at, const struct short_text *text)
+{
+	unsigned to = at->from;
+
+	for (unsigned i = 0; i < FIGURES; i++)
+		if (i != MEAN || at->mean)
+			put_right(p, to += figure_columns[i], text[i].text);
+	page_newline(p);
 }
 
 static void row_line(const struct latency_report *r, const struct latency_row *row, struct page *p)
 {
 	cleanup(buf_deinit) struct buf name = { 0 };
 	const struct latency_counts *c = &row->counts;
-	const double value[FIGURES] = { 0, (double)c->total_ns, histogram_mean(c), (double)histogram_quantile(c, 0.5),
-					(double)histogram_quantile(c, 0.99), (double)c->max_ns };
-	unsigned at = name_columns(p);
+	struct short_text text[FIGURES] = {
+		[TOTAL] = took((double)c->total_ns), [MEAN] = took(histogram_mean(c)),
+		[P50] = took((double)histogram_quantile(c, 0.5)), [P99] = took((double)histogram_quantile(c, 0.99)),
+		[MAX] = took((double)c->max_ns),
+	};
+	struct row_place at = row_place(p);
+	size_t room = at.below ? p->style.width - 2 : at.from - 3;
 	int res = latency_row_name(r, row, &name);
 
 	if (res < 0)
 		p->error = p->error ? p->error : res;
-	page_put(p, "  %.*s", (int)(at - 3 < name.n ? at - 3 : name.n), name.n ? name.data : "");
-	for (unsigned i = 0; i < FIGURES; i++) {
-		at += figure_columns[i];
-		put_right(p, at, i == 0 ? number_text((double)c->count).text : took(value[i]).text);
-	}
+	snprintf(text[COUNT].text, sizeof text[COUNT].text, "%.23s", number_text((double)c->count).text);
+	page_put(p, "  %.*s", (int)(room < name.n ? room : name.n), name.n ? name.data : "");
+	if (at.below)
+		page_newline(p);
+	put_figures(p, &at, text);
+}
+
+static void heads(const struct latency_report *r, struct page *p)
+{
+	struct row_place at = row_place(p);
+	struct short_text text[FIGURES];
+
+	for (unsigned i = 0; i < FIGURES; i++)
+		snprintf(text[i].text, sizeof text[i].text, "%s", figure_heads[i]);
 	page_newline(p);
+	page_tone(p, TONE_DIM);
+	page_put(p, "  %s", heading(r->request));
+	if (at.below)
+		page_newline(p);
+	put_figures(p, &at, text);
+	page_tone(p, TONE_PLAIN);
 }
 
 static void rows(const struct latency_report *r, struct page *p)
 {
-	unsigned at = name_columns(p);
 	size_t shown = r->result->rows.n < r->max_rows ? r->result->rows.n : r->max_rows;
+	bool waiting = false;
 
 	if (!shown)
 		return;
-	page_newline(p);
-	page_tone(p, TONE_DIM);
-	page_put(p, "  %s", heading(r->request));
-	for (unsigned i = 0; i < FIGURES; i++)
-		put_right(p, at += figure_columns[i], figure_heads[i]);
-	page_tone(p, TONE_PLAIN);
-	page_newline(p);
-	bool waiting = false;
+	heads(r, p);
 	for (size_t i = 0; i < shown; i++) {
 		if (!waiting && latency_row_waits(r->request, &r->result->rows.v[i])) {
 			waiting = true;
@@ -384,17 +434,37 @@ void latency_text(const struct latency_report *r, struct page *p)
 
 /* ---- a series ---- */
 
-static const unsigned line_columns[] = { 9, 10, 9, 9, 9, 9, 10 };
+enum { LINE_SECONDS, LINE_COUNT, LINE_MEAN, LINE_P50, LINE_P90, LINE_P99, LINE_MAX, LINE_CELLS };
+static const unsigned line_columns[LINE_CELLS] = { 9, 10, 9, 9, 9, 9, 10 };
+
+/* On a narrow terminal the ends of the distribution stay: they are what one looks for. */
+static void put_cells(struct page *p, const struct short_text *text)
+{
+	bool all = p->style.width >= 66;
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < LINE_CELLS; i++)
+		if (all || i < LINE_MEAN || i > LINE_P90)
+			put_right(p, at += line_columns[i], text[i].text);
+}
+
+/* What is left of the line for a name. */
+static unsigned most_room(const struct page *p)
+{
+	unsigned left = p->style.width > p->column + 2 ? p->style.width - p->column - 2 : 0;
+
+	return left < 40 ? left : 40;
+}
 
 void latency_line_head(struct page *p)
 {
-	static const char *const heads[] = { "SECONDS", "COUNT", "MEAN", "P50", "P90", "P99", "MAX" };
-	unsigned at = 0;
+	static const struct short_text heads_of_line[LINE_CELLS] = { { "SECONDS" }, { "COUNT" }, { "MEAN" }, { "P50" }, { "P90" },
+								     { "P99" }, { "MAX" } };
 
 	page_tone(p, TONE_DIM);
-	for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
-		put_right(p, at += line_columns[i], heads[i]);
-	page_put(p, "  MOST");
+	put_cells(p, heads_of_line);
+	if (most_room(p) >= 4)
+		page_put(p, "  MOST");
 	page_tone(p, TONE_PLAIN);
 	page_newline(p);
 }
@@ -402,20 +472,23 @@ void latency_line_head(struct page *p)
 void latency_line(const struct latency_report *r, struct page *p)
 {
 	cleanup(buf_deinit) struct buf name = { 0 };
+	struct short_text text[LINE_CELLS];
 	struct latency_counts sum;
-	unsigned at = 0;
-	char text[32];
 
 	latency_rows_sort(r);
 	latency_sum(r, &sum);
-	snprintf(text, sizeof text, "%.2f", r->at_s);
-	put_right(p, at += line_columns[0], text);
-	put_right(p, at += line_columns[1], number_text((double)sum.count).text);
-	const double values[] = { histogram_mean(&sum), (double)histogram_quantile(&sum, 0.5), (double)histogram_quantile(&sum, 0.9),
-				  (double)histogram_quantile(&sum, 0.99), (double)sum.max_ns };
-	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-		put_right(p, at += line_columns[i + 2], sum.count ? took(values[i]).text : "-");
-	if (r->result->rows.n && latency_row_name(r, &r->result->rows.v[0], &name) == 0)
-		page_put(p, "  %.*s", (int)(name.n < 40 ? name.n : 40), name.data);
+	const double values[LINE_CELLS] = {
+		[LINE_MEAN] = histogram_mean(&sum), [LINE_P50] = (double)histogram_quantile(&sum, 0.5),
+		[LINE_P90] = (double)histogram_quantile(&sum, 0.9), [LINE_P99] = (double)histogram_quantile(&sum, 0.99),
+		[LINE_MAX] = (double)sum.max_ns,
+	};
+	snprintf(text[LINE_SECONDS].text, sizeof text->text, "%.2f", r->at_s);
+	snprintf(text[LINE_COUNT].text, sizeof text->text, "%.23s", number_text((double)sum.count).text);
+	for (unsigned i = LINE_MEAN; i < LINE_CELLS; i++)
+		text[i] = sum.count ? took(values[i]) : (struct short_text){ "-" };
+	put_cells(p, text);
+	unsigned room = most_room(p);
+	if (room >= 4 && r->result->rows.n && latency_row_name(r, &r->result->rows.v[0], &name) == 0)
+		page_put(p, "  %.*s", (int)(name.n < room ? name.n : room), name.data);
 	page_newline(p);
 }
