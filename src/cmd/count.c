@@ -107,9 +107,12 @@ static void list_line(struct page *p, const struct count_name *name, const char 
 	page_tone(p, TONE_PLAIN);
 	page_indent(p, 25);
 	page_put(p, "%s", why[0] ? "no  " : "yes ");
-	page_wrap(p, 29, "%s", name->help);
+	unsigned hang = p->style.width < 60 ? 4 : 29;
+	if (hang < 29)
+		page_newline(p);
+	page_wrap(p, hang, "%s", name->help);
 	if (name->other[0])
-		page_wrap(p, 29, "(also: %s)", name->other);
+		page_wrap(p, hang, "(also: %s)", name->other);
 	page_newline(p);
 }
 
@@ -122,8 +125,11 @@ static int list_events(const struct arguments *args)
 	bool json = args->option[JSON].given;
 	int r = 0;
 
-	if (json)
-		json_array(&j, NULL);
+	if (json) {
+		json_object(&j, NULL);
+		json_string(&j, "schema", "osprey.count.list/1");
+		json_array(&j, "events");
+	}
 	for (size_t i = 0; i < count_nnames && r == 0; i++) {
 		r = probe(&count_names[i], why[0], sizeof why[0]);
 		if (!json) {
@@ -145,6 +151,7 @@ static int list_events(const struct arguments *args)
 		json_end(&j);
 	}
 	if (json) {
+		json_end(&j);
 		json_end(&j);
 		r = r < 0 ? r : json_finish(&j);
 	} else {
@@ -198,7 +205,11 @@ static int tell_as(struct counting *c, const struct count_report *report, struct
 		r = c->lines ? 0 : count_csv_head(report, text);
 		return r < 0 ? r : count_csv(report, text);
 	}
-	p.style = c->command ? output_talk_style(o[NO_COLOR].given || c->output >= 0) : output_style(o[NO_COLOR].given);
+	p.style = c->command ? output_talk_style(o[NO_COLOR].given || c->output >= 0) :
+		  o[INTERVAL].given ? output_table_style(o[NO_COLOR].given) : output_style(o[NO_COLOR].given);
+	/* A series that goes to a file or a pipe stays a table. */
+	if (o[INTERVAL].given && c->command && (c->output >= 0 || !isatty(STDERR_FILENO)))
+		p.style.width = 1u << 24;
 	if (!o[INTERVAL].given)
 		count_text(report, &p);
 	else {

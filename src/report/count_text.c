@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/cleanup.h"
 #include "base/units.h"
 #include "report/count.h"
 
@@ -111,21 +112,14 @@ static unsigned name_columns(const struct count_report *r)
 	return widest;
 }
 
-static void row(const struct count_report *r, const double *values, size_t i, unsigned names, struct page *p)
+/* What stands behind a figure: how sure it is, and what follows from it. */
+static void put_notes(const struct count_report *r, const double *values, size_t i, unsigned hang, struct page *p)
 {
 	const struct count_figure *f = &r->figures[i];
-	unsigned hang = 2 + names + VALUE_COLUMNS + 2;
 
-	page_indent(p, 2);
-	page_put(p, "%s", r->events[i].text);
-	page_tone(p, TONE_STRONG);
-	put_right(p, 2 + names + VALUE_COLUMNS, isnan(f->value) ? "not counted" : value_text(&r->events[i], f->value).text);
-	page_tone(p, TONE_PLAIN);
-	page_indent(p, hang);
-	if (!isnan(f->stddev)) {
+	if (!isnan(f->stddev) && f->value > 0) {
 		page_tone(p, TONE_DIM);
-		if (f->value > 0)
-			page_wrap(p, hang, "± %.1f %% ", 100 * f->stddev / f->value);
+		page_wrap(p, hang, "± %.1f %% ", 100 * f->stddev / f->value);
 		page_tone(p, TONE_PLAIN);
 	}
 	metrics_of_event(r, values, i, hang, p);
@@ -137,6 +131,32 @@ static void row(const struct count_report *r, const double *values, size_t i, un
 			page_wrap(p, hang, "(its turn on the PMU never came)");
 		page_tone(p, TONE_PLAIN);
 	}
+}
+
+static void row(const struct count_report *r, const double *values, size_t i, unsigned names, struct page *p)
+{
+	unsigned hang = 2 + names + VALUE_COLUMNS + 2;
+	double value = r->figures[i].value;
+	bool below = p->style.width < hang + 24; /* no room for words beside the figure */
+	cleanup(buf_deinit) struct buf text = { 0 };
+	struct page notes = { .out = &text, .style = p->style };
+
+	page_indent(p, 2);
+	page_put(p, "%s", r->events[i].text);
+	page_tone(p, TONE_STRONG);
+	put_right(p, 2 + names + VALUE_COLUMNS, isnan(value) ? "not counted" : value_text(&r->events[i], value).text);
+	page_tone(p, TONE_PLAIN);
+	hang = below ? 6 : hang;
+	notes.column = hang;
+	notes.parted = true;
+	put_notes(r, values, i, hang, &notes);
+	if (text.n) {
+		if (below)
+			page_newline(p);
+		page_indent(p, hang);
+		page_put_safe(p, buf_span(&text), 0);
+	}
+	p->error = p->error ? p->error : notes.error;
 	page_newline(p);
 }
 
@@ -247,10 +267,26 @@ static unsigned cell_columns(const struct count_event *e)
 	return n < 11 ? 11 : (unsigned)n;
 }
 
+static unsigned line_columns(const struct count_report *r)
+{
+	unsigned n = TIME_COLUMNS + (isnan(metric_of(r, COUNT_METRIC_instructions_per_cycle)) ? 0 : 7);
+
+	for (size_t i = 0; i < r->n; i++)
+		n += r->figures[i].why[0] ? 0 : 1 + cell_columns(&r->events[i]);
+	return n;
+}
+
+static bool narrow(const struct count_report *r, const struct page *p)
+{
+	return line_columns(r) > p->style.width;
+}
+
 void count_line_head(const struct count_report *r, struct page *p)
 {
 	unsigned at = TIME_COLUMNS;
 
+	if (narrow(r, p))
+		return; /* each figure says what it is */
 	page_tone(p, TONE_DIM);
 	put_right(p, at, "SECONDS");
 	for (size_t i = 0; i < r->n; i++)
@@ -262,25 +298,40 @@ void count_line_head(const struct count_report *r, struct page *p)
 	page_newline(p);
 }
 
+static void put_cell(struct page *p, bool words, unsigned *at, unsigned columns, const char *name, const char *value)
+{
+	bool first = *at == TIME_COLUMNS;
+
+	*at += columns;
+	if (words)
+		page_wrap(p, 4, "%s%s %s", first ? "" : "· ", name, value);
+	else
+		put_right(p, *at, value);
+}
+
 void count_line(const struct count_report *r, struct page *p)
 {
 	unsigned at = TIME_COLUMNS;
 	double ipc = metric_of(r, COUNT_METRIC_instructions_per_cycle);
+	bool words = narrow(r, p);
 	char text[40];
 
-	snprintf(text, sizeof text, "%.2f", r->at_s);
-	put_right(p, at, text);
+	snprintf(text, sizeof text, words ? "%.2f s:" : "%.2f", r->at_s);
+	if (words)
+		page_put(p, "%s", text);
+	else
+		put_right(p, at, text);
 	for (size_t i = 0; i < r->n; i++) {
 		const struct count_figure *f = &r->figures[i];
 		if (f->why[0])
 			continue;
 		snprintf(text, sizeof text, "%s%s", f->running_pct < 99.95 ? "~" : "",
 			 isnan(f->value) ? "-" : value_text(&r->events[i], f->value).text);
-		put_right(p, at += 1 + cell_columns(&r->events[i]), text);
+		put_cell(p, words, &at, 1 + cell_columns(&r->events[i]), short_name(&r->events[i]), text);
 	}
 	if (!isnan(ipc)) {
 		snprintf(text, sizeof text, "%.2f", ipc);
-		put_right(p, at + 7, text);
+		put_cell(p, words, &at, 7, "IPC", text);
 	}
 	page_newline(p);
 }
