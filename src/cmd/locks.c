@@ -32,7 +32,7 @@ struct looking {
 	struct process_stacks *stacks;
 	struct lock_snapshot now;
 	struct lock_watch_result window;
-	bool watched;
+	bool watched, ended;
 	struct note why_no_window;
 };
 
@@ -58,6 +58,17 @@ static int confirm_cycles(struct looking *l, int pid)
 	return r;
 }
 
+/* A thread of the kernel and what has ended have none to hold a lock. */
+static int check_has_memory(const struct process_stacks *s, struct note *note)
+{
+	if (s->threads.n && s->threads.v[0].kernel_thread)
+		return note_set(note, -EINVAL, "%s (%d) is a thread of the kernel and takes no locks of user space; "
+				"osprey stack %d shows where it stands", s->comm, s->pid, s->pid);
+	if (s->threads.n && s->threads.v[0].state == 'Z' && s->threads.n == 1)
+		return note_set(note, -ESRCH, "%s (%d) has ended, and waits for its parent to take notice", s->comm, s->pid);
+	return 0;
+}
+
 static int take_now(struct looking *l, int pid)
 {
 	struct symbolizer_options names = { .no_lines = l->args->option[NO_LINES].given };
@@ -74,6 +85,8 @@ static int take_now(struct looking *l, int pid)
 		r = lock_snapshot_make(l->symbolizer, l->stacks, &l->now);
 	if (r >= 0)
 		r = confirm_cycles(l, pid);
+	if (r >= 0)
+		r = check_has_memory(l->stacks, &note);
 	if (r < 0 && !note.text[0])
 		note_set(&note, r, "process %d has ended", pid);
 	if (r < 0)
@@ -82,7 +95,7 @@ static int take_now(struct looking *l, int pid)
 }
 
 /* Looks until the time is over, Ctrl-C comes or the process ends. */
-static int watch_until_end(struct lock_watch *w, uint64_t for_ns)
+static int watch_until_end(struct lock_watch *w, uint64_t for_ns, bool *ret_ended)
 {
 	uint64_t end = clock_mono_ns() + for_ns, next = 0;
 	struct countdown down = { "watching locks", end, false };
@@ -94,6 +107,7 @@ static int watch_until_end(struct lock_watch *w, uint64_t for_ns)
 			break;
 	}
 	countdown_clear(&down);
+	*ret_ended = r == -ESRCH;
 	return r == -ESRCH ? 0 : r;
 }
 
@@ -106,7 +120,7 @@ static int watch(struct looking *l, int pid)
 	if (r < 0)
 		return r == -ENOMEM ? r : 0; /* it is told */
 	interrupt_catch();
-	r = watch_until_end(w, for_ns);
+	r = watch_until_end(w, for_ns, &l->ended);
 	if (r >= 0)
 		r = lock_watch_result(w, &l->window);
 	l->watched = r >= 0;
@@ -120,7 +134,8 @@ static int print(struct looking *l)
 	struct page p = { .out = &text, .style = output_table_style(l->args->option[NO_COLOR].given) };
 	struct lock_report report = { l->stacks, &l->now, l->watched ? &l->window : NULL,
 				      l->why_no_window.text[0] ? l->why_no_window.text : NULL, l->symbolizer,
-				      l->args->option[TOP].given ? (size_t)l->args->option[TOP].number : DEFAULT_TOP };
+				      l->args->option[TOP].given ? (size_t)l->args->option[TOP].number : DEFAULT_TOP,
+				      l->ended };
 	int r;
 
 	if (l->args->option[JSON].given) {

@@ -161,19 +161,40 @@ static int json_list(struct buf *out, const probe_variant_vec *found)
 	return json_finish(&j);
 }
 
+/* "sched:*" is a tracepoint's group, as perf has it; *text is what is parsed then. */
+static int parse_listed(struct span pattern, struct buf *text, struct probe_spec *ret, struct probe_error *error)
+{
+	static const char prefix[] = "tracepoint:";
+	struct probe_error other;
+	int r = probe_spec_parse(pattern, true, ret, error);
+
+	if (r == 0 || error->column || strstr(error->text, "did you mean"))
+		return r;
+	if (buf_printf(text, "%s%.*s", prefix, (int)pattern.n, pattern.p) < 0)
+		return -ENOMEM;
+	if (probe_spec_parse(buf_span(text), true, ret, &other) < 0)
+		return r;
+	/* Errors point into what was typed. */
+	ret->name_column -= ret->name_column < sizeof prefix - 1 ? ret->name_column : sizeof prefix - 1;
+	return 0;
+}
+
 /* All that can be listed without a file: tracepoints, raw ones, kprobes where there are any. */
 static int find_listed(struct probe_world *w, struct span pattern, probe_variant_vec *found, struct probe_error *error,
 		       struct note *note)
 {
 	static const enum probe_kind kinds[] = { PROBE_TRACEPOINT, PROBE_RAW_TRACEPOINT, PROBE_KPROBE };
 	struct probe_spec spec;
+	cleanup(buf_deinit) struct buf tracepoint = { 0 };
 	int r = -EINVAL;
 
 	if (pattern.n && memchr(pattern.p, ':', pattern.n)) {
-		r = probe_spec_parse(pattern, true, &spec, error);
+		r = parse_listed(pattern, &tracepoint, &spec, error);
+		if (r < 0)
+			return r;
 		/* An exact name is asked for to see what it holds. */
 		w->names_only = w->names_only && (spec.name.n == 0 || probe_has_pattern(spec.name));
-		return r < 0 ? r : probe_resolve(w, &spec, 0, found, error, note);
+		return probe_resolve(w, &spec, 0, found, error, note);
 	}
 	/* "list sched": any kernel probe that has it in its name. */
 	cleanup(buf_deinit) struct buf any = { 0 };

@@ -13,6 +13,7 @@ struct lock_report {
 	const char *why_no_window;		/* nullable */
 	struct symbolizer *symbolizer;
 	size_t most; /* locks that are shown */
+	bool ended;  /* the process did, or ran another program, within the window */
 };
 
 void lock_text(struct page *p, const struct lock_report *report);

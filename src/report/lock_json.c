@@ -90,6 +90,7 @@ int lock_json(struct buf *ret, const struct lock_report *report)
 	json_object(&j, NULL);
 	json_string(&j, "schema", "osprey.locks/1");
 	json_i64(&j, "pid", report->stacks->pid);
+	json_bool(&j, "ended", report->ended);
 	json_string(&j, "name", report->stacks->comm);
 	json_u64(&j, "waiting", report->now->waiting);
 	put_now(&j, report);

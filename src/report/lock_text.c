@@ -204,6 +204,8 @@ static void put_window(struct page *p, const struct lock_report *report)
 		wait_ns += lock_kind_contends(l->kind) ? l->wait_ns : 0;
 	page_wrap(p, 0, "Over %s threads waited %s for locks that they take in turns.", seconds(w->window_ns).text,
 		  wait_ns ? seconds(wait_ns).text : "no time");
+	if (report->ended)
+		page_wrap(p, 0, "Then the process ended, or ran another program.");
 	page_newline(p);
 	vec_each(l, &w->locks) {
 		if (!lock_kind_contends(l->kind) || (!l->waits && !l->looks) || shown == report->most ||

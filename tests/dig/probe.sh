@@ -148,6 +148,8 @@ if command -v perf >/dev/null; then
 	is "tracepoints" "$ours" "$theirs probes"
 fi
 
+is "a group of tracepoints" "$("$osprey" probe list 'sched:*')" "$("$osprey" probe list 'tracepoint:sched:*')"
+
 # What is wrong is said where it is.
 says() { # WORDS LINE…
 	local words=$1 out code
@@ -158,6 +160,8 @@ says() { # WORDS LINE…
 }
 says "closest is 'prev_prio'" 'tracepoint:sched:sched_switch if prev_pri < 100'
 says "closest is 'sched:sched_switch'" 'tracepoint:sched:sched_swich'
+says "closest is 'sched:sched_switch'" list 'sched:sched_swich'
+says "did you mean 'uprobe:'" list 'uprob:x'
 says "closest is 'work'" "uprobe:$target:wrok"
 says "closest is 'sizes'" "usdt:$target:size"
 says "no USDT probes" "usdt:/bin/true:x"

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -302,7 +303,8 @@ int count_set_add_process(struct count_set *s, pid_t pid, unsigned *ret_unsure, 
 	} while (r == 0 && found && ++round.number < ROUNDS);
 	map_deinit(&known);
 	if (r == -ESRCH || (r == 0 && !round.attached))
-		return note_set(note, -ESRCH, "there is no process %d", pid);
+		return note_set(note, -ESRCH, kill(pid, 0) == 0 ? "process %d has ended, and waits for its parent to take notice" :
+								  "there is no process %d", pid);
 	*ret_unsure = round.unsure;
 	return r;
 }

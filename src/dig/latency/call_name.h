@@ -1,4 +1,4 @@
-/* Names of system calls by number, of the machine that osprey is built for. Pure tables. */
+/* What `latency` has to know of system calls by their number; the names are those of `trace` (syscalls.def). Pure. */
 #ifndef OSPREY_DIG_LATENCY_CALL_NAME_H
 #define OSPREY_DIG_LATENCY_CALL_NAME_H
 
