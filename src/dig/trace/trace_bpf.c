@@ -19,6 +19,7 @@
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #include "dig/trace/trace_calls.skel.h"
 #pragma GCC diagnostic pop
+#include "kernel/bpf_map_size.h"
 
 #define DELAY_MIN_NS UINT64_C(200000)
 #define DELAY_MAX_NS UINT64_C(50000000)
@@ -33,20 +34,6 @@ struct bpf_source {
 	void *arg;
 	bool enough;
 };
-
-/* Both kinds of skeleton, before they are loaded. */
-static void size_light(struct bpf_map_desc *map, size_t bytes)
-{
-	map->max_entries = (unsigned)bytes;
-}
-
-static void size_full(struct bpf_map **map, size_t bytes)
-{
-	if (bpf_map__set_max_entries(*map, (unsigned)bytes) < 0)
-		return; /* it keeps the size it has */
-}
-#define SIZE_MAP(map, bytes) \
-	_Generic(&(map), struct bpf_map_desc *: size_light, struct bpf_map **: size_full)(&(map), bytes)
 
 int trace_bpf_settings(const struct trace_request *q, struct trace_settings *ret, struct note *note)
 {
@@ -191,7 +178,7 @@ static int load(struct bpf_source *s, struct note *note)
 	r = BPF_LOAD(trace_calls, &s->bpf, {
 		rodata->settings = settings;
 		memcpy(rodata->calls, q->filter->call, sizeof rodata->calls);
-		SIZE_MAP(s_->maps.ring, q->ring_bytes);
+		BPF_MAP_SIZE(s_->maps.ring, q->ring_bytes);
 	});
 	if (r < 0) {
 		(void)!bpf_load_failed(note, r, "trace");

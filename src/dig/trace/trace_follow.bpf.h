@@ -51,10 +51,11 @@ static __always_inline struct thread *follow(struct task_struct *task)
 	return t;
 }
 
+/* `task`: as bpf_get_current_task_btf gives it, read without a helper. */
 static __always_inline bool is_compat(struct task_struct *task, unsigned long id)
 {
 #if defined(__TARGET_ARCH_x86)
-	return (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT) || (id & X32_BIT);
+	return (task->thread_info.status & TS_COMPAT) || (id & X32_BIT);
 #else
 	return false;
 #endif

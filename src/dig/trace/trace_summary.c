@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,14 +17,15 @@
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #include "dig/trace/trace_sums.skel.h"
 #pragma GCC diagnostic pop
+#include "kernel/bpf_map_size.h"
 
 struct trace_summary {
 	BPF_PROGRAMS(trace_sums) bpf;
 	enum trace_by by;
 	int32_t child;
 	int status;
-	int cpus;
-	struct trace_sum *of_cpu; /* room for one look-up */
+	size_t cpus;
+	const volatile struct trace_sum *of_cpu; /* the programs' own, TRACE_CALLS for each CPU; NULL: they sum by task */
 };
 
 unsigned trace_bucket(uint64_t ns)
@@ -59,6 +61,21 @@ double trace_percentile_ns(const struct trace_sum *s, double share)
 	return (double)s->max_ns;
 }
 
+static size_t sums_bytes(const struct trace_summary *s)
+{
+	return s->cpus * TRACE_CALLS * sizeof *s->of_cpu;
+}
+
+static int map_sums(struct trace_summary *s, struct note *note)
+{
+	void *sums = mmap(NULL, sums_bytes(s), PROT_READ, MAP_SHARED, BPF_MAP_FD(&s->bpf, sums), 0);
+
+	if (sums == MAP_FAILED)
+		return note_set(note, -errno, "the sums cannot be mapped: %s", strerror(errno));
+	s->of_cpu = sums;
+	return 0;
+}
+
 static int start(struct host *h, struct trace_summary *s, const struct trace_request *q, struct note *note)
 {
 	struct trace_settings settings;
@@ -71,12 +88,18 @@ static int start(struct host *h, struct trace_summary *s, const struct trace_req
 	r = BPF_LOAD(trace_sums, &s->bpf, {
 		rodata->settings = settings;
 		rodata->by = (uint8_t)s->by;
-		memcpy(rodata->calls, q->filter->call, sizeof rodata->calls);
+		for (size_t i = 0; i < TRACE_CALLS; i++)
+			rodata->call_flags[i] = q->filter->call[i].flags;
+		if (s->by == TRACE_BY_ALL)
+			BPF_MAP_SIZE(s_->maps.sums, s->cpus * TRACE_CALLS);
 	});
 	if (r < 0) {
 		(void)!bpf_load_failed(note, r, "trace summary");
 		return -EOPNOTSUPP;
 	}
+	r = s->by == TRACE_BY_ALL ? map_sums(s, note) : 0;
+	if (r < 0)
+		return r;
 	if (q->argv)
 		return trace_bpf_start(q, BPF_MAP_FD(&s->bpf, targets), BPF_LINK_FD(&s->bpf, find_targets), &s->child, note);
 	r = trace_bpf_find_targets(BPF_MAP_FD(&s->bpf, targets), BPF_LINK_FD(&s->bpf, find_targets), q->pid, q->npids);
@@ -87,18 +110,16 @@ static int start(struct host *h, struct trace_summary *s, const struct trace_req
 
 int trace_summary_new(struct host *h, const struct trace_request *q, enum trace_by by, struct trace_summary **ret, struct note *note)
 {
-	struct trace_summary *s = calloc(1, sizeof *s);
 	int cpus = libbpf_num_possible_cpus();
 
-	if (s && cpus > 0)
-		s->of_cpu = calloc((size_t)cpus, sizeof *s->of_cpu);
-	if (!s || !s->of_cpu) {
-		free(s);
+	if (cpus <= 0)
+		return note_set(note, cpus < 0 ? cpus : -EIO, "how many CPUs there can be is not told");
+	struct trace_summary *s = calloc(1, sizeof *s);
+	if (!s)
 		return note_set(note, -ENOMEM, "out of memory");
-	}
 	s->by = by;
 	s->status = -1;
-	s->cpus = cpus;
+	s->cpus = (size_t)cpus;
 	int r = start(h, s, q, note);
 	if (r < 0) {
 		trace_summary_free(s);
@@ -112,8 +133,9 @@ void trace_summary_free(struct trace_summary *s)
 {
 	if (!s)
 		return;
+	if (s->of_cpu)
+		munmap((void *)s->of_cpu, sums_bytes(s));
 	BPF_UNLOAD(trace_sums, &s->bpf);
-	free(s->of_cpu);
 	free(s);
 }
 
@@ -157,23 +179,26 @@ static int add_row(trace_summary_rows *rows, int32_t task, unsigned call, const 
 	return 0;
 }
 
+static void add_sum(struct trace_sum *to, const volatile struct trace_sum *from)
+{
+	uint64_t max_ns = from->max_ns;
+
+	to->count += from->count;
+	to->errors += from->errors;
+	to->total_ns += from->total_ns;
+	to->max_ns = max_ns > to->max_ns ? max_ns : to->max_ns;
+	for (unsigned i = 0; i < TRACE_BUCKETS; i++)
+		to->bucket[i] += from->bucket[i];
+}
+
 static int read_all(struct trace_summary *s, trace_summary_rows *rows)
 {
-	int map = BPF_MAP_FD(&s->bpf, sums);
-
 	for (unsigned call = 0; call < TRACE_CALLS; call++) {
 		struct trace_sum sum = { 0 };
 
-		if (bpf_map_lookup_elem(map, &call, s->of_cpu) < 0)
-			return -errno;
-		for (int cpu = 0; cpu < s->cpus; cpu++) {
-			sum.count += s->of_cpu[cpu].count;
-			sum.errors += s->of_cpu[cpu].errors;
-			sum.total_ns += s->of_cpu[cpu].total_ns;
-			sum.max_ns = s->of_cpu[cpu].max_ns > sum.max_ns ? s->of_cpu[cpu].max_ns : sum.max_ns;
-			for (unsigned i = 0; i < TRACE_BUCKETS; i++)
-				sum.bucket[i] += s->of_cpu[cpu].bucket[i];
-		}
+		for (size_t cpu = 0; cpu < s->cpus; cpu++)
+			if (s->of_cpu[cpu * TRACE_CALLS + call].count)
+				add_sum(&sum, &s->of_cpu[cpu * TRACE_CALLS + call]);
 		if (sum.count && add_row(rows, 0, call, &sum) < 0)
 			return -ENOMEM;
 	}

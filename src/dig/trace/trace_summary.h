@@ -1,7 +1,9 @@
 /* Calls summed in the kernel: how often, how long, how they are spread.
  *
- * By BPF alone (see trace_source.h for what it needs). Cost: ~0.15 us a call of a target. Durations fall into buckets: four for
- * each doubling from 64 ns on, so that a percentile is right to 12 percent; the maximum is exact. */
+ * By BPF alone (see trace_source.h for what it needs). Cost: a call of a target 0.28 us where an empty pair of programs costs 0.14
+ * and a pair that reads the clock 0.27 (a guest with kvm-clock); ~70 ns a call of all others, most of which is the raw_syscalls
+ * tracepoints'. Durations fall into buckets: four for each doubling from 64 ns on, so that a percentile is right to 12 percent;
+ * the maximum is exact. The sums of all together take 272 KiB a CPU. */
 #ifndef OSPREY_DIG_TRACE_TRACE_SUMMARY_H
 #define OSPREY_DIG_TRACE_TRACE_SUMMARY_H
 

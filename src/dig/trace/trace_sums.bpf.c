@@ -1,7 +1,6 @@
 /* Calls of the traced threads, counted and timed in the kernel: one sum for each call, or for each call of each process or
  * thread.
- * Needs: BTF, 5.13. Cost: ~0.15 us a call of traced threads; ~70 ns a call of all others, most of which is the raw_syscalls
- * tracepoints'.
+ * Needs: BTF, 5.13. Cost: see trace_summary.h
  * SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "kernel/types.bpf.h"
 
@@ -14,6 +13,7 @@
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 #define BPF_F_NO_PREALLOC 1
+#define BPF_F_MMAPABLE 1024
 #define BPF_LOCAL_STORAGE_GET_F_CREATE 1
 
 struct thread {
@@ -26,15 +26,17 @@ struct thread {
 #define OWN_FUNCTION __always_inline
 #include "dig/trace/trace_follow.bpf.h"
 
-const volatile struct trace_call_rule calls[TRACE_CALLS];
+const volatile __u8 call_flags[TRACE_CALLS]; /* of their rules: 512 bytes lie in fewer pages than the rules do */
 /* 0: all together; 1: by process; 2: by thread. */
 const volatile __u8 by;
 __u64 lost; /* calls without room in the table */
 
-/* Of all together: one for each call, no look-up by hash. */
+/* Of all together: TRACE_CALLS for each CPU, no look-up by hash. A plain array, since its place is a constant of the program
+ * and its reader can map it; the reader sets its size. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, TRACE_CALLS);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct trace_sum);
 } sums SEC(".maps");
@@ -93,8 +95,11 @@ static __always_inline struct trace_sum *sum_of(struct thread *t)
 	struct trace_sum_key key = { .call = t->call };
 	struct trace_sum *sum;
 
-	if (!by)
-		return bpf_map_lookup_elem(&sums, &key.call);
+	if (!by) {
+		__u32 of_cpu = bpf_get_smp_processor_id() * TRACE_CALLS + t->call;
+
+		return bpf_map_lookup_elem(&sums, &of_cpu);
+	}
 	key.task = by == 1 ? t->follow.pid : t->follow.tid;
 	sum = bpf_map_lookup_elem(&sums_by_task, &key);
 	if (sum)
@@ -109,7 +114,7 @@ int BPF_PROG(call_begins, struct pt_regs *regs, long id)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *t = bpf_task_storage_get(&threads, task, 0, 0);
 	__u32 call = id & ~X32_BIT;
-	const volatile struct trace_call_rule *rule;
+	__u8 flags;
 
 	if (!t)
 		return 0;
@@ -118,13 +123,13 @@ int BPF_PROG(call_begins, struct pt_regs *regs, long id)
 		return 0;
 	call &= TRACE_CALLS - 1;
 	barrier_var(call);
-	rule = &calls[call];
+	flags = call_flags[call];
 	if (t->follow.waits_for_exec) {
-		if (!(rule->flags & CALL_EXECUTES))
+		if (!(flags & CALL_EXECUTES))
 			return 0;
 		t->follow.waits_for_exec = 0;
 	}
-	if (!(rule->flags & CALL_WANTED))
+	if (!(flags & CALL_WANTED))
 		return 0;
 	t->call = call;
 	t->start_ns = bpf_ktime_get_ns();
