@@ -6,17 +6,13 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
-#include <zstd.h>
+
+#include "dig/image/section_unpack.h"
 
 #define SECTIONS_MAX 100000
 #define SEGMENTS_MAX 100000
 #define NAMES_MAX (16u << 20)
 #define NOTES_MAX (1u << 20)
-
-#ifndef ELFCOMPRESS_ZSTD
-#define ELFCOMPRESS_ZSTD 2
-#endif
 
 int elf_image_read(const struct elf_image *e, uint64_t offset, void *to, size_t n)
 {
@@ -331,29 +327,16 @@ const struct elf_section *elf_image_find(const struct elf_image *e, const char *
 	return NULL;
 }
 
-static int inflate_all(const char *from, size_t n, char *to, size_t size)
-{
-	uLongf got = size;
-
-	return uncompress((Bytef *)to, &got, (const Bytef *)from, n) == Z_OK && got == size ? 0 : -EBADMSG;
-}
-
 static int unpack(const Elf64_Chdr *h, const char *from, size_t n, char **ret)
 {
-	int r = -EBADMSG;
+	int r = section_unpackable(h, n);
 
-	if (h->ch_size > ELF_IMAGE_UNPACKED_MAX)
-		return -EFBIG;
-	/* No packer gets further than this: what claims so is damaged, and is not worth the memory. */
-	if (h->ch_size / 20000 > n)
-		return -EBADMSG;
+	if (r < 0)
+		return r;
 	char *to = malloc(h->ch_size ? h->ch_size : 1);
 	if (!to)
 		return -ENOMEM;
-	if (h->ch_type == ELFCOMPRESS_ZLIB)
-		r = inflate_all(from, n, to, h->ch_size);
-	else if (h->ch_type == ELFCOMPRESS_ZSTD)
-		r = ZSTD_decompress(to, h->ch_size, from, n) == h->ch_size ? 0 : -EBADMSG;
+	r = section_unpack(h, from, n, to);
 	if (r < 0) {
 		free(to);
 		return r;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dig/image/elf_debug.h"
 #include "dig/symbol/lines_die.h"
 #include "dig/symbol/range_index.h"
 
@@ -37,6 +38,8 @@ struct lines {
 	uint64_t budget; /* DIEs and ranges that may still be looked at: no more than .debug_info has bytes, twice */
 	bool broken;	 /* memory ran out inside libdw: it is not to be trusted, not even to free itself */
 	int fd;
+	char *unpacked; /* NULL: libdw reads the file itself */
+	size_t unpacked_bytes;
 };
 
 /* libdw ends the program when memory runs out, unless its handler does not return. */
@@ -138,15 +141,19 @@ static bool sane(const struct elf_image *e)
 
 static int begin(struct lines *l, const struct elf_image *e)
 {
+	int r = elf_debug_unpack(e, &l->unpacked, &l->unpacked_bytes);
+
+	if (r < 0 && r != -ENOENT && r != -EFBIG)
+		return r;
 	(void)elf_version(EV_CURRENT);
 	l->fd = e->fd;
 	/* No mmap: a file that is cut while it is mapped would end us by SIGBUS. */
-	l->elf = elf_begin(e->fd, ELF_C_READ, NULL);
+	l->elf = l->unpacked ? elf_memory(l->unpacked, l->unpacked_bytes) : elf_begin(e->fd, ELF_C_READ, NULL);
 	l->dwarf = l->elf ? dwarf_begin_elf(l->elf, DWARF_C_READ, NULL) : NULL;
 	if (!l->dwarf)
 		return -EBADMSG;
 	dwarf_new_oom_handler(l->dwarf, no_memory);
-	l->budget = 2 * e->file_size + 1000;
+	l->budget = 2 * (e->file_size > l->unpacked_bytes ? e->file_size : l->unpacked_bytes) + 1000;
 	return 0;
 }
 
@@ -211,6 +218,7 @@ void lines_close(struct lines *l)
 		dwarf_end(l->dwarf);
 	if (!l->broken && l->elf)
 		elf_end(l->elf);
+	elf_debug_free(l->unpacked, l->unpacked_bytes);
 	free(l);
 }
 
