@@ -20,7 +20,7 @@ CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -I. -I$(BUILD)/gen \
 CFLAGS += -std=gnu17 $(OPT) $(DEBUG) $(WARN) -ffunction-sections -fdata-sections -fno-omit-frame-pointer \
           $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined)
 LDFLAGS += -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN),-static)
-LDLIBS = -lbpf -ldw -lelf -lz -llzma -lbz2 -lzstd -liberty -lcmark -lncursesw -ltinfo -lm -pthread
+LDLIBS = -lbpf -ldw -lelf -lz -llzma -lbz2 -lzstd -ldeflate -liberty -lcmark -lncursesw -ltinfo -lm -pthread
 
 VERSION = 0.1.0
 

@@ -1,7 +1,7 @@
 #include "dig/image/section_unpack.h"
 
 #include <errno.h>
-#include <zlib.h>
+#include <libdeflate.h>
 #include <zstd.h>
 
 #include "dig/image/elf_image.h"
@@ -20,9 +20,14 @@ int section_unpackable(const Elf64_Chdr *h, size_t n)
 
 static int inflate_all(const char *from, size_t n, char *to, size_t size)
 {
-	uLongf got = size;
+	struct libdeflate_decompressor *z = libdeflate_alloc_decompressor();
 
-	return uncompress((Bytef *)to, &got, (const Bytef *)from, n) == Z_OK && got == size ? 0 : -EBADMSG;
+	if (!z)
+		return -ENOMEM;
+	/* Without a place for the size, fewer bytes than promised are an error as well. */
+	enum libdeflate_result r = libdeflate_zlib_decompress(z, from, n, to, size, NULL);
+	libdeflate_free_decompressor(z);
+	return r == LIBDEFLATE_SUCCESS ? 0 : -EBADMSG;
 }
 
 int section_unpack(const Elf64_Chdr *h, const char *from, size_t n, char *to)
