@@ -33,6 +33,13 @@ for kind in runq disk syscall softirq futex; do
 done
 [ -z "$old" ] || exit 0
 
+for by in all process thread; do
+  "$osprey" trace --summary --by $by --json -o "$work/json" -- dd if=/dev/zero of=/dev/null bs=1 count=3000 status=none ||
+    fail "trace --summary --by $by: exit code $?"
+  writes=$(jq '[.calls[] | select(.call == "write") | .count] | add' "$work/json")
+  [ "$writes" = 3000 ] || fail "trace --summary --by $by: $writes of 3000 writes"
+done
+
 # A cgroup and what lies below it, by the kernel's own ancestors; its name by its id.
 own_cgroup osprey-latency cpu
 mkdir "$cgroup/inner"
