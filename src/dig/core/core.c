@@ -297,5 +297,7 @@ int core_dump(const struct core_wish *wish, struct core_result *ret, struct note
 	core_map_deinit(&s.map);
 	core_process_deinit(&s.process);
 	vec_free(&s.gone);
+	vec_free(&s.long_runs);
+	core_witness_deinit(&s.witness);
 	return r;
 }

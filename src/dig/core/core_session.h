@@ -10,6 +10,7 @@
 #include "dig/core/core_pages.h"
 #include "dig/core/core_process.h"
 #include "dig/core/core_protect.h"
+#include "dig/core/core_witness.h"
 
 struct core_range {
 	uint64_t start, end;
@@ -28,6 +29,8 @@ struct core_session {
 	struct core_guard *guard;
 	struct core_protect protect;
 	uint64_t syscall_address; /* 0: none was found */
+	struct core_witness witness;
+	VEC(struct core_range) long_runs; /* of pages that were touched, in one mapping */
 	VEC(struct core_range) gone; /* to read as zeros: copied, and not there at the stop */
 	struct core_progress progress;
 	bool stopped;

@@ -160,7 +160,10 @@ int session_stop(struct core_session *s)
 {
 	struct core_answer a;
 
-	urgent_begin(&s->urgent);
+	if (s->urgent.able)
+		urgent_renew(&s->urgent);
+	else
+		urgent_begin(&s->urgent);
 	int r = core_guard_stop(s->guard, &a);
 
 	if (r < 0) {

@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -62,6 +63,28 @@ void thread_read_registers(struct core_thread *thread)
 #endif
 	if (ptrace(PTRACE_GETSIGMASK, thread->tid, (void *)sizeof thread->signal_mask, &thread->signal_mask) < 0)
 		thread->signal_mask = 0;
+}
+
+/* sched_setscheduler leaves the nice value alone. */
+void thread_get_ahead(struct core_thread *thread)
+{
+	struct sched_param lowest = { .sched_priority = sched_get_priority_min(SCHED_RR) };
+	int policy = sched_getscheduler(thread->tid);
+
+	if ((policy & ~SCHED_RESET_ON_FORK) != SCHED_OTHER && (policy & ~SCHED_RESET_ON_FORK) != SCHED_BATCH &&
+	    (policy & ~SCHED_RESET_ON_FORK) != SCHED_IDLE)
+		return;
+	thread->policy = policy;
+	thread->ahead = sched_setscheduler(thread->tid, SCHED_RR | SCHED_RESET_ON_FORK, &lowest) == 0;
+}
+
+void thread_step_back(struct core_thread *thread)
+{
+	struct sched_param none = { 0 };
+
+	if (thread->ahead && thread->tid)
+		(void)!sched_setscheduler(thread->tid, thread->policy, &none);
+	thread->ahead = false;
 }
 
 #ifdef __x86_64__

@@ -22,6 +22,9 @@ bool thread_is_dead(int pid, int tid);
 
 /* PRSTATUS, FP and extended state, signal mask. */
 void thread_read_registers(struct core_thread *thread);
+/* A real-time thread until thread_step_back, where that is permitted and it is an ordinary one. */
+void thread_get_ahead(struct core_thread *thread);
+void thread_step_back(struct core_thread *thread);
 /* Detaches; true: it was set back in front of its call (see core_trace.h). */
 bool thread_release(int pid, int tid, int signal);
 

@@ -22,18 +22,19 @@
  * uninterruptibly is not waited for as long. */
 #define STOP_PATIENCE_NS (5 * NS_PER_S) /* for all threads to stop */
 #define ONE_PATIENCE_NS (2 * NS_PER_S)  /* for the one that is to make calls */
+#define AHEAD_AFTER_NS 150000 /* so long takes it to wake up */
 #define ALL_ASLEEP_NS (500 * NS_PER_MS)
 #define ONE_ASLEEP_NS (50 * NS_PER_MS)
 
 /* SIGCHLD is blocked here: a stop that comes ends the wait early. */
 static void nap(void)
 {
-	const struct timespec one_ms = { 0, 1000000 };
+	const struct timespec moment = { 0, 200000 };
 	sigset_t child;
 
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
-	sigtimedwait(&child, NULL, &one_ms);
+	sigtimedwait(&child, NULL, &moment);
 }
 
 static bool is_late(int pid, int tid, uint64_t began_ns, uint64_t asleep_ns, uint64_t at_most_ns)
@@ -125,12 +126,15 @@ static int wait_all(struct core_trace *t, uint32_t from, struct core_trace_failu
 	uint64_t began = clock_mono_ns();
 
 	for (;;) {
+		bool late = clock_mono_ns() - began > AHEAD_AFTER_NS;
 		uint32_t left = 0;
 
 		for (uint32_t i = from; i < t->shared->nthreads; i++) {
 			struct core_thread *thread = &t->shared->thread[i];
 
 			if (thread->tid && !thread->stopped && !thread_poll(thread)) {
+				if (late && !thread->ahead)
+					thread_get_ahead(thread);
 				*ret = (struct core_trace_failure){ thread->tid, "stop" };
 				left++;
 			}
@@ -180,6 +184,7 @@ uint64_t core_trace_resume(struct core_trace *t)
 	for (uint32_t i = 0; i < s->nthreads; i++) {
 		struct core_thread *thread = &s->thread[i];
 
+		thread_step_back(thread);
 		if (!thread->stopped || !thread->tid)
 			continue;
 		s->restarted += thread_release(t->pid, thread->tid, thread->signal);

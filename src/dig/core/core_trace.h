@@ -9,6 +9,10 @@
  * Where such a call has done nothing yet, no signal is pending and it has no signal mask of its own, its thread is
  * set back in front of the call, which starts again: the program sees no EINTR (a timeout begins anew).
  *
+ * Threads have to reach their stop themselves. One that still waits for its turn after a moment is made a real-time one
+ * (where CAP_SYS_NICE allows, and it is an ordinary one) until it goes on: on a host with a long run queue the others would
+ * stand for as long. It is so in the kernel alone, not for one instruction of the program.
+ *
  * A call is injected where the thread would return to user mode, by syscall stops: no SIGTRAP is made, so that the
  * target's own handling of it stays. Signals are held back meanwhile, and registers, mask and the pending restart are
  * as before at the end: the kernel itself then decides over the restart. Threads within a restartable sequence are not
@@ -30,6 +34,8 @@
 struct core_thread {
 	int tid; /* 0: it ended */
 	bool stopped;
+	bool ahead; /* a real-time thread until it goes on; `policy` is its own */
+	int policy;
 	int signal; /* it was about to be delivered; passed on when the thread goes on */
 	bool has_info;
 	siginfo_t info; /* of that signal */

@@ -149,7 +149,9 @@ int core_by_fork(struct core_session *s)
 /* ---- pre-copy ---- */
 
 #define PASSES 12
-#define FEW_PAGES 512 /* a pass that finds so few is the last */
+#define LONG_RUN 16   /* pages; are worth a look at which of them are there */
+#define FEW_PAGES 64   /* a pass that finds so few is the last */
+#define SHORT_PASS 8192 /* pages; so few are copied ahead of ordinary tasks: the longer it takes, the more is written */
 
 static bool wants_tracking(const struct core_session *s, const struct core_mapping *m)
 {
@@ -276,6 +278,31 @@ static int make_room(struct core_session *s, uint64_t pages)
 	return core_copy_read(c);
 }
 
+static int add_witness(void *arg, uint64_t start, uint64_t end, unsigned kind)
+{
+	struct core_session *s = arg;
+
+	return kind & CORE_PAGE_PRESENT ? core_witness_add(&s->witness, start, end) : 0;
+}
+
+/* Mappings of which absent pages are zeros, and whose every change is found in their page tables. */
+static bool can_have_witness(const struct core_session *s, const struct core_mapping *m)
+{
+	return s->pages.finds_touched && (m->flags & CORE_TRACKED) && !(m->flags & CORE_HUGETLB) &&
+	       core_mapping_is_anonymous(m) && wants_tracking(s, m);
+}
+
+static int find_witness(struct core_session *s)
+{
+	int r = 0;
+
+	vec_each(m, &s->map.mapping) {
+		if (r == 0 && can_have_witness(s, m))
+			r = core_pages_present(&s->pages, m->start, m->end, add_witness, s);
+	}
+	return r;
+}
+
 /* Copies while it runs, until what is written meanwhile grows no less. *ret_dirty: pages of the last pass. */
 static int passes(struct core_session *s, uint64_t *ret_dirty)
 {
@@ -291,6 +318,13 @@ static int passes(struct core_session *s, uint64_t *ret_dirty)
 		r = make_room(s, before);
 		if (r == 0 && n > 1)
 			r = look_again(s, n == 2);
+		if (r == 0 && n == 2)
+			r = find_witness(s);
+		/* Forked while the target runs, and in its place before the last pass. */
+		if (r == 0 && n == 2)
+			r = new_guard(s);
+		if (r == 0 && before <= SHORT_PASS && !s->urgent.able)
+			urgent_begin(&s->urgent);
 		if (r == 0)
 			r = pass_over(s, &p, n == 1);
 		if (r == 0)
@@ -335,20 +369,61 @@ static int final_run(void *arg, uint64_t start, uint64_t end, unsigned kind)
 	return r;
 }
 
+static int keep_long(void *arg, uint64_t start, uint64_t end, unsigned kind)
+{
+	struct pass *p = arg;
+	struct core_range *long_run;
+
+	if (end - start < LONG_RUN * page_size())
+		/* Pages that are absent read as zeros, too. */
+		return copy_written(p, start, end, kind);
+	long_run = vec_push(&p->s->long_runs);
+	if (!long_run)
+		return -ENOMEM;
+	*long_run = (struct core_range){ start, end };
+	return 0;
+}
+
+static int final_range(struct core_session *s, struct pass *p, uint64_t start, uint64_t end)
+{
+	p->at = start;
+	/* Pages of memory that is not tracked (any more) are all "written". But of a file those that are not read
+	 * yet would be missed. */
+	int r = core_pages_written(&s->pages, start, end, !session_sparse(p->m), final_run, p);
+
+	return r == 0 ? absent(p, end) : r;
+}
+
+static int final_stretch(struct core_session *s, struct pass *p, uint64_t start, uint64_t end, bool sound)
+{
+	s->long_runs.n = 0;
+	int r = sound ? core_pages_touched(&s->pages, start, end, keep_long, p) : -EPERM;
+
+	if (r == -EPERM)
+		return final_range(s, p, start, end);
+	vec_each(run, &s->long_runs) {
+		if (r == 0)
+			r = final_range(s, p, run->start, run->end);
+	}
+	return r;
+}
+
 static int final_mapping(struct core_session *s, struct pass *p)
 {
 	const struct core_mapping *m = p->m;
+	int r = 0;
 
-	p->at = m->start;
 	if (!wants_tracking(s, m))
 		return session_take(s, &s->pages, m, false);
-	/* Pages of memory that is not tracked (any more) are all "written". But of a file those that are not read
-	 * yet would be missed. */
-	int r = core_pages_written(&s->pages, m->start, m->end, !session_sparse(m), final_run, p);
+	for (uint64_t at = m->start, end; r == 0 && at < m->end; at = end) {
+		bool sound = false;
 
-	if (r == -EPERM)
-		return session_take(s, &s->pages, m, false);
-	return r == 0 ? absent(p, m->end) : r;
+		end = m->end;
+		if (can_have_witness(s, m))
+			end = core_witness_stretch(&s->witness, at, m->end, &sound);
+		r = final_stretch(s, p, at, end, sound);
+	}
+	return r == -EPERM ? session_take(s, &s->pages, m, false) : r;
 }
 
 static int final_pass(struct core_session *s)
@@ -356,6 +431,7 @@ static int final_pass(struct core_session *s)
 	struct pass p = { .s = s };
 	int r = headers(s, true);
 
+	core_witness_ask(&s->witness, s->process.pid);
 	vec_each(m, &s->map.mapping) {
 		p.m = m;
 		if (r == 0 && session_part(s, m) == CORE_PART_WHOLE)
@@ -413,11 +489,9 @@ int core_by_precopy(struct core_session *s)
 	r = fail_reading(s, passes(s, &dirty));
 	if (r == 0 && fork_is_better(s, dirty))
 		r = -EAGAIN;
-	/* It is forked before the stop, while the target runs. */
-	if (r == 0)
-		r = new_guard(s);
 	if (r == 0)
 		r = stop_and_finish(s);
+	urgent_end(&s->urgent);
 	core_protect_deinit(&s->protect);
 	s->progress.pass = 0;
 	return r;
