@@ -5,8 +5,6 @@
 #include <sys/uio.h>
 #include <time.h>
 
-#define BATCH 1024 /* IOV_MAX */
-
 /* How many whole pieces the call has read; it stops at the first that is not there. */
 static size_t whole(const struct go_piece *p, size_t n, ssize_t got)
 {
@@ -19,7 +17,7 @@ static size_t whole(const struct go_piece *p, size_t n, ssize_t got)
 
 static size_t read_batch(int pid, struct go_piece *p, size_t n)
 {
-	struct iovec to[BATCH], from[BATCH];
+	struct iovec to[GO_BATCH], from[GO_BATCH];
 	ssize_t got;
 	size_t done;
 
@@ -38,7 +36,7 @@ void go_memory_read(const struct address_space *a, struct go_piece *p, size_t n)
 {
 	if (a->pid > 0) {
 		for (size_t i = 0; i < n;)
-			i += read_batch(a->pid, p + i, n - i < BATCH ? n - i : BATCH);
+			i += read_batch(a->pid, p + i, n - i < GO_BATCH ? n - i : GO_BATCH);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -63,7 +61,11 @@ int go_stacks_read(struct go_stacks *s, const struct address_space *a)
 {
 	struct go_piece *p = calloc(s->stack.n + 1, sizeof *p);
 
-	s->bytes = malloc(s->total + 1);
+	if (s->total > s->capacity || !s->bytes) {
+		free(s->bytes);
+		s->bytes = malloc(s->total + 1);
+		s->capacity = s->bytes ? s->total : 0;
+	}
 	if (!p || !s->bytes) {
 		free(p);
 		return -ENOMEM;
@@ -80,6 +82,11 @@ int go_stacks_read(struct go_stacks *s, const struct address_space *a)
 	}
 	free(p);
 	return 0;
+}
+
+void go_stacks_clear(struct go_stacks *s)
+{
+	s->stack.n = s->total = 0;
 }
 
 void go_stacks_deinit(struct go_stacks *s)

@@ -6,7 +6,8 @@
 #include "base/vec.h"
 #include "dig/image/address_space.h"
 
-#define GO_STACK_FIRST 2048	   /* bytes of each that are copied at first */
+#define GO_BATCH 1024 /* pieces of a call: IOV_MAX */
+#define GO_STACK_FIRST 65536	   /* bytes of each that are copied at first: of nearly all, what is in use */
 #define GO_STACK_MAX (64ull << 20) /* deeper: not believed */
 
 struct go_piece {
@@ -32,13 +33,15 @@ struct go_stack {
 struct go_stacks {
 	VEC(struct go_stack) stack;
 	char *bytes;
-	size_t total;
+	size_t total, capacity;
 	char page[16384];
 };
 
 int go_stacks_want(struct go_stacks *s, uint64_t sp, uint64_t end) __attribute__((warn_unused_result));
 /* -ENOMEM. */
 int go_stacks_read(struct go_stacks *s, const struct address_space *a) __attribute__((warn_unused_result));
+/* For the next batch; storage is kept. */
+void go_stacks_clear(struct go_stacks *s);
 void go_stacks_deinit(struct go_stacks *s);
 /* For struct unwind_memory: arg is a struct go_stack. */
 int go_stack_read(void *arg, uint64_t address, void *to, size_t n);

@@ -475,13 +475,15 @@ static bool same(const struct go_layout *l, const char *a, const char *b)
 	       field(a, 64) == field(b, 64) && field(a, 0) == field(b, 0);
 }
 
+/* A batch at a time: buffers that stay in the caches, and a second look soon after the first. */
 struct reads {
-	uint64_t *address; /* of g's */
+	uint64_t *address; /* of all g's */
+	size_t nall;
+	size_t from, n; /* of the batch */
 	char *g, *again;
-	bool *had, *had_again;
-	size_t n;
+	bool had[GO_BATCH], had_again[GO_BATCH];
 	struct go_stacks stacks;
-	size_t *stack; /* number of the stack of each */
+	size_t stack[GO_BATCH]; /* number of the stack of each */
 };
 
 static void reads_free(struct reads *x)
@@ -489,9 +491,6 @@ static void reads_free(struct reads *x)
 	free(x->address);
 	free(x->g);
 	free(x->again);
-	free(x->had);
-	free(x->had_again);
-	free(x->stack);
 	go_stacks_deinit(&x->stacks);
 }
 
@@ -504,35 +503,32 @@ static int read_pointers(struct go_runtime *r, struct reads *x, struct note *not
 		rc = -EBADMSG;
 	if (rc < 0)
 		return note_set(note, rc, "the list of goroutines cannot be read: %s", strerror(-rc));
-	x->n = slice[1];
-	x->address = calloc(x->n + 1, 8);
-	x->g = calloc(x->n + 1, G_BYTES);
-	x->again = calloc(x->n + 1, G_BYTES);
-	x->had = calloc(x->n + 1, 1);
-	x->had_again = calloc(x->n + 1, 1);
-	x->stack = calloc(x->n + 1, sizeof *x->stack);
-	if (!x->address || !x->g || !x->again || !x->had || !x->had_again || !x->stack)
+	x->nall = slice[1];
+	x->address = malloc((x->nall + 1) * 8);
+	x->g = malloc(GO_BATCH * G_BYTES);
+	x->again = malloc(GO_BATCH * G_BYTES);
+	if (!x->address || !x->g || !x->again)
 		return -ENOMEM;
-	return x->n ? read_at(r, slice[0], x->address, x->n * 8) : 0;
+	return x->nall ? read_at(r, slice[0], x->address, x->nall * 8) : 0;
 }
 
-static int read_gs(const struct go_runtime *r, const struct reads *x, char *to, bool *had)
+static void read_gs(const struct go_runtime *r, const struct reads *x, char *to, bool *had)
 {
-	struct go_piece *p = calloc(x->n + 1, sizeof *p);
+	struct go_piece p[GO_BATCH];
 
-	if (!p)
-		return -ENOMEM;
 	for (size_t i = 0; i < x->n; i++)
-		p[i] = (struct go_piece){ x->address[i], to + i * G_BYTES, G_BYTES, false };
+		p[i] = (struct go_piece){ x->address[x->from + i], to + i * G_BYTES, G_BYTES, false };
 	go_memory_read(r->space, p, x->n);
-	for (size_t i = 0; i < x->n; i++)
+	for (size_t i = 0; i < x->n; i++) {
 		had[i] = p[i].had;
-	free(p);
-	return 0;
+		if (!had[i])
+			memset(p[i].to, 0, G_BYTES);
+	}
 }
 
 static int read_stacks(const struct go_runtime *r, struct reads *x)
 {
+	go_stacks_clear(&x->stacks);
 	for (size_t i = 0; i < x->n; i++) {
 		const char *g = x->g + i * G_BYTES;
 		struct goroutine of = { .status = (enum go_status)status_of(&r->layout, g) };
@@ -574,48 +570,59 @@ static int collect(struct go_runtime *r, struct reads *x, struct goroutines *to)
 		one = vec_push(&to->goroutine);
 		if (!one)
 			return -ENOMEM;
-		describe(r, x->address[i], g, now_ns, one);
+		describe(r, x->address[x->from + i], g, now_ns, one);
 		if (walk_one(r, g, x->stack[i] == SIZE_MAX ? &none : &x->stacks.stack.v[x->stack[i]], one, to) < 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-static void mark_torn(const struct go_runtime *r, const struct reads *x, struct goroutines *all)
+/* `first`: where those of the batch begin. */
+static void mark_torn(const struct go_runtime *r, const struct reads *x, struct goroutines *all, size_t first)
 {
-	struct goroutine *one = all->goroutine.v;
+	struct goroutine *one = all->goroutine.v + first;
 
 	/* Both lists are in the order of allgs. */
-	for (size_t i = 0; i < x->n && all->goroutine.n; i++) {
+	for (size_t i = 0; i < x->n && first < all->goroutine.n; i++) {
 		if (one == all->goroutine.v + all->goroutine.n)
 			break;
-		if (!x->had[i] || one->address != x->address[i])
+		if (!x->had[i] || one->address != x->address[x->from + i])
 			continue;
 		one->torn = !x->had_again[i] || !same(&r->layout, x->g + i * G_BYTES, x->again + i * G_BYTES);
 		all->torn += one++->torn;
 	}
-	if (all->goroutine.n)
-		qsort(all->goroutine.v, all->goroutine.n, sizeof *all->goroutine.v, by_id);
+}
+
+static int read_batch(struct go_runtime *r, struct reads *x, struct goroutines *to, struct note *note)
+{
+	size_t first = to->goroutine.n;
+	int rc;
+
+	read_gs(r, x, x->g, x->had);
+	if (x->from == 0 && !confirm_layout(r, x->g, x->n))
+		return note_set(note, -EBADMSG, "its goroutines are not laid out as those of Go 1.17 to 1.25 (it says %.20s)",
+				r->version[0] ? r->version : "no version");
+	rc = read_stacks(r, x);
+	/* Stacks that are deeper than what was copied are read on while they are walked: so the second look comes last. */
+	if (rc == 0)
+		rc = collect(r, x, to);
+	if (rc < 0)
+		return rc;
+	read_gs(r, x, x->again, x->had_again);
+	mark_torn(r, x, to, first);
+	return 0;
 }
 
 static int read_all(struct go_runtime *r, struct reads *x, struct goroutines *to, struct note *note)
 {
 	int rc = read_pointers(r, x, note);
 
-	if (rc == 0)
-		rc = read_gs(r, x, x->g, x->had);
-	if (rc == 0 && x->n && !confirm_layout(r, x->g, x->n))
-		rc = note_set(note, -EBADMSG, "its goroutines are not laid out as those of Go 1.17 to 1.25 (it says %.20s)",
-			      r->version[0] ? r->version : "no version");
-	if (rc == 0)
-		rc = read_stacks(r, x);
-	/* Stacks that are deeper than what was copied are read on while they are walked: so the second look comes last. */
-	if (rc == 0)
-		rc = collect(r, x, to);
-	if (rc == 0)
-		rc = read_gs(r, x, x->again, x->had_again);
-	if (rc == 0)
-		mark_torn(r, x, to);
+	for (x->from = 0; rc == 0 && x->from < x->nall; x->from += GO_BATCH) {
+		x->n = x->nall - x->from < GO_BATCH ? x->nall - x->from : GO_BATCH;
+		rc = read_batch(r, x, to, note);
+	}
+	if (rc == 0 && to->goroutine.n)
+		qsort(to->goroutine.v, to->goroutine.n, sizeof *to->goroutine.v, by_id);
 	return rc;
 }
 
