@@ -54,7 +54,8 @@ static void progress_end(struct progress *p)
 static int put_progress(struct buf *line, const struct core_progress *now, double seconds)
 {
 	const bool full = now->all_bytes && now->done_bytes >= now->all_bytes;
-	const size_t cells = full ? BAR_CELLS : now->all_bytes ? (size_t)(now->done_bytes * BAR_CELLS / now->all_bytes) : 0;
+	const size_t cells = full ? BAR_CELLS :
+			     now->all_bytes ? (size_t)(now->done_bytes * BAR_CELLS / now->all_bytes) : 0;
 	int r = buf_printf(line, "[%-*.*s] %s: %s of %s", (int)BAR_CELLS, (int)cells, BAR, now->step,
 			   bytes_text((double)now->done_bytes).text, bytes_text((double)now->all_bytes).text);
 
@@ -172,16 +173,17 @@ const struct command command_core = {
 	.summary = "write a core of a process that goes on running, for gdb",
 	.description =
 		"Writes what gdb and eu-stack read as they read gcore's: all threads with registers, memory, mapped "
-		"files. Memory is copied while the process runs; it then stops for the pages that it wrote meanwhile.\n\n"
+		"files. Memory is copied while the process runs; it then stops for the pages that it wrote "
+		"meanwhile.\n\n"
 		"Three ways, the first that can be had is taken. precopy (Linux 6.7): one thread of the process makes "
 		"userfaultfd() for osprey; stops it for about 1 ms, and 1 us for each page written lately. fork: the "
-		"process makes a copy of itself, which is read in its place; stops it for 15 to 60 ms a GiB. plain: stops "
-		"it for as long as the copy takes.\n\n"
-		"Honours /proc/PID/coredump_filter and MADV_DONTDUMP, as the kernel does. Shared memory is copied during "
-		"the stop. Zeros from 64 KiB on are holes in the file; copy it with cp --sparse=always. It holds all secrets of "
-		"the process: it is readable by you alone.\n\n"
-		"Killed at any moment, osprey leaves the process running and no file behind: a guardian of its own does "
-		"what must not be left half done. Privilege: the same user, or CAP_SYS_PTRACE.",
+		"process makes a copy of itself, which is read in its place; stops it for 15 to 60 ms a GiB. "
+		"plain: stops it for as long as the copy takes.\n\n"
+		"Honours /proc/PID/coredump_filter and MADV_DONTDUMP, as the kernel does. Shared memory is "
+		"copied during the stop. Zeros from 64 KiB on are holes in the file; copy it with cp "
+		"--sparse=always. It holds all secrets of the process: it is readable by you alone.\n\n"
+		"Killed at any moment, osprey leaves the process running and no file behind: a guardian of "
+		"its own does what must not be left half done. Privilege: the same user, or CAP_SYS_PTRACE.",
 	.operands = "PID",
 	.min_operands = 1,
 	.max_operands = 1,

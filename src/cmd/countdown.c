@@ -14,7 +14,8 @@ void countdown_show(struct countdown *c)
 	int n = snprintf(line, sizeof line, "%.60s", c->what);
 
 	if (c->end_ns != UINT64_MAX && c->end_ns > now)
-		n += snprintf(line + n, sizeof line - (size_t)n, ", %.0f s left", (double)(c->end_ns - now) / 1e9 + 0.49);
+		n += snprintf(line + n, sizeof line - (size_t)n, ", %.0f s left",
+			      (double)(c->end_ns - now) / 1e9 + 0.49);
 	snprintf(line + n, sizeof line - (size_t)n, "; Ctrl-C ends it");
 	output_progress(line);
 	c->shown = true;

@@ -13,7 +13,8 @@ enum { PID = VIEW_OWN };
 static const struct option options[] = {
 	VIEW_OPTIONS,
 	[PID] = { "pid", 'p', OPTION_COUNT, "PID",
-		  "this process in place of the host: kinds, files, malloc's arenas; what grew in INTERVAL", 1, INT32_MAX },
+		  "this process in place of the host: kinds, files, malloc's arenas; what grew in INTERVAL",
+		  1, INT32_MAX },
 	MEMORY_LEAKS_OPTIONS,
 };
 
@@ -39,8 +40,8 @@ static void put_available(struct page *p, const struct memory_row *r)
 	page_tone(p, TONE_PLAIN);
 	page_wrap(p, 0, "without swapping. %s is used.", amount(memory_used_bytes(r)).text);
 	if (reading_ok(memory_cache_bytes(r)) && reading_ok(m->shmem_bytes))
-		page_wrap(p, 0, "The cache (%s) is not: it is given back when programs want it, but for the %s of shared "
-			  "memory in it.", amount(memory_cache_bytes(r)).text, amount(m->shmem_bytes).text);
+		page_wrap(p, 0, "The cache (%s) is not: it is given back when programs want it, but for the %s of "
+			  "shared memory in it.", amount(memory_cache_bytes(r)).text, amount(m->shmem_bytes).text);
 	page_newline(p);
 }
 
@@ -58,7 +59,8 @@ static void put_stalls(struct page *p, const struct memory_row *r)
 		page_wrap(p, 0, "Some task waited for memory %.2f%% of the time, all of them at once %.2f%%.",
 			  reading_value(r->stalls.some_ns) / ns_per_pct, reading_value(r->stalls.full_ns) / ns_per_pct);
 	else
-		page_wrap(p, 0, "How long tasks waited for memory is not measurable: %s.", reading_reason(r->stalls.some_ns));
+		page_wrap(p, 0, "How long tasks waited for memory is not measurable: %s.",
+			  reading_reason(r->stalls.some_ns));
 	if (reading_ok(r->vmstat.oom_kill) && r->vmstat.oom_kill)
 		page_wrap(p, 0, "Killed for want of memory: %" PRIu64 ".", r->vmstat.oom_kill);
 	page_newline(p);
@@ -84,7 +86,8 @@ static void put_promises(struct page *p, const struct memory_row *r)
 	if (!reading_ok(m->committed_bytes))
 		return;
 	page_wrap(p, 0, "Promised to processes: %s (limit %s, %s).", amount(m->committed_bytes).text,
-		  amount(m->commit_limit_bytes).text, reading_ok(r->overcommit_mode) ? modes[r->overcommit_mode] : "mode unknown");
+		  amount(m->commit_limit_bytes).text,
+		  reading_ok(r->overcommit_mode) ? modes[r->overcommit_mode] : "mode unknown");
 	if (r->thp.presence == PRESENT)
 		page_wrap(p, 0, "Transparent huge pages: %s (defrag %s); %s of processes are in them.", r->thp.enabled,
 			  r->thp.defrag[0] ? r->thp.defrag : "unknown", amount(m->anon_huge_bytes).text);
@@ -100,7 +103,8 @@ static void head(void *state, struct page *p)
 	if (o.nearest) {
 		put_nearest(p, o.nearest);
 	} else {
-		page_wrap(p, 0, "Zones and their watermarks are not measurable: %s.", o.no_zones ? o.no_zones : "none is told");
+		page_wrap(p, 0, "Zones and their watermarks are not measurable: %s.",
+			  o.no_zones ? o.no_zones : "none is told");
 		page_newline(p);
 	}
 	put_promises(p, o.row);
@@ -153,19 +157,21 @@ const struct command command_memory = {
 	.name = "memory",
 	.summary = "show who has the memory, and how near it is to its end",
 	.description =
-		"Without INTERVAL: how much can still be had, what the rest is used for, swap, huge pages, zones with "
-		"their watermarks, NUMA nodes where there are several. With it: one line for each look, as of vmstat.\n\n"
-		"Used is what cannot be had without swapping (total less available), as free says it. The page cache is "
-		"not used memory: the kernel gives it back when programs want it. Shared memory counts as cached there, "
-		"and yet can only be swapped.\n\n"
-		"The tables, for --table: memory (the host), parts (what it is made of), swap, zram, huge, zones, nodes, "
-		"vm (paging and reclaim), free (free blocks by zone and order: fragmentation). --columns, --sort, --filter "
-		"and --csv mean memory, and vm when there is an INTERVAL, unless --table says otherwise.\n\n"
-		"With --pid PID: the memory of one process by kind and by file, and what glibc's malloc holds in each "
-		"arena: in use, free at the end, free between blocks in use. Nothing is stopped; other allocators are not "
-		"measurable. With an INTERVAL, what grew in it comes first, kind by kind and mapping by mapping, with the "
-		"thread whose stack it is or the arena of malloc that it belongs to. (A number alone is an INTERVAL, not "
-		"a PID.)\n\n" MEMORY_LEAKS_HELP "\n\n" VIEW_INTERVAL_HELP,
+		"Without INTERVAL: how much can still be had, what the rest is used for, swap, huge pages, zones "
+		"with their watermarks, NUMA nodes where there are several. With it: one line for each look, as of "
+		"vmstat.\n\n"
+		"Used is what cannot be had without swapping (total less available), as free says it. The "
+		"page cache is not used memory: the kernel gives it back when programs want it. Shared "
+		"memory counts as cached there, and yet can only be swapped.\n\n"
+		"The tables, for --table: memory (the host), parts (what it is made of), swap, zram, huge, "
+		"zones, nodes, vm (paging and reclaim), free (free blocks by zone and order: fragmentation). "
+		"--columns, --sort, --filter and --csv mean memory, and vm when there is an INTERVAL, unless "
+		"--table says otherwise.\n\n"
+		"With --pid PID: the memory of one process by kind and by file, and what glibc's malloc holds in "
+		"each arena: in use, free at the end, free between blocks in use. Nothing is stopped; other "
+		"allocators are not measurable. With an INTERVAL, what grew in it comes first, kind by kind and "
+		"mapping by mapping, with the thread whose stack it is or the arena of malloc that it belongs to. "
+		"(A number alone is an INTERVAL, not a PID.)\n\n" MEMORY_LEAKS_HELP "\n\n" VIEW_INTERVAL_HELP,
 	.operands = VIEW_INTERVAL_OPERANDS,
 	.max_operands = 2,
 	OPTIONS(options),

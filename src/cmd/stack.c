@@ -8,20 +8,27 @@
 #include "cmd/output.h"
 #include "report/goroutine.h"
 
-enum { THREADS, TID, CONSISTENT, OS_THREADS, SYSTEM, EXECUTABLE, ADDRESSES, NO_KERNEL, NO_LINES, NO_STOP, JSON, NO_COLOR };
+enum { THREADS, TID, CONSISTENT, OS_THREADS, SYSTEM, EXECUTABLE, ADDRESSES, NO_KERNEL, NO_LINES, NO_STOP,
+       JSON, NO_COLOR };
 
 static const struct option options[] = {
-	[THREADS] = { "threads", 't', OPTION_FLAG, NULL, "each thread (or goroutine) by itself: equal stacks are shown once else" },
+	[THREADS] = { "threads", 't', OPTION_FLAG, NULL,
+		      "each thread (or goroutine) by itself: equal stacks are shown once else" },
 	[TID] = { "tid", 0, OPTION_COUNT, "TID", "only this thread", 1, INT32_MAX },
-	[CONSISTENT] = { "consistent", 0, OPTION_FLAG, NULL, "stop all threads for one moment, so that all show the same one" },
-	[OS_THREADS] = { "os-threads", 0, OPTION_FLAG, NULL, "of a Go program the threads of the system, not the goroutines" },
+	[CONSISTENT] = { "consistent", 0, OPTION_FLAG, NULL,
+			 "stop all threads for one moment, so that all show the same one" },
+	[OS_THREADS] = { "os-threads", 0, OPTION_FLAG, NULL,
+			 "of a Go program the threads of the system, not the goroutines" },
 	[SYSTEM] = { "system", 0, OPTION_FLAG, NULL, "the goroutines of Go's runtime itself too" },
-	[EXECUTABLE] = { "executable", 'e', OPTION_FILE, "FILE", "the program of a core file, where it lies elsewhere by now" },
+	[EXECUTABLE] = { "executable", 'e', OPTION_FILE, "FILE",
+			 "the program of a core file, where it lies elsewhere by now" },
 	[ADDRESSES] = { "addresses", 'a', OPTION_FLAG, NULL, "the address of each frame too" },
 	[NO_KERNEL] = { "no-kernel", 0, OPTION_FLAG, NULL, "leave the kernel's frames out" },
-	[NO_LINES] = { "no-lines", 0, OPTION_FLAG, NULL, "functions alone: no source lines and inlined calls (faster)" },
+	[NO_LINES] = { "no-lines", 0, OPTION_FLAG, NULL,
+		       "functions alone: no source lines and inlined calls (faster)" },
 	[NO_STOP] = { "no-stop", 0, OPTION_FLAG, NULL, "stop no thread, not even one that cannot be read otherwise" },
-	[JSON] = { "json", 'j', OPTION_FLAG, NULL, "print one JSON document, schema osprey.stack/1 (docs/stack-json.md)" },
+	[JSON] = { "json", 'j', OPTION_FLAG, NULL,
+		   "print one JSON document, schema osprey.stack/1 (docs/stack-json.md)" },
 	[NO_COLOR] = { "no-color", 0, OPTION_FLAG, NULL, "do not colour the text" },
 };
 
@@ -134,7 +141,8 @@ static bool operands_make_sense(const struct arguments *args)
 
 		if (is_number(word, &pid) || access(word, F_OK) == 0 || errno != ENOENT || strchr(word, '/'))
 			continue;
-		say("stack: '%s' is no pid and no file; osprey ps lists processes, of a core file its path is wanted", word);
+		say("stack: '%s' is no pid and no file; osprey ps lists processes, of a core file its path is "
+		    "wanted", word);
 		return false;
 	}
 	return true;
@@ -197,15 +205,18 @@ const struct command command_stack = {
 	.name = "stack",
 	.summary = "show where threads stand and what they wait for, stopping nobody",
 	.description =
-		"User and kernel stacks of all threads of processes (PID) or of core files (FILE): equal ones are shown once, with "
-		"what their threads wait for - the system call, the file or socket behind it, the lock and who holds it.\n\n"
-		"Nothing is stopped: BPF copies registers and stacks of sleeping threads, and a one-shot perf event samples "
-		"those that run. Without BPF (kernels before 5.18, no root) /proc tells where sleeping threads stand; a running one is "
-		"then stopped for less than a millisecond, unless --no-stop is given. --consistent stops all at once, which ends "
-		"blocked calls like epoll_wait with EINTR, and says for how long.\n\n"
-		"Of Go programs (1.17 and newer, stripped ones too) the goroutines are shown, with what they wait for and who made "
-		"them.\n\nA frame marked ? was found by its frame pointer, since no unwind table describes its code. Needs the "
-		"process's own user; kernel stacks and BPF need root.",
+		"User and kernel stacks of all threads of processes (PID) or of core files (FILE): equal "
+		"ones are shown once, with what their threads wait for - the system call, the file or socket "
+		"behind it, the lock and who holds it.\n\n"
+		"Nothing is stopped: BPF copies registers and stacks of sleeping threads, and a one-shot "
+		"perf event samples those that run. Without BPF (kernels before 5.18, no root) /proc tells "
+		"where sleeping threads stand; a running one is then stopped for less than a millisecond, "
+		"unless --no-stop is given. --consistent stops all at once, which ends blocked calls like "
+		"epoll_wait with EINTR, and says for how long.\n\n"
+		"Of Go programs (1.17 and newer, stripped ones too) the goroutines are shown, with what "
+		"they wait for and who made them.\n\nA frame marked ? was found by its frame pointer, since "
+		"no unwind table describes its code. Needs the process's own user; kernel stacks and BPF "
+		"need root.",
 	.operands = "PID|CORE…",
 	.min_operands = 1,
 	.max_operands = OPERANDS_ANY,

@@ -38,7 +38,8 @@ static void put_method(struct page *p, const struct core_result *r)
 	switch (r->method) {
 	case CORE_METHOD_PRECOPY:
 		ROW(p, "method",
-		    "precopy: copied while it ran, in %u passes; %s in the stop (%s written meanwhile, and shared memory)",
+		    "precopy: copied while it ran, in %u passes; %s in the stop (%s written meanwhile, and shared "
+		    "memory)",
 		    r->passes, size(r->stopped_bytes).text, size(r->dirty_pages * 4096).text);
 		break;
 	case CORE_METHOD_FORK:
@@ -59,9 +60,11 @@ static void put_pauses(struct page *p, const struct core_result *r)
 	page_row_name(p, HANG, "pauses");
 	page_wrap(p, HANG, "all threads %s", ms(r->pause_ns[CORE_PAUSE_ALL]).text);
 	if (r->pause_ns[CORE_PAUSE_TRACK])
-		page_wrap(p, HANG, "(and one thread %s before, for userfaultfd())", ms(r->pause_ns[CORE_PAUSE_TRACK]).text);
+		page_wrap(p, HANG, "(and one thread %s before, for userfaultfd())",
+			  ms(r->pause_ns[CORE_PAUSE_TRACK]).text);
 	if (r->pause_ns[CORE_PAUSE_REAP])
-		page_wrap(p, HANG, "(and one thread %s after, to reap the copy)", ms(r->pause_ns[CORE_PAUSE_REAP]).text);
+		page_wrap(p, HANG, "(and one thread %s after, to reap the copy)",
+			  ms(r->pause_ns[CORE_PAUSE_REAP]).text);
 	page_newline(p);
 	if (r->restarted)
 		ROW(p, "", "%u blocked %s (epoll_wait and its like) started again: no EINTR was seen", r->restarted,

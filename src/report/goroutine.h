@@ -6,6 +6,7 @@
 #include "report/stack.h"
 
 void goroutine_text(struct page *p, const struct stack_report *report, const struct goroutine_stacks *g);
-void goroutine_json(struct json *j, const char *key, const struct stack_report *report, const struct goroutine_stacks *g);
+void goroutine_json(struct json *j, const char *key, const struct stack_report *report,
+		    const struct goroutine_stacks *g);
 
 #endif

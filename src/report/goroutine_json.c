@@ -26,7 +26,8 @@ static void put_group(struct json *j, const struct stack_report *report, const s
 	json_end(j);
 }
 
-void goroutine_json(struct json *j, const char *key, const struct stack_report *report, const struct goroutine_stacks *g)
+void goroutine_json(struct json *j, const char *key, const struct stack_report *report,
+		    const struct goroutine_stacks *g)
 {
 	json_object(j, key);
 	json_string(j, "version", g->runtime->version);

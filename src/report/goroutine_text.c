@@ -20,7 +20,8 @@ static void put_ids(struct page *p, const struct goroutine_stacks *g, const stru
 		while (++i < group->n && g->all.goroutine.v[group->member[i]].id == last + 1)
 			last++;
 		char range[48];
-		snprintf(range, sizeof range, first == last ? "%llu" : "%llu-%llu", (unsigned long long)first, (unsigned long long)last);
+		snprintf(range, sizeof range, first == last ? "%llu" : "%llu-%llu", (unsigned long long)first,
+			 (unsigned long long)last);
 		page_wrap(p, 4, "%s%s", range, i < group->n ? "," : "");
 	}
 	page_newline(p);
@@ -48,7 +49,8 @@ static void put_group(struct page *p, const struct stack_report *report, const s
 {
 	const struct goroutine *r = &g->all.goroutine.v[group->member[0]];
 	const char *creator = r->created_pc ? go_function_name(g->runtime, r->created_pc) : "";
-	struct thread_stack frames = { .way = STACK_BPF, .frames = g->all.frame.v + r->first, .nframes = r->nframes, .end = r->end };
+	struct thread_stack frames = { .way = STACK_BPF, .frames = g->all.frame.v + r->first,
+				       .nframes = r->nframes, .end = r->end };
 
 	put_state(p, r, group->n);
 	put_ids(p, g, group);

@@ -19,8 +19,8 @@ void leak_text(struct page *p, const struct leak_report *report);
 int leak_json(struct json *j, const struct leak_report *report) __attribute__((warn_unused_result));
 
 /* The function that a site is named by: the innermost that is not there to allocate for others (operator new, strdup,
- * containers of C++, the allocator's own). *ret lives as long as the symbolizer's answers: copy what must last beyond the next
- * question, but its strings. -ENOMEM. */
+ * containers of C++, the allocator's own). *ret lives as long as the symbolizer's answers: copy what must
+ * last beyond the next question, but its strings. -ENOMEM. */
 int leak_site_who(const struct leak_report *report, uint32_t site, struct symbol *ret)
 	__attribute__((warn_unused_result));
 /* Pure. Whether a function allocates for those who call it. */

@@ -59,7 +59,8 @@ static int find_culprit(const struct leak_report *report, struct culprit *ret)
 		size_t at = 0;
 
 		r = leak_site_who(report, row->site, &who);
-		while (r == 0 && at < n && (strcmp(all[at].who.function, who.function) || strcmp(all[at].who.module, who.module)))
+		while (r == 0 && at < n &&
+		       (strcmp(all[at].who.function, who.function) || strcmp(all[at].who.module, who.module)))
 			at++;
 		if (r < 0)
 			break;
@@ -130,8 +131,8 @@ static void put_found(struct page *p, const struct leak_report *r)
 	page_put(p, ",");
 	if (t->old.samples)
 		page_wrap(p, 0, "%s of it for longer than %s: it grows by about %s a second. %.0f%% of that comes from",
-			  bytes_text(t->old.bytes).text, duration_text(older_s(r)).text, bytes_text(t->growth_bytes_per_s).text,
-			  percent(culprit.bytes, t->old.bytes));
+			  bytes_text(t->old.bytes).text, duration_text(older_s(r)).text,
+			  bytes_text(t->growth_bytes_per_s).text, percent(culprit.bytes, t->old.bytes));
 	else
 		page_wrap(p, 0, "and nothing for longer than %s: no sign of a leak. %.0f%% comes from",
 			  duration_text(older_s(r)).text, percent(culprit.bytes, t->live.bytes));
@@ -148,8 +149,10 @@ static void put_end(struct page *p, const struct leak_report *r)
 		return;
 	page_tone(p, TONE_YELLOW);
 	page_wrap(p, 0, r->watch->end == LEAK_EXITED ?
-			"The process ended while it was watched: what it held then is shown, which an orderly end need not free." :
-			"The process has become another program (exec) while it was watched: what is shown is of the one before.");
+		  "The process ended while it was watched: what it held then is shown, which an orderly end need not "
+		  "free." :
+		  "The process has become another program (exec) while it was watched: what is shown is of the one "
+		  "before.");
 	page_tone(p, TONE_PLAIN);
 	page_newline(p);
 }
@@ -195,18 +198,21 @@ static const char *course(const struct leak_row *row)
 static void put_numbers(struct page *p, const struct leak_report *r, const struct leak_row *row)
 {
 	page_indent(p, 4);
-	page_wrap(p, 4, "%s in %s allocation%s live", bytes_text(row->live.bytes).text, number_text(round(row->live.count)).text,
+	page_wrap(p, 4, "%s in %s allocation%s live", bytes_text(row->live.bytes).text,
+		  number_text(round(row->live.count)).text,
 		  row->live.count < 1.5 ? " is" : "s are");
 	put_certainty(p, &row->live);
 	page_put(p, ",");
-	page_wrap(p, 4, "%s for longer than %s; mean age %s;", bytes_text(row->old.bytes).text, duration_text(older_s(r)).text,
+	page_wrap(p, 4, "%s for longer than %s; mean age %s;", bytes_text(row->old.bytes).text,
+		  duration_text(older_s(r)).text,
 		  duration_text(row->mean_age_s).text);
 	page_wrap(p, 4, "%.0f%% of what it allocated (%s) is left.", percent(row->live.bytes, row->allocated.bytes),
 		  bytes_text(row->allocated.bytes).text);
 	page_newline(p);
 	page_indent(p, 4);
 	page_wrap(p, 4, "By quarter of the time: %s, %s, %s, %s: it %s", bytes_text(row->part_bytes[0]).text,
-		  bytes_text(row->part_bytes[1]).text, bytes_text(row->part_bytes[2]).text, bytes_text(row->part_bytes[3]).text,
+		  bytes_text(row->part_bytes[1]).text, bytes_text(row->part_bytes[2]).text,
+		  bytes_text(row->part_bytes[3]).text,
 		  course(row));
 	if (row->old.samples && row->growth_bytes_per_s > 0)
 		page_wrap(p, 4, "(%s a second).", bytes_text(row->growth_bytes_per_s).text);
@@ -266,9 +272,11 @@ static void put_lost(struct page *p, const struct leak_counts *c)
 	else
 		page_wrap(p, 0, "No sample was lost.");
 	if (c->missed)
-		page_wrap(p, 0, "The kernel left %s hits out: as many frees may have been overlooked.", number_text((double)c->missed).text);
+		page_wrap(p, 0, "The kernel left %s hits out: as many frees may have been overlooked.",
+			  number_text((double)c->missed).text);
 	if (c->no_stack)
-		page_wrap(p, 0, "%s samples have no stack beyond the allocator's caller.", number_text((double)c->no_stack).text);
+		page_wrap(p, 0, "%s samples have no stack beyond the allocator's caller.",
+			  number_text((double)c->no_stack).text);
 	page_tone(p, TONE_PLAIN);
 }
 

@@ -10,8 +10,9 @@ static bool starts(const char *text, const char *prefix)
 
 static bool is_runtime(const char *module)
 {
-	static const char *const prefixes[] = { "libc.so", "libc-", "ld-linux", "ld-musl", "libstdc++.so", "libc++.so",
-						"libc++abi", "libjemalloc", "libtcmalloc", "libmimalloc", "libglib-2.0.so" };
+	static const char *const prefixes[] = { "libc.so", "libc-", "ld-linux", "ld-musl", "libstdc++.so",
+						"libc++.so", "libc++abi", "libjemalloc", "libtcmalloc",
+						"libmimalloc", "libglib-2.0.so" };
 
 	for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
 		if (starts(module, prefixes[i]))
@@ -21,12 +22,15 @@ static bool is_runtime(const char *module)
 
 bool leak_is_wrapper(const char *function, const char *module, const char *allocator)
 {
-	static const char *const names[] = { "malloc", "calloc", "realloc", "reallocarray", "strdup", "strndup", "__strdup",
-					     "__strndup", "asprintf", "vasprintf", "getline", "getdelim", "xmalloc", "xcalloc",
-					     "xrealloc", "xstrdup", "xstrndup", "xmemdup", "zmalloc", "zcalloc", "zrealloc",
-					     "PyMem_Malloc", "PyObject_Malloc", "__libc_malloc" };
-	static const char *const prefixes[] = { "operator new", "std::", "__gnu_cxx::", "alloc::", "<alloc::", "__rust_", "__rdl_",
-						"hashbrown::", "void* std::", "void std::", "g_malloc", "g_realloc", "g_strdup" };
+	static const char *const names[] = { "malloc", "calloc", "realloc", "reallocarray", "strdup",
+					     "strndup", "__strdup", "__strndup", "asprintf", "vasprintf",
+					     "getline", "getdelim", "xmalloc", "xcalloc", "xrealloc",
+					     "xstrdup", "xstrndup", "xmemdup", "zmalloc", "zcalloc",
+					     "zrealloc", "PyMem_Malloc", "PyObject_Malloc", "__libc_malloc" };
+	static const char *const prefixes[] = { "operator new", "std::", "__gnu_cxx::", "alloc::",
+						"<alloc::", "__rust_", "__rdl_", "hashbrown::",
+						"void* std::", "void std::", "g_malloc", "g_realloc",
+						"g_strdup" };
 	const char *slash = strrchr(allocator, '/');
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -46,7 +50,8 @@ int leak_site_who(const struct leak_report *report, uint32_t site, struct symbol
 	for (size_t i = 0; i < s->nframes; i++) {
 		const struct symbol *symbols;
 		size_t n;
-		int r = symbolize(report->symbolizer, report->watch->space, s->frames[i].pc, s->frames[i].exact, &symbols, &n);
+		int r = symbolize(report->symbolizer, report->watch->space, s->frames[i].pc,
+				  s->frames[i].exact, &symbols, &n);
 
 		if (r < 0)
 			return r;

@@ -425,8 +425,8 @@ static void put_growth_by_mapping(struct page *p, const struct memory_report *r)
 {
 	if (!r->mappings) {
 		page_newline(p);
-		page_wrap(p, 0, "Growth by mapping is not measurable: needs /proc/%d/smaps, which did not answer in time.",
-			  r->pid);
+		page_wrap(p, 0, "Growth by mapping is not measurable: needs /proc/%d/smaps, which did not answer in "
+			  "time.", r->pid);
 		page_newline(p);
 	} else if (r->mappings->n) {
 		put_mappings(p, r->mappings);
@@ -442,7 +442,8 @@ int memory_text(struct page *p, const struct memory_report *r)
 	page_wrap(p, 0, "%d (%s) has %s in memory", r->pid, r->name, bytes_text(reading_value(t->resident_bytes)).text);
 	page_tone(p, TONE_PLAIN);
 	if (reading_ok(t->private_dirty_bytes))
-		page_wrap(p, 0, "and %s in swap. %s of it is its own alone and only swapping or its end gives that back.",
+		page_wrap(p, 0, "and %s in swap. %s of it is its own alone and only swapping or its end gives that "
+			  "back.",
 			  bytes_text(reading_value(t->swap_bytes)).text,
 			  bytes_text(reading_value(t->private_dirty_bytes)).text);
 	page_newline(p);

@@ -21,11 +21,14 @@ void stack_text(struct page *p, const struct stack_report *report);
 /* A document of its own, or an object of an array. */
 struct goroutine_stacks;
 /* `goroutines` nullable: it is no Go program. */
-void stack_json(struct json *j, const char *key, const struct stack_report *report, const struct goroutine_stacks *goroutines);
+void stack_json(struct json *j, const char *key, const struct stack_report *report,
+		const struct goroutine_stacks *goroutines);
 
 /* Frames alone, innermost first, a line each: for those who show a stack as evidence. */
-void stack_frames_text(struct page *p, const struct stack_report *report, const struct thread_stack *t, unsigned indent);
+void stack_frames_text(struct page *p, const struct stack_report *report, const struct thread_stack *t,
+		       unsigned indent);
 /* The same as an array of JSON, of user space alone. */
-void stack_frames_json(struct json *j, const char *key, const struct stack_report *report, const struct thread_stack *t);
+void stack_frames_json(struct json *j, const char *key, const struct stack_report *report,
+		       const struct thread_stack *t);
 
 #endif

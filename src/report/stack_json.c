@@ -49,7 +49,8 @@ void stack_frames_json(struct json *j, const char *key, const struct stack_repor
 	for (size_t i = 0; i < t->nframes; i++) {
 		const struct symbol *s;
 		size_t n;
-		if (symbolize(report->symbolizer, report->stacks->space, t->frames[i].pc, t->frames[i].exact, &s, &n) < 0) {
+		if (symbolize(report->symbolizer, report->stacks->space, t->frames[i].pc, t->frames[i].exact,
+			      &s, &n) < 0) {
 			j->error = -ENOMEM;
 			break;
 		}
@@ -88,7 +89,8 @@ static void put_thread(struct json *j, const struct stack_report *report, size_t
 	json_end(j);
 }
 
-void stack_json(struct json *j, const char *key, const struct stack_report *report, const struct goroutine_stacks *goroutines)
+void stack_json(struct json *j, const char *key, const struct stack_report *report,
+		const struct goroutine_stacks *goroutines)
 {
 	const struct process_stacks *s = report->stacks;
 

@@ -47,7 +47,8 @@ static void put_symbol(struct page *p, unsigned hang, const struct symbol *s, bo
 	page_newline(p);
 }
 
-static void kernel_frames(struct page *p, const struct stack_report *report, const struct thread_stack *t, unsigned indent)
+static void kernel_frames(struct page *p, const struct stack_report *report, const struct thread_stack *t,
+			  unsigned indent)
 {
 	struct span text = span_from(t->kernel_text ? t->kernel_text : ""), line;
 	const struct symbol *s;
@@ -74,7 +75,8 @@ static void kernel_frames(struct page *p, const struct stack_report *report, con
 }
 
 /* False: no memory. */
-static bool user_frame(struct page *p, const struct stack_report *report, const struct unwind_frame *f, unsigned *number,
+static bool user_frame(struct page *p, const struct stack_report *report, const struct unwind_frame *f,
+		       unsigned *number,
 		       unsigned indent)
 {
 	const struct symbol *symbols;
@@ -191,7 +193,8 @@ static const struct thread_stack *member(const struct stack_report *report, cons
 	return i < g->n ? &report->stacks->threads.v[g->member[i]] : NULL;
 }
 
-/* "4711-4720, 4725 (worker), 4722 (writer)": numbers that follow each other are one, a name stands behind all its own. */
+/* "4711-4720, 4725 (worker), 4722 (writer)": numbers that follow each other are one, a name stands behind all
+ * its own. */
 static void put_threads(struct page *p, const struct stack_report *report, const struct equal_group *g)
 {
 	size_t i = 0, shown = 0;
@@ -200,7 +203,8 @@ static void put_threads(struct page *p, const struct stack_report *report, const
 	page_put(p, "%s", g->n == 1 ? "thread" : "threads");
 	while (i < g->n && shown < THREADS_SHOWN) {
 		const struct thread_stack *first = member(report, g, i), *last = first, *next;
-		while ((next = member(report, g, ++i)) && next->tid == last->tid + 1 && strcmp(next->comm, last->comm) == 0)
+		while ((next = member(report, g, ++i)) && next->tid == last->tid + 1 &&
+		       strcmp(next->comm, last->comm) == 0)
 			last = next;
 		shown++;
 		bool same = next && shown < THREADS_SHOWN && strcmp(next->comm, last->comm) == 0;
@@ -233,7 +237,8 @@ static void put_notes(struct page *p, const struct stack_report *report, const s
 	page_indent(p, 2);
 	page_tone(p, TONE_YELLOW);
 	if (stopped == torn)
-		page_wrap(p, 4, "the stack is larger than what is copied in the stop: its outer frames were read after it");
+		page_wrap(p, 4, "the stack is larger than what is copied in the stop: its outer frames were read after "
+			  "it");
 	else
 		page_wrap(p, 4, "%s while the stack was read: what stands here may mix two moments; osprey stack "
 			  "--consistent stops all threads for one that does not",
@@ -331,7 +336,8 @@ static void put_tail(struct page *p, const struct stack_report *report)
 		page_newline(p);
 	}
 	if (kernel_missing && !report->no_kernel) {
-		page_wrap(p, 2, "Not measurable: kernel stacks%s; they need root (CAP_SYS_ADMIN, or CAP_PERFMON and CAP_BPF).",
+		page_wrap(p, 2, "Not measurable: kernel stacks%s; they need root (CAP_SYS_ADMIN, or CAP_PERFMON and "
+			  "CAP_BPF).",
 			  kernel_missing == s->threads.n ? "" : " of some threads");
 		page_newline(p);
 	}

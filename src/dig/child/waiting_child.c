@@ -30,7 +30,8 @@ static int resolve(const char *name, char *ret, size_t size)
 		more = span_until(&left, ':', &directory);
 		if (!more)
 			directory = left;
-		if ((size_t)snprintf(ret, size, "%.*s%s%s", (int)directory.n, directory.p, directory.n ? "/" : "", name) >= size)
+		if ((size_t)snprintf(ret, size, "%.*s%s%s", (int)directory.n, directory.p,
+				     directory.n ? "/" : "", name) >= size)
 			continue;
 		if (stat(ret, &st) < 0 || !S_ISREG(st.st_mode))
 			continue;

@@ -1,8 +1,8 @@
 /* A program that is started to be looked at: it waits before exec until that can begin.
  *
  * It is told nothing of osprey: `restore` puts back what main and the command have changed. When osprey ends before it
- * was let go, it never execs; after, it goes on. The file is looked up in $PATH beforehand, so that one execve is seen, not one for each
- * directory. Privilege: none. Threads: one. */
+ * was let go, it never execs; after, it goes on. The file is looked up in $PATH beforehand, so that one
+ * execve is seen, not one for each directory. Privilege: none. Threads: one. */
 #ifndef OSPREY_DIG_CHILD_WAITING_CHILD_H
 #define OSPREY_DIG_CHILD_WAITING_CHILD_H
 

@@ -22,7 +22,8 @@ static int status_of(pid_t pid)
 
 int main(void)
 {
-	static const char *const seven[] = { "sh", "-c", "exit 7", NULL }, *const nothing[] = { "no-such-program", NULL },
+	static const char *const seven[] = { "sh", "-c", "exit 7",
+					     NULL }, *const nothing[] = { "no-such-program", NULL },
 				 *const nowhere[] = { "/no/such", NULL }, *const directory[] = { "/", NULL };
 	struct waiting_child_request q = { .argv = seven };
 	struct waiting_child c = { 0 };

@@ -5,9 +5,9 @@
  * are read by /proc/PID/mem, as a debugger is let. Pages that cannot be read at all (a file that was cut, poisoned
  * memory) stay holes and are counted.
  *
- * While the target runs, a window of the buffer is filled and written over and over: memory is read once, and goes into the
- * file while it is in the CPU's cache. While the target stands, ranges are only read; core_copy_flush writes when it goes
- * on again. Only when the buffer is full is it written earlier. */
+ * While the target runs, a window of the buffer is filled and written over and over: memory is read once, and
+ * goes into the file while it is in the CPU's cache. While the target stands, ranges are only read;
+ * core_copy_flush writes when it goes on again. Only when the buffer is full is it written earlier. */
 #ifndef OSPREY_DIG_CORE_CORE_COPY_H
 #define OSPREY_DIG_CORE_CORE_COPY_H
 

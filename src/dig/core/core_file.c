@@ -15,8 +15,8 @@
 #include "dig/core/core_output.h"
 #include "dig/core/core_page.h"
 
-/* A hole costs an extent and cuts a write in two: a core full of single pages of zeros would reach a disk in pieces of a
- * few pages, some hundred times slower than in one. */
+/* A hole costs an extent and cuts a write in two: a core full of single pages of zeros would reach a disk in
+ * pieces of a few pages, some hundred times slower than in one. */
 #define HOLE_MIN (UINT32_C(64) << 10)
 
 /* ---- name and space ---- */

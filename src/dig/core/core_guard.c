@@ -289,7 +289,8 @@ int core_guard_new(int pid, uint32_t threads, struct core_guard **ret)
 	uint32_t capacity = threads * 2 + 256;
 
 	g->shared_size = sizeof *g->shared + (size_t)capacity * sizeof(struct core_thread);
-	g->shared = mmap(NULL, g->shared_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	g->shared = mmap(NULL, g->shared_size, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (g->shared == MAP_FAILED) {
 		free(g);
 		return -ENOMEM;

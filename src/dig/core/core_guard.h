@@ -1,12 +1,13 @@
 /* The guardian: a small process that alone traces the target, so that osprey can be killed at any moment.
  *
- * What a tracer leaves behind when it dies: stopped threads run on (EXITKILL is not set on them), but a thread in which a
- * system call is being made keeps the registers of that call, and would crash. So all of ptrace is done by a child of
- * osprey in a session of its own with every signal blocked, which osprey's death, Ctrl-C and a kill of its process
- * group do not reach. It does each injection in one go, without waiting for osprey in between: registers changed, call
- * made, registers restored, thread released. When osprey dies, it finishes that, lets all threads run on, kills a forked
- * child, has the target reap it, and exits, within milliseconds. It holds no write protection: that ends with osprey,
- * which has the only descriptor of it.
+ * What a tracer leaves behind when it dies: stopped threads run on (EXITKILL is not set on them), but a
+ * thread in which a system call is being made keeps the registers of that call, and would crash. So all of
+ * ptrace is done by a child of osprey in a session of its own with every signal blocked, which osprey's
+ * death, Ctrl-C and a kill of its process group do not reach. It does each injection in one go, without
+ * waiting for osprey in between: registers changed, call made, registers restored, thread released. When
+ * osprey dies, it finishes that, lets all threads run on, kills a forked child, has the target reap it, and
+ * exits, within milliseconds. It holds no write protection: that ends with osprey, which has the only
+ * descriptor of it.
  *
  * When osprey lives but does not get on (it was stopped by SIGSTOP, its disk hangs) the target is let go after
  * CORE_GUARD_STALL_NS, and the core is given up.

@@ -14,7 +14,8 @@
 #define FEATURE_UNPOPULATED (UINT64_C(1) << 13)
 #define FEATURE_ASYNC (UINT64_C(1) << 15)
 
-/* What lifting costs differs: 6 us a page where the host of a virtual machine keeps its page tables, far less elsewhere. */
+/* What lifting costs differs: 6 us a page where the host of a virtual machine keeps its page tables, far less
+ * elsewhere. */
 #define PIECE_MIN (UINT64_C(2) << 20) /* of this size are huge pages, which are not to be split */
 #define PIECE_MAX (UINT64_C(32) << 20)
 #define HOLD_NS UINT64_C(300000)

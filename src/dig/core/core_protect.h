@@ -1,8 +1,8 @@
 /* Write protection that only notes what was written: the target's own userfaultfd, in our hands.
  *
  * UFFD_FEATURE_WP_ASYNC (6.7): a write to a protected page lifts the protection within the kernel (0.5-1 us for the
- * writer, once a page and pass); nobody is told, nothing waits for us, and nothing can hang when we die: the last close of
- * the descriptor lifts what is left. uffd ioctls: ioctl_userfaultfd(2). */
+ * writer, once a page and pass); nobody is told, nothing waits for us, and nothing can hang when we die: the
+ * last close of the descriptor lifts what is left. uffd ioctls: ioctl_userfaultfd(2). */
 #ifndef OSPREY_DIG_CORE_CORE_PROTECT_H
 #define OSPREY_DIG_CORE_CORE_PROTECT_H
 

@@ -263,8 +263,8 @@ int injection_end(struct core_injection *i)
 	if (i->held_signal)
 		/* It was raised by what we did, and dies here. */
 		return 0;
-	/* On the way out of a call the kernel restarts what was interrupted only where it handles signals, so the thread
-	 * is brought there: the trap. */
+	/* On the way out of a call the kernel restarts what was interrupted only where it handles signals, so
+	 * the thread is brought there: the trap. */
 	ptrace(PTRACE_INTERRUPT, i->tid, NULL, NULL);
 	if (ptrace(PTRACE_CONT, i->tid, NULL, NULL) < 0 || waitpid(i->tid, &status, __WALL) < 0 ||
 	    !WIFSTOPPED(status))

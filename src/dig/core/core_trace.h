@@ -69,19 +69,20 @@ struct core_trace_failure {
 };
 
 /* Stops all threads until no new one turns up, and writes their registers into `shared`. -ESRCH: it has ended; -EPERM:
- * not permitted, or traced by somebody else; -EBUSY: a thread did not stop in time (uninterruptible sleep) and the tracer
- * must exit to let go of it; -ENOBUFS: more threads than `capacity`. On failure what was stopped stays so: call
- * core_trace_resume. */
+ * not permitted, or traced by somebody else; -EBUSY: a thread did not stop in time (uninterruptible sleep)
+ * and the tracer must exit to let go of it; -ENOBUFS: more threads than `capacity`. On failure what was
+ * stopped stays so: call core_trace_resume. */
 int core_trace_stop(struct core_trace *t, struct core_trace_failure *ret) __attribute__((warn_unused_result));
-/* Lets all go on; harmless when nothing is stopped. The pause in ns, from the first interruption to the last release. */
+/* Lets all go on; harmless when nothing is stopped. The pause in ns, from the first interruption to the last
+ * release. */
 uint64_t core_trace_resume(struct core_trace *t);
 
 /* System calls to be made in the target: `make` gets the injection and calls core_injection_call. */
 struct core_injection;
 typedef int core_injection_body(struct core_injection *i, void *arg);
-/* Stops one thread alone, preferably a sleeping one, for as long as `make` takes. `suspend_seccomp`: the target's filters
- * do not see the calls (needs CAP_SYS_ADMIN; 4.3). What `make` returned, or: -ESRCH, -EPERM, -EBUSY as above (then
- * nothing was injected), -EOPNOTSUPP (not on this architecture). */
+/* Stops one thread alone, preferably a sleeping one, for as long as `make` takes. `suspend_seccomp`: the
+ * target's filters do not see the calls (needs CAP_SYS_ADMIN; 4.3). What `make` returned, or: -ESRCH, -EPERM,
+ * -EBUSY as above (then nothing was injected), -EOPNOTSUPP (not on this architecture). */
 int core_trace_inject(int pid, uint64_t syscall_address, bool suspend_seccomp, core_injection_body *make, void *arg,
 		      uint64_t *ret_pause_ns, struct core_trace_failure *ret) __attribute__((warn_unused_result));
 /* The same in a process that core_trace_stop has stopped, which stays so. -EAGAIN: no thread is fit for it. */

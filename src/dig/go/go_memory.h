@@ -1,5 +1,6 @@
-/* Many small pieces of a target's memory, and stacks, read in batches: process_vm_readv takes 1024 of them a call, so that ten
- * thousand stacks cost some ms. From a core file piece by piece. Nothing stops. Within dig/go. */
+/* Many small pieces of a target's memory, and stacks, read in batches: process_vm_readv takes 1024 of them a
+ * call, so that ten thousand stacks cost some ms. From a core file piece by piece. Nothing stops. Within
+ * dig/go. */
 #ifndef OSPREY_DIG_GO_GO_MEMORY_H
 #define OSPREY_DIG_GO_GO_MEMORY_H
 

@@ -1,14 +1,17 @@
 /* The goroutines of a process written in Go, live or in a core file, without stopping it.
  *
- * Read: runtime.allgs and each g (its state, what it waits for, where it stands), the stacks in batches by process_vm_readv; then each g
- * again: what has changed meanwhile is `torn`. The caller of a frame comes from the table of functions (go_table.h), exactly, also in
- * code without frame pointers. Without a symbol table allgs is found by what it is: a slice in the program's data whose pointers lead to
- * g's that point to themselves (g.sched.g); reasons for waiting by their first text.
+ * Read: runtime.allgs and each g (its state, what it waits for, where it stands), the stacks in batches by
+ * process_vm_readv; then each g again: what has changed meanwhile is `torn`. The caller of a frame comes from
+ * the table of functions (go_table.h), exactly, also in code without frame pointers. Without a symbol table
+ * allgs is found by what it is: a slice in the program's data whose pointers lead to g's that point to
+ * themselves (g.sched.g); reasons for waiting by their first text.
  *
- * Offsets in g: those of the Go version, confirmed on the g's themselves (states that exist, ids that differ); when they do not fit,
- * those of the neighbouring versions. Sources: runtime/runtime2.go of Go 1.17 to 1.25 (g, m, gobuf, waitReason).
+ * Offsets in g: those of the Go version, confirmed on the g's themselves (states that exist, ids that
+ * differ); when they do not fit, those of the neighbouring versions. Sources: runtime/runtime2.go of Go 1.17
+ * to 1.25 (g, m, gobuf, waitReason).
  *
- * Privilege: the same user or CAP_SYS_PTRACE. Kernel: 3.2. Go 1.17 on, x86-64. Cost: ~4 us a goroutine; nothing stops. */
+ * Privilege: the same user or CAP_SYS_PTRACE. Kernel: 3.2. Go 1.17 on, x86-64. Cost: ~4 us a goroutine;
+ * nothing stops. */
 #ifndef OSPREY_DIG_GO_GO_RUNTIME_H
 #define OSPREY_DIG_GO_GO_RUNTIME_H
 
@@ -49,7 +52,8 @@ struct goroutine {
 	uint64_t id, address;
 	enum go_status status;
 	const char *wait_reason; /* of GO_WAITING; "": none is told. In the runtime */
-	reading wait_ns; /* at least so long; the runtime notes it when it collects garbage, so often ABSENT; of a core too */
+	/* at least so long; the runtime notes it when it collects garbage, so often ABSENT; of a core too */
+	reading wait_ns;
 	uint64_t created_pc; /* a `go` statement: go_function_name(…); 0: none (main, the runtime's own) */
 	uint64_t start_pc;
 	bool system; /* the runtime's own: Go leaves it out of its dumps */
@@ -66,8 +70,8 @@ struct goroutines {
 	size_t torn, unread; /* unread: pointers of allgs that led nowhere */
 };
 
-/* -ENOENT: no Go in it; -EOPNOTSUPP: Go older than 1.17; -ESRCH: its allgs could not be found (told in the note), -EACCES, -ENOMEM. The space must
- * outlive it. */
+/* -ENOENT: no Go in it; -EOPNOTSUPP: Go older than 1.17; -ESRCH: its allgs could not be found (told in the
+ * note), -EACCES, -ENOMEM. The space must outlive it. */
 int go_runtime_find(struct address_space *a, struct go_runtime **ret, struct note *note)
 	__attribute__((warn_unused_result));
 void go_runtime_free(struct go_runtime *r);
@@ -76,11 +80,12 @@ int go_goroutines_read(struct go_runtime *r, struct goroutines *ret, struct note
 	__attribute__((warn_unused_result));
 void goroutines_deinit(struct goroutines *g);
 
-/* From a pc and sp in Go code: frames by the table of functions. `exact`: the pc is the instruction itself. For the threads of running
- * goroutines. The number; where it leaves Go code: UNWIND_NO_RULE. */
+/* From a pc and sp in Go code: frames by the table of functions. `exact`: the pc is the instruction itself.
+ * For the threads of running goroutines. The number; where it leaves Go code: UNWIND_NO_RULE. */
 size_t go_walk(const struct go_runtime *r, const struct unwind_memory *memory, uint64_t pc, uint64_t sp, bool exact,
 	       struct unwind_frame *ret, size_t max, enum unwind_end *ret_end);
-/* Functions and lines at an address of the process, innermost first; 0: not Go code. Strings live as long as the image. */
+/* Functions and lines at an address of the process, innermost first; 0: not Go code. Strings live as long as
+ * the image. */
 size_t go_symbol(const struct go_runtime *r, uint64_t pc, bool exact, struct go_line *ret, size_t max);
 /* ""; of a pc that stands behind a call (created_pc). */
 const char *go_function_name(const struct go_runtime *r, uint64_t pc);

@@ -1,4 +1,5 @@
-/* Versions and build information. With arguments it is the other half of tests/dig/goroutines.sh and bench/goroutines.sh:
+/* Versions and build information. With arguments it is the other half of tests/dig/goroutines.sh and
+ * bench/goroutines.sh:
  *
  *   go_runtime_test PID [quiet]     the goroutines of a process: "goroutine ID [state, reason]", then its frames
  */
@@ -71,8 +72,8 @@ static int look(int pid, bool quiet)
 	if (rc < 0)
 		fprintf(stderr, "%s: %s\n", strerror(-rc), note.text);
 	else if (quiet)
-		printf("%s: %zu goroutines, %zu frames, %zu torn, %zu unread; found in %.2f ms, read in %.2f ms\n", r->version,
-		       all.goroutine.n, all.frame.n, all.torn, all.unread, found - start, now_ms() - found);
+		printf("%s: %zu goroutines, %zu frames, %zu torn, %zu unread; found in %.2f ms, read in %.2f ms\n",
+		       r->version, all.goroutine.n, all.frame.n, all.torn, all.unread, found - start, now_ms() - found);
 	else
 		print_all(r, &all);
 	goroutines_deinit(&all);

@@ -244,8 +244,8 @@ static void line_at(const struct go_table *t, const struct go_function *f, uint6
 	ret->line = line > 0 ? (unsigned)line : 0;
 }
 
-/* One call of the tree. Before 1.20 it tells parent, file and line of the call; since then only a pc at the call's place, whose own
- * values tell these. */
+/* One call of the tree. Before 1.20 it tells parent, file and line of the call; since then only a pc at the
+ * call's place, whose own values tell these. */
 struct inlined {
 	const char *function;
 	int32_t parent;	   /* before 1.20 */

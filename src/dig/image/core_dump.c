@@ -38,7 +38,8 @@ static void take_process(struct core_dump *c, struct span desc)
 		return;
 	memcpy(&info, desc.p, sizeof info);
 	c->pid = info.pr_pid;
-	span_copy((struct span){ info.pr_fname, strnlen(info.pr_fname, sizeof info.pr_fname) }, c->comm, sizeof c->comm);
+	span_copy((struct span){ info.pr_fname, strnlen(info.pr_fname, sizeof info.pr_fname) }, c->comm,
+		  sizeof c->comm);
 }
 
 static void take_auxv(struct core_dump *c, struct span desc)
@@ -197,7 +198,8 @@ static int add_files_alone(struct core_dump *c, const file_ranges *files)
 			r = -ENOMEM;
 			break;
 		}
-		*m = (struct mapping){ .start = f->start, .end = f->end, .flags = MAPPING_READ | MAPPING_EXECUTE, .name = "" };
+		*m = (struct mapping){ .start = f->start, .end = f->end,
+				       .flags = MAPPING_READ | MAPPING_EXECUTE, .name = "" };
 	}
 	vec_each(m, &more)
 		if (r >= 0 && !add_mapping(c, *m))

@@ -208,7 +208,8 @@ static int read_build_id(struct elf_image *e)
 
 	for (size_t i = 0; i < e->nsegments && !found && r >= 0; i++)
 		if (e->segment[i].p_type == PT_NOTE)
-			r = build_id_at(e, e->segment[i].p_offset, e->segment[i].p_filesz, e->segment[i].p_align, &found);
+			r = build_id_at(e, e->segment[i].p_offset, e->segment[i].p_filesz,
+					e->segment[i].p_align, &found);
 	for (size_t i = 0; i < e->nsections && !found && r >= 0; i++)
 		if (e->section[i].header.sh_type == SHT_NOTE)
 			r = build_id_at(e, e->section[i].header.sh_offset, e->section[i].header.sh_size,

@@ -54,9 +54,10 @@ static int parse_map(struct span s, struct mapping_event *e)
 		return 0;
 	e->kind = MAPPING_EVENT_MAP;
 	e->pid = (int)m.pid;
-	e->mapping = (struct mapping){ .start = m.start, .end = m.start + m.length, .offset = m.offset, .inode = m.inode,
-				       .device_major = m.major, .device_minor = m.minor,
-				       .flags = (uint8_t)((m.protection & 7) | (m.flags & MAP_SHARED ? MAPPING_SHARED : 0)),
+	const int shared = m.flags & MAP_SHARED ? MAPPING_SHARED : 0;
+	e->mapping = (struct mapping){ .start = m.start, .end = m.start + m.length, .offset = m.offset,
+				       .inode = m.inode, .device_major = m.major, .device_minor = m.minor,
+				       .flags = (uint8_t)((m.protection & 7) | shared),
 				       .name = s.p[0] == '/' && s.p[1] == '/' ? "" : s.p };
 	return 0;
 }
@@ -108,7 +109,8 @@ int mapping_put(struct mapped_process *p, const struct mapping *m)
 		at++;
 	struct mapping *v = p->mapping.v;
 	if (at < p->mapping.n && v[at].start < m->start) {
-		/* The new one lies within, or over the end: what is before it stays, and is doubled for what is behind. */
+		/* The new one lies within, or over the end: what is before it stays, and is doubled for what
+		 * is behind. */
 		memmove(&v[at + 1], &v[at], (p->mapping.n - at) * sizeof *v);
 		p->mapping.n++;
 		v[at].end = m->start;

@@ -29,7 +29,8 @@ static struct span bytes_of(const void *record, size_t n)
 
 static void test_records(void)
 {
-	struct map_record m = { { PERF_RECORD_MMAP2, 0, sizeof m }, 7, 8, 0x1000, 0x2000, 0x3000, 8, 1, 42, 0, 5, 2, "/lib/x", 99 };
+	struct map_record m = { { PERF_RECORD_MMAP2, 0, sizeof m }, 7, 8, 0x1000, 0x2000, 0x3000, 8, 1, 42, 0,
+				5, 2, "/lib/x", 99 };
 	struct {
 		struct perf_event_header h;
 		uint32_t pid, parent, tid, parent_tid;
@@ -45,7 +46,8 @@ static void test_records(void)
 
 	CHECK(mapping_event_parse(bytes_of(&m, sizeof m), &e) == 0);
 	CHECK(e.kind == MAPPING_EVENT_MAP && e.pid == 7 && e.time_ns == 99);
-	CHECK(e.mapping.start == 0x1000 && e.mapping.end == 0x3000 && e.mapping.offset == 0x3000 && e.mapping.inode == 42);
+	CHECK(e.mapping.start == 0x1000 && e.mapping.end == 0x3000 && e.mapping.offset == 0x3000 &&
+	      e.mapping.inode == 42);
 	CHECK(e.mapping.flags == (MAPPING_READ | MAPPING_EXECUTE));
 	CHECK_STR(e.mapping.name, "/lib/x");
 	memcpy(m.name, "//anon", 7);
@@ -84,7 +86,8 @@ static void holds(const struct mapped_process *p, const char *wanted)
 
 	for (size_t i = 0; i < p->mapping.n; i++) {
 		const struct mapping *m = &p->mapping.v[i];
-		n += (size_t)snprintf(text + n, sizeof text - n, "%s%u-%u %s", i ? ", " : "", (unsigned)m->start, (unsigned)m->end, m->name);
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s%u-%u %s", i ? ", " : "",
+				      (unsigned)m->start, (unsigned)m->end, m->name);
 		CHECK_U64(m->offset, m->start);
 	}
 	CHECK_STR(text, wanted);

@@ -145,7 +145,8 @@ static uint64_t debug_of(int pid, const struct program *p)
 	for (size_t i = 0; i < DYNAMIC_MAX; i++) {
 		Elf64_Dyn entry;
 
-		if (target_memory_read(pid, p->dynamic + i * sizeof entry, &entry, sizeof entry) < 0 || entry.d_tag == DT_NULL)
+		if (target_memory_read(pid, p->dynamic + i * sizeof entry, &entry, sizeof entry) < 0 ||
+		    entry.d_tag == DT_NULL)
 			break;
 		if (entry.d_tag == DT_DEBUG)
 			return entry.d_un.d_ptr;
@@ -258,7 +259,8 @@ static void find_code(struct search *s)
 		uint64_t address;
 
 		/* What has names of its own may lie elsewhere: then there is no one piece of code. */
-		if (f->inode != s->place->mapping->inode || elf_image_address_of(s->place->image->elf, f->offset, &address) < 0)
+		if (f->inode != s->place->mapping->inode ||
+		    elf_image_address_of(s->place->image->elf, f->offset, &address) < 0)
 			continue;
 		address += s->place->bias;
 		low = address < low ? address : low;
@@ -274,7 +276,8 @@ static void find_code(struct search *s)
 static void name_file(struct search *s, const struct mapping *in)
 {
 	vec_each(m, &s->space->map.mapping) {
-		if (m->inode == in->inode && m->device_major == in->device_major && m->device_minor == in->device_minor &&
+		if (m->inode == in->inode && m->device_major == in->device_major &&
+		    m->device_minor == in->device_minor &&
 		    m->flags & MAPPING_EXECUTE) {
 			in = m;
 			break;
@@ -324,8 +327,8 @@ static int no_allocator(const struct program *p, struct note *note)
 {
 	if (p->interpreted)
 		return note_set(note, -ENOENT, "not measurable: none of its objects has a function malloc");
-	return note_set(note, -ENOENT, "not measurable: a static program whose symbols were stripped, or whose language does not "
-				       "allocate by malloc (Go): its allocator cannot be found by name");
+	return note_set(note, -ENOENT, "not measurable: a static program whose symbols were stripped, or whose language "
+			"does not allocate by malloc (Go): its allocator cannot be found by name");
 }
 
 int leak_allocator_find(struct address_space *a, struct leak_allocator *ret, struct note *note)

@@ -1,10 +1,12 @@
 /* Which object of a process gives it malloc, and where the functions of it lie.
  *
- * A dynamic program's symbols are looked for as its loader does: in the program itself, then in the libraries in the order
- * of the loader's own list (struct link_map, which the loader keeps for debuggers: r_debug of <link.h>). So a preloaded
- * allocator, one that is linked in and one that is linked into the program are all found. A static program has them in its own
- * symbol table, when that was not stripped. Allocators that are linked in under other names (je_malloc, _rjem_malloc, mi_malloc, tc_malloc)
- * count as well. Known: glibc's, musl's, jemalloc, tcmalloc, mimalloc; operator new only where the allocator brings it along, since else it calls malloc.
+ * A dynamic program's symbols are looked for as its loader does: in the program itself, then in the libraries
+ * in the order of the loader's own list (struct link_map, which the loader keeps for debuggers: r_debug of
+ * <link.h>). So a preloaded allocator, one that is linked in and one that is linked into the program are all
+ * found. A static program has them in its own symbol table, when that was not stripped. Allocators that are
+ * linked in under other names (je_malloc, _rjem_malloc, mi_malloc, tc_malloc) count as well. Known: glibc's,
+ * musl's, jemalloc, tcmalloc, mimalloc; operator new only where the allocator brings it along, since else it
+ * calls malloc.
  *
  * Nothing stops. Privilege: the same user or CAP_SYS_PTRACE. Cost: ~5 ms. */
 #ifndef OSPREY_DIG_LEAK_LEAK_ALLOCATOR_H
@@ -40,8 +42,8 @@ struct leak_allocator {
 	uint64_t code_start, code_end; /* around its functions, where they lie together; both 0: they do not */
 };
 
-/* -ENOENT: the process has none that is known by name; -EAGAIN: its loader has not finished (it has just begun, or loads a
- * library just now). With the note. */
+/* -ENOENT: the process has none that is known by name; -EAGAIN: its loader has not finished (it has just
+ * begun, or loads a library just now). With the note. */
 int leak_allocator_find(struct address_space *a, struct leak_allocator *ret, struct note *note)
 	__attribute__((warn_unused_result));
 void leak_allocator_deinit(struct leak_allocator *l);

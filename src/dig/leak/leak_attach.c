@@ -39,7 +39,8 @@ bool leak_session_there(void)
 	if (program < 0)
 		return false;
 	/* A path that is a directory is refused with EBADF once the kernel has understood the rest. */
-	struct link_create_multi attr = { .program = (uint32_t)program, .type = LEAK_UPROBE_SESSION, .path = (uintptr_t) "/",
+	struct link_create_multi attr = { .program = (uint32_t)program, .type = LEAK_UPROBE_SESSION,
+					  .path = (uintptr_t) "/",
 					  .offsets = (uintptr_t)&offset, .n = 1 };
 	int fd = link_create(&attr);
 	if (fd >= 0)
@@ -65,7 +66,8 @@ static bool same_file(const struct leak_function *a, const struct leak_function 
 }
 
 /* The i-th function and all behind it of the same form in the same file. */
-static int attach_session(int program, const struct leak_allocator *l, size_t first, int pid, fd_vec *ret, struct note *note)
+static int attach_session(int program, const struct leak_allocator *l, size_t first, int pid, fd_vec *ret,
+			  struct note *note)
 {
 	const struct leak_function *f = &l->function.v[first];
 	uint64_t *offsets = calloc(l->function.n, sizeof *offsets);
@@ -76,7 +78,8 @@ static int attach_session(int program, const struct leak_allocator *l, size_t fi
 	for (size_t i = first; i < l->function.n; i++)
 		if (l->function.v[i].call == f->call && same_file(&l->function.v[i], f))
 			offsets[n++] = l->function.v[i].offset;
-	struct link_create_multi attr = { .program = (uint32_t)program, .type = LEAK_UPROBE_SESSION, .path = (uintptr_t)f->path,
+	struct link_create_multi attr = { .program = (uint32_t)program, .type = LEAK_UPROBE_SESSION,
+					  .path = (uintptr_t)f->path,
 					  .offsets = (uintptr_t)offsets, .n = n, .pid = (uint32_t)pid };
 	int fd = link_create(&attr);
 	free(offsets);
@@ -93,7 +96,8 @@ static bool is_first(const struct leak_allocator *l, size_t at)
 	return true;
 }
 
-static int attach_one(const struct leak_programs *p, const struct leak_function *f, int pid, fd_vec *ret, struct note *note)
+static int attach_one(const struct leak_programs *p, const struct leak_function *f, int pid, fd_vec *ret,
+		      struct note *note)
 {
 	char name[64];
 	char path[sizeof f->path];
@@ -124,7 +128,8 @@ static int attach_some(const struct leak_programs *p, const struct leak_allocato
 	return r;
 }
 
-int leak_attach(const struct leak_programs *programs, const struct leak_allocator *l, int pid, fd_vec *ret, struct note *note)
+int leak_attach(const struct leak_programs *programs, const struct leak_allocator *l, int pid, fd_vec *ret,
+		struct note *note)
 {
 	int r = attach_some(programs, l, true, pid, ret, note);
 

@@ -1,9 +1,9 @@
 /* Probes at the functions of an allocator, of one process.
  *
  * With a session (Linux 6.13, BPF_TRACE_UPROBE_SESSION) one link a program and file serves all places, and the kernel
- * returns to the probe only where the program asks for it. Before, perf events: links for many places are older (6.6), but until 6.10
- * they see the first thread alone. All hangs on descriptors: when these close, nothing is left.
- * Privilege: CAP_BPF and CAP_PERFMON. */
+ * returns to the probe only where the program asks for it. Before, perf events: links for many places are
+ * older (6.6), but until 6.10 they see the first thread alone. All hangs on descriptors: when these close,
+ * nothing is left. Privilege: CAP_BPF and CAP_PERFMON. */
 #ifndef OSPREY_DIG_LEAK_LEAK_ATTACH_H
 #define OSPREY_DIG_LEAK_LEAK_ATTACH_H
 

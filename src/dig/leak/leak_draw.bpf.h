@@ -1,8 +1,8 @@
 /* How many bytes go by until the next sample: draws from the exponential distribution, in whole numbers.
  *
- * An allocation of s bytes that uses up the draw is sampled, so each is with probability 1 - exp(-s / mean), whatever came
- * before it: the distribution has no memory. That holds for one counter a CPU as for one a thread. Pure; for BPF and
- * user space.
+ * An allocation of s bytes that uses up the draw is sampled, so each is with probability 1 - exp(-s / mean),
+ * whatever came before it: the distribution has no memory. That holds for one counter a CPU as for one a
+ * thread. Pure; for BPF and user space.
  * SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #ifndef OSPREY_DIG_LEAK_LEAK_DRAW_BPF_H
 #define OSPREY_DIG_LEAK_LEAK_DRAW_BPF_H
@@ -14,7 +14,8 @@
 #define LEAK_DRAW_BITS 16	  /* of the fraction of a logarithm */
 #define LEAK_LN2_FIXED 45426	  /* ln 2 in 1/65536 */
 
-/* -log2(x / 2^32) in 1/65536, for x > 0: the place of the highest bit, then a bit of the fraction with each squaring. */
+/* -log2(x / 2^32) in 1/65536, for x > 0: the place of the highest bit, then a bit of the fraction with each
+ * squaring. */
 static inline __attribute__((always_inline)) uint64_t leak_minus_log2(uint32_t x)
 {
 	uint64_t high = 0, m = x;

@@ -55,7 +55,8 @@ static void finish(struct leak_row *row, const struct leak_window *w)
 
 	if (row->live.bytes > 0)
 		row->mean_age_s /= row->live.bytes;
-	row->growth_bytes_per_s = whole_ns > w->older_ns ? row->old.bytes / ((double)(whole_ns - w->older_ns) / 1e9) : NAN;
+	row->growth_bytes_per_s = whole_ns > w->older_ns ?
+				  row->old.bytes / ((double)(whole_ns - w->older_ns) / 1e9) : NAN;
 }
 
 static int by_old(const void *a, const void *b)

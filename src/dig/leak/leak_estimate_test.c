@@ -76,7 +76,8 @@ static const struct leak_row *row_of(const leak_row_vec *rows, uint32_t site)
 	return &none;
 }
 
-/* Site 0 keeps all, of one size; 1 frees all; 2 keeps what it allocated in the last quarter, small and large; 3 in the first. */
+/* Site 0 keeps all, of one size; 1 frees all; 2 keeps what it allocated in the last quarter, small and large;
+ * 3 in the first. */
 static double run(uint64_t mean, double *ret_error, leak_row_vec *rows, struct leak_row *total)
 {
 	const struct leak_window window = { 1000 * NS_PER_S, 1010 * NS_PER_S, 5 * NS_PER_S };

@@ -33,8 +33,8 @@
 #define WARM_UP_NS (50 * NS_PER_MS)
 
 struct leak_inside {
-	/* The full skeleton alone: the kind of attachment is set before it is loaded. No types of the kernel are read, so
-	 * libbpf need not read them either. */
+	/* The full skeleton alone: the kind of attachment is set before it is loaded. No types of the kernel
+	 * are read, so libbpf need not read them either. */
 	struct leak_watch_full *bpf;
 	fd_vec links;
 	struct ring_buffer *ring;
@@ -160,7 +160,8 @@ static int on_record(void *arg, void *data, size_t size)
 	struct leak_watch *w = arg;
 	const struct leak_record *r = data;
 
-	if (size < sizeof *r || r->stack_end > sizeof r->stack || r->stack_skip > LEAK_PAGE || r->stack_skip > r->stack_end)
+	if (size < sizeof *r || r->stack_end > sizeof r->stack || r->stack_skip > LEAK_PAGE ||
+	    r->stack_skip > r->stack_end)
 		return 0;
 	if (w->inside->error == 0)
 		w->inside->error = keep_sample(w, r);
@@ -227,8 +228,8 @@ static __attribute__((noinline)) void trapped(void)
 	__asm__ volatile("" ::: "memory");
 }
 
-/* What a probe costs on this machine just now, by one at a function of ours: between 0.5 us and, in a busy virtual machine,
- * 15 us were seen. 0: not known. */
+/* What a probe costs on this machine just now, by one at a function of ours: between 0.5 us and, in a busy
+ * virtual machine, 15 us were seen. 0: not known. */
 static uint64_t measure_trap(const struct leak_programs *programs)
 {
 	struct leak_function f = { .call = LEAK_FREE, .name = "trapped", .path = "/proc/self/exe" };
@@ -259,7 +260,8 @@ static uint64_t measure_trap(const struct leak_programs *programs)
 static int attach(struct leak_watch *w, struct note *note)
 {
 	struct leak_inside *in = w->inside;
-	struct leak_programs programs = { .at_return = bpf_program__fd(in->bpf->progs.leak_return), .session = w->session };
+	struct leak_programs programs = { .at_return = bpf_program__fd(in->bpf->progs.leak_return),
+					  .session = w->session };
 
 	for (size_t i = 0; i < LEAK_CALLS; i++)
 		programs.entry[i] = bpf_program__fd(entry_of(in->bpf, (enum leak_call)i));
@@ -306,7 +308,8 @@ static int start(struct leak_watch *w, const struct leak_options *o)
 	if (r < 0)
 		return r;
 	if (!mean)
-		mean = leak_mean_first(after.allocations - before.allocations, after.allocated_bytes - before.allocated_bytes,
+		mean = leak_mean_first(after.allocations - before.allocations,
+				       after.allocated_bytes - before.allocated_bytes,
 				       (double)(clock_mono_ns() - began_ns) / 1e9, in->wanted_per_s);
 	in->before = after;
 	w->mean_bytes = mean;
@@ -341,7 +344,8 @@ static int prepare(struct leak_watch *w, struct image_store *store, const struct
 	if (r < 0)
 		return r;
 	if (w->space->map.mapping.n == 0)
-		return note_set(note, -ENODATA, "process %d has no memory of its own (a kernel thread, or it has ended)", w->pid);
+		return note_set(note, -ENODATA, "process %d has no memory of its own (a kernel thread, or it has ended)",
+				w->pid);
 	r = find_allocator(w, note);
 	if (r < 0)
 		return r;
@@ -400,7 +404,8 @@ static void adapt(struct leak_watch *w)
 	w->mean_bytes = in->bpf->bss->mean_bytes;
 	if (in->fixed_mean || now < in->adapted_ns + ADAPT_NS)
 		return;
-	w->mean_bytes = leak_mean_adapt(w->mean_bytes, w->samples.n - in->samples_then, (double)(now - in->adapted_ns) / 1e9,
+	w->mean_bytes = leak_mean_adapt(w->mean_bytes, w->samples.n - in->samples_then,
+					(double)(now - in->adapted_ns) / 1e9,
 					in->wanted_per_s);
 	in->bpf->bss->mean_bytes = w->mean_bytes;
 	in->adapted_ns = now;

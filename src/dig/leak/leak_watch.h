@@ -1,16 +1,18 @@
 /* Who allocates memory in a process and does not give it back, while we watch.
  *
  * Probes at the entries of the allocator's functions (leak_allocator.h) count every call and sample a share by bytes
- * (leak_draw.bpf.h); of a sample the registers and the top of the stack are copied, and unwound here. A free takes the sample
- * out of the table of live ones. At the end, what is left there is what was allocated since the start and is still held: a leak, or
- * a cache that fills. Memory that was held before the start is not seen, nor what is mapped past the allocator.
+ * (leak_draw.bpf.h); of a sample the registers and the top of the stack are copied, and unwound here. A free
+ * takes the sample out of the table of live ones. At the end, what is left there is what was allocated since
+ * the start and is still held: a leak, or a cache that fills. Memory that was held before the start is not
+ * seen, nor what is mapped past the allocator.
  *
- * The mean of the sampling adapts itself so that stacks are taken about LEAK_SAMPLES_PER_S times a second; where a process allocates
- * less often than that, every allocation is taken and sums are exact. But every call of the allocator is a trap into
- * the kernel (1 us, in virtual machines up to 15 us), which nothing bounds: `trap_ns` is measured, `counts` tells how many there were.
- * Privilege: root (CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE). Kernel: 5.8 with uprobes; 6.13 spares half of the traps. x86-64.
- * Other processes are not slowed: the probes are in this one's memory. Ends with our descriptors. Memory: 8 MiB of
- * ring, ~60 B a live sample in the kernel, 64 B a sample here. */
+ * The mean of the sampling adapts itself so that stacks are taken about LEAK_SAMPLES_PER_S times a second;
+ * where a process allocates less often than that, every allocation is taken and sums are exact. But every
+ * call of the allocator is a trap into the kernel (1 us, in virtual machines up to 15 us), which nothing
+ * bounds: `trap_ns` is measured, `counts` tells how many there were. Privilege: root (CAP_BPF, CAP_PERFMON,
+ * CAP_SYS_PTRACE). Kernel: 5.8 with uprobes; 6.13 spares half of the traps. x86-64. Other processes are not
+ * slowed: the probes are in this one's memory. Ends with our descriptors. Memory: 8 MiB of ring, ~60 B a live
+ * sample in the kernel, 64 B a sample here. */
 #ifndef OSPREY_DIG_LEAK_LEAK_WATCH_H
 #define OSPREY_DIG_LEAK_LEAK_WATCH_H
 
@@ -56,7 +58,8 @@ struct leak_watch {
 	struct leak_inside *inside;
 };
 
-/* Attaches, and counts for 50 ms to find the mean to start with. `store` is used until leak_watch_free. -errno with the note ("not measurable: …"). */
+/* Attaches, and counts for 50 ms to find the mean to start with. `store` is used until leak_watch_free.
+ * -errno with the note ("not measurable: …"). */
 int leak_watch_new(struct host *h, struct image_store *store, int pid, const struct leak_options *options,
 		   struct leak_watch **ret, struct note *note) __attribute__((warn_unused_result));
 /* Takes out what is there and adapts; w->end tells whether the target is still the same program. To be called every

@@ -330,7 +330,8 @@ void malloc_heap_deinit(struct malloc_heap *h)
 	vec_free(&h->arenas);
 }
 
-int malloc_heap_read(const struct heap_memory *memory, const struct heap_range *ranges, size_t n, struct malloc_heap *ret)
+int malloc_heap_read(const struct heap_memory *memory, const struct heap_range *ranges, size_t n,
+		     struct malloc_heap *ret)
 {
 	struct malloc_heap h = { .arenas = { 0 } };
 	uint64_t blocks_left = HEAP_BLOCKS_MAX, lead = 0;

@@ -1,5 +1,5 @@
-/* The heap of glibc's malloc, summed up from outside: what each arena got from the kernel, what of it is free, and where
- * the free memory lies. Nothing of the target is stopped, and no symbol is needed.
+/* The heap of glibc's malloc, summed up from outside: what each arena got from the kernel, what of it is
+ * free, and where the free memory lies. Nothing of the target is stopped, and no symbol is needed.
  *
  * Reads the target's memory (struct heap_memory). Found by its shape: the 127 bins of an arena are heads of rings, and
  * most are empty, so that they point at themselves; `next` of the arenas makes a ring through the main one, which must
@@ -58,7 +58,8 @@ struct malloc_heap {
 void malloc_heap_deinit(struct malloc_heap *h);
 /* 0; -ENOENT: no arena in the ranges (another allocator, or nothing was allocated yet); -ENOMEM; -errno of reads when
  * no range could be read. *ret is replaced on success. */
-int malloc_heap_read(const struct heap_memory *memory, const struct heap_range *ranges, size_t n, struct malloc_heap *ret)
+int malloc_heap_read(const struct heap_memory *memory, const struct heap_range *ranges, size_t n,
+		     struct malloc_heap *ret)
 	__attribute__((warn_unused_result));
 
 #endif

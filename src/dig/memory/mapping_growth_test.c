@@ -23,7 +23,8 @@ static const struct mapping_growth *at(const mapping_growths *g, uint64_t addres
 	return NULL;
 }
 
-/* A heap that grows, a mapping that melts with its neighbour, one that is split, one that moves, one that is another's. */
+/* A heap that grows, a mapping that melts with its neighbour, one that is split, one that moves, one that is
+ * another's. */
 static void test_growth(void)
 {
 	cleanup(process_memory_deinit) struct process_memory before = { 0 }, now = { 0 };

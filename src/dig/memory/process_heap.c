@@ -16,7 +16,8 @@ int heap_ranges_of(const struct memory_map *map, heap_ranges *ret)
 	ret->n = 0;
 	vec_each(m, &map->mapping) {
 		struct heap_range *last = ret->n ? &ret->v[ret->n - 1] : NULL;
-		bool bss = m->inode == 0 && m->name[0] == '\0' && m->flags & MAPPING_WRITE && last && last->end == m->start;
+		bool bss = m->inode == 0 && m->name[0] == '\0' && m->flags & MAPPING_WRITE && last &&
+			   last->end == m->start;
 
 		if (bss) {
 			last->end = m->end;

@@ -25,11 +25,12 @@ struct equal_items {
 	bool (*left_out)(const void *of, size_t i); /* NULL: none is */
 	uint64_t (*hash)(const void *of, size_t i);
 	bool (*equal)(const void *of, size_t i, size_t j);
-	bool (*ahead)(const void *of, size_t i); /* its group comes before the others; NULL: by the first members alone */
+	/* its group comes before the others; NULL: by the first members alone */
+	bool (*ahead)(const void *of, size_t i);
 };
 
-/* With `ahead`: those that are so first, then the largest; groups of one size by their first members. `apart`: each item is
- * a group, in their order. -ENOMEM. Cost: n log n. */
+/* With `ahead`: those that are so first, then the largest; groups of one size by their first members.
+ * `apart`: each item is a group, in their order. -ENOMEM. Cost: n log n. */
 int equal_groups_make(const struct equal_items *items, bool apart, struct equal_groups *ret)
 	__attribute__((warn_unused_result));
 void equal_groups_deinit(struct equal_groups *g);

@@ -153,7 +153,8 @@ static int open_file_of(void *arg, const struct mapping *m)
 
 	if (m->name[0] != '/')
 		return -ENOENT;
-	snprintf(path, sizeof path, "/proc/%d/map_files/%llx-%llx", a->pid, (unsigned long long)m->start, (unsigned long long)m->end);
+	snprintf(path, sizeof path, "/proc/%d/map_files/%llx-%llx", a->pid, (unsigned long long)m->start,
+		 (unsigned long long)m->end);
 	int fd = open_same(path, m);
 	if (fd < 0) {
 		snprintf(path, sizeof path, "/proc/%d/root%s", a->pid, m->name);
@@ -267,14 +268,15 @@ void event_stacks_forget(struct event_stacks *s, int pid)
 	map_remove(&s->by_pid, (uint64_t)pid + 1);
 }
 
-/* Since `address` is in no mapping. A process that has ended keeps the mappings that were read last. What stays in none (code of
- * a JIT that came and went) is asked for ever more seldom. */
+/* Since `address` is in no mapping. A process that has ended keeps the mappings that were read last. What
+ * stays in none (code of a JIT that came and went) is asked for ever more seldom. */
 static bool refresh(struct event_stacks *s, struct known_space *known, uint64_t address)
 {
 	struct address_space *fresh = NULL;
 	uint64_t now = clock_mono_ns();
 
-	if (known->failed || known->followed || now < known->not_before_ns || address_space_of_process(s->images, known->pid, &fresh, NULL) < 0)
+	if (known->failed || known->followed || now < known->not_before_ns ||
+	    address_space_of_process(s->images, known->pid, &fresh, NULL) < 0)
 		return false;
 	known->delay_ns = memory_map_find(&fresh->map, address) ? 0 :
 			  known->delay_ns ? known->delay_ns * 2 : DELAY_MIN_NS;
@@ -300,7 +302,8 @@ static void add(struct event_stacks *s, const struct symbol *symbol, uint64_t ad
 		s->out_of_memory = true;
 		return;
 	}
-	*f = (struct event_frame){ symbol ? symbol->function : "", symbol ? symbol->module : "", symbol ? symbol->offset : 0,
+	*f = (struct event_frame){ symbol ? symbol->function : "", symbol ? symbol->module : "",
+				   symbol ? symbol->offset : 0,
 				   address, kernel, symbol && symbol->inlined, guessed };
 }
 
@@ -327,7 +330,8 @@ static bool is_mapped(struct address_space *a, uint64_t address)
 	return a && memory_map_find(&a->map, address);
 }
 
-void event_stacks_addresses(struct event_stacks *s, int pid, const uint64_t *address, size_t n, struct event_frames *ret)
+void event_stacks_addresses(struct event_stacks *s, int pid, const uint64_t *address, size_t n,
+			    struct event_frames *ret)
 {
 	struct known_space *known = NULL;
 	const struct symbol *symbol;
@@ -338,7 +342,8 @@ void event_stacks_addresses(struct event_stacks *s, int pid, const uint64_t *add
 		known = space_of(s, pid);
 	for (size_t i = 0; i < n; i++) {
 		if (!pid) {
-			add(s, symbolize_kernel(s->symbols, address[i], &symbol) == 0 ? symbol : NULL, address[i], true, false);
+			add(s, symbolize_kernel(s->symbols, address[i], &symbol) == 0 ? symbol : NULL,
+			    address[i], true, false);
 			continue;
 		}
 		if (known && !is_mapped(known->space, address[i]))
@@ -405,7 +410,8 @@ static const struct known_stack *find_known(struct event_stacks *s, uint32_t spa
 	if (at == MAP_NONE)
 		return NULL;
 	const struct known_stack *k = &s->known.v[at];
-	if (k->space != space || k->pc != register_of(c->from, UNWIND_RIP) || k->sp != register_of(c->from, UNWIND_RSP) ||
+	if (k->space != space || k->pc != register_of(c->from, UNWIND_RIP) ||
+	    k->sp != register_of(c->from, UNWIND_RSP) ||
 	    k->bp != register_of(c->from, UNWIND_RBP))
 		return NULL;
 	vec_each(read, &k->reads) {
@@ -450,7 +456,8 @@ static void keep(struct event_stacks *s, uint32_t space, const struct event_stac
 	k->space = space;
 }
 
-static size_t walk(struct event_stacks *s, struct address_space *a, struct copy *c, uint32_t known, enum unwind_end *end)
+static size_t walk(struct event_stacks *s, struct address_space *a, struct copy *c, uint32_t known,
+		   enum unwind_end *end)
 {
 	struct unwind_registers r = { .known = known };
 	struct unwind_memory memory = { read_noted, c };
@@ -465,7 +472,8 @@ static size_t walk(struct event_stacks *s, struct address_space *a, struct copy 
 #define USUAL (1u << UNWIND_RIP | 1u << UNWIND_RSP | 1u << UNWIND_RBP)
 #define ALL ((1u << UNWIND_REGISTERS) - 1)
 
-static size_t walk_with(struct event_stacks *s, struct address_space *a, struct copy *c, enum unwind_end *end, bool *ret_usual)
+static size_t walk_with(struct event_stacks *s, struct address_space *a, struct copy *c, enum unwind_end *end,
+			bool *ret_usual)
 {
 	size_t n = walk(s, a, c, USUAL, end);
 

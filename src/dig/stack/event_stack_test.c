@@ -15,8 +15,9 @@ static volatile int sink;
 /* As the kernel has it: registers in the order of struct pt_regs, bytes from a multiple of a step on. */
 static void take(void)
 {
-	static const int order[] = { REG_R15, REG_R14, REG_R13, REG_R12, REG_RBP, REG_RBX, REG_R11, REG_R10, REG_R9, REG_R8,
-				     REG_RAX, REG_RCX, REG_RDX, REG_RSI, REG_RDI, -1,	   REG_RIP, -1,	     REG_EFL, REG_RSP };
+	static const int order[] = { REG_R15, REG_R14, REG_R13, REG_R12, REG_RBP, REG_RBX, REG_R11, REG_R10,
+				     REG_R9, REG_R8, REG_RAX, REG_RCX, REG_RDX, REG_RSI, REG_RDI, -1,
+				     REG_RIP, -1, REG_EFL, REG_RSP };
 	ucontext_t u;
 
 	getcontext(&u);

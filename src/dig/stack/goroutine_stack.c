@@ -42,7 +42,8 @@ static int take_running(const struct process_stacks *s, struct goroutine_stacks 
 
 	if (!t || !t->registers.known)
 		return 0;
-	size_t n = go_walk(g->runtime, &memory, t->registers.value[UNWIND_RIP], t->registers.value[UNWIND_RSP], true, frames,
+	size_t n = go_walk(g->runtime, &memory, t->registers.value[UNWIND_RIP],
+			   t->registers.value[UNWIND_RSP], true, frames,
 			   GO_FRAMES_MAX, &r->end);
 	if (vec_reserve(&g->all.frame, n) < 0)
 		return -ENOMEM;
@@ -81,7 +82,8 @@ static bool goroutines_equal(const void *of, size_t i, size_t j)
 	const struct goroutine_stacks *g = of;
 	const struct goroutine *a = goroutine_at(of, i), *b = goroutine_at(of, j);
 
-	if (a->status != b->status || a->nframes != b->nframes || a->system != b->system || a->created_pc != b->created_pc ||
+	if (a->status != b->status || a->nframes != b->nframes || a->system != b->system ||
+	    a->created_pc != b->created_pc ||
 	    strcmp(a->wait_reason, b->wait_reason) != 0)
 		return false;
 	for (size_t k = 0; k < a->nframes; k++)
@@ -109,7 +111,8 @@ static int make_groups(struct goroutine_stacks *g, bool apart, bool system)
 	return equal_groups_make(&items, apart, &g->equal);
 }
 
-int goroutine_stacks_take(const struct process_stacks *s, bool apart, bool system, struct goroutine_stacks **ret, struct note *note)
+int goroutine_stacks_take(const struct process_stacks *s, bool apart, bool system,
+			  struct goroutine_stacks **ret, struct note *note)
 {
 	struct goroutine_stacks *g;
 	int r;

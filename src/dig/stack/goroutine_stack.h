@@ -16,8 +16,8 @@ struct goroutine_stacks {
 	size_t running, system; /* goroutines; system: the runtime's own */
 };
 
-/* `apart`: each is a group of its own, by id. `system`: those of the runtime too. -ENOENT: no Go program; -EOPNOTSUPP: older
- * than 1.17; others with the reason in `note`. */
+/* `apart`: each is a group of its own, by id. `system`: those of the runtime too. -ENOENT: no Go program;
+ * -EOPNOTSUPP: older than 1.17; others with the reason in `note`. */
 int goroutine_stacks_take(const struct process_stacks *s, bool apart, bool system, struct goroutine_stacks **ret,
 			  struct note *note) __attribute__((warn_unused_result));
 void goroutine_stacks_free(struct goroutine_stacks *g);

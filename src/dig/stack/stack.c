@@ -273,8 +273,8 @@ static int refuse_stop(struct host *h, int pid, int r, struct note *note)
 		}
 	}
 	if (tracer)
-		return note_set(note, r, "process %d is traced already, by %llu, and only one can; without --consistent "
-				"nothing has to be stopped", pid, (unsigned long long)tracer);
+		return note_set(note, r, "process %d is traced already, by %llu, and only one can; without "
+				"--consistent nothing has to be stopped", pid, (unsigned long long)tracer);
 	return note_set(note, r, "process %d may not be stopped: run as its user, or as root (CAP_SYS_PTRACE)", pid);
 }
 

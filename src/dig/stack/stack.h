@@ -4,9 +4,10 @@
  * - BPF (thread_grab.h): nothing stops, no system call is interrupted. Threads that ran just then are
  * - sampled: a one-shot perf event takes registers and stack at the next tick of their own CPU time, in ~0.2 ms;
  * - without BPF, /proc/PID/task/TID/syscall gives the stack pointer and the pc of those that sleep;
- * - stopped, one at a time and for less than a millisecond (PTRACE_SEIZE): running threads where perf is closed. A stop makes
- *   a blocked epoll_wait and its like return EINTR; so this is the last resort.
- * With `consistent` all threads are stopped at once, copied and let go: what they show is one moment. The pause is told.
+ * - stopped, one at a time and for less than a millisecond (PTRACE_SEIZE): running threads where perf is
+ *   closed. A stop makes a blocked epoll_wait and its like return EINTR; so this is the last resort.
+ * With `consistent` all threads are stopped at once, copied and let go: what they show is one moment. The
+ * pause is told.
  *
  * Privilege: the same user or CAP_SYS_PTRACE; BPF and kernel stacks: root, or CAP_BPF and CAP_PERFMON. Cost: ~16 ms to
  * load, ~30 us a thread with 25 frames. Kernel: 3.4; BPF 5.18. */

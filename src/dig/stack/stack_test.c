@@ -121,7 +121,8 @@ static const struct thread_stack *named(const struct process_stacks *s, const ch
 }
 
 /* How often a function stands in a stack. */
-static size_t count(struct symbolizer *y, const struct process_stacks *s, const struct thread_stack *t, const char *function)
+static size_t count(struct symbolizer *y, const struct process_stacks *s, const struct thread_stack *t,
+		    const char *function)
 {
 	size_t found = 0;
 
@@ -167,7 +168,8 @@ static void take(struct host *h, pid_t pid, const struct stack_wish *wish, enum 
 	struct thread_wait *waits = NULL;
 	struct note note = { "" };
 
-	CHECK(image_store_new(&store) == 0 && symbolizer_new(&(struct symbolizer_options){ .no_lines = true }, &y) == 0);
+	CHECK(image_store_new(&store) == 0 &&
+	      symbolizer_new(&(struct symbolizer_options){ .no_lines = true }, &y) == 0);
 	int r = process_stacks_take(h, store, pid, wish, &s, &note);
 	if (r < 0)
 		fprintf(stderr, "%s\n", note.text);

@@ -42,7 +42,8 @@ static int read_memory(void *arg, uint64_t address, void *to, size_t n)
 	struct thread_stack *t = r->thread;
 	uint64_t sp = t->registers.value[UNWIND_RSP];
 
-	while (address >= sp && address - sp < t->nbytes + MORE_BYTES && (t->nbytes < n || address - sp > t->nbytes - n))
+	while (address >= sp && address - sp < t->nbytes + MORE_BYTES &&
+	       (t->nbytes < n || address - sp > t->nbytes - n))
 		if (!extend(r))
 			break;
 	if (address >= sp && n <= t->nbytes && address - sp <= t->nbytes - n) {
@@ -56,9 +57,9 @@ static int read_memory(void *arg, uint64_t address, void *to, size_t n)
 
 /* ---- frame pointers that were not told ---- */
 
-/* /proc tells stack pointer and pc alone. Where a function reckons from rbp, and none below it has saved rbp, the frame's
- * place is searched for: two words on the stack that look like a saved rbp (it points further up) and a return
- * address (it stands behind a call). */
+/* /proc tells stack pointer and pc alone. Where a function reckons from rbp, and none below it has saved rbp,
+ * the frame's place is searched for: two words on the stack that look like a saved rbp (it points further up)
+ * and a return address (it stands behind a call). */
 #define SEARCH_BYTES 8192
 #define TRIES 32
 
@@ -90,7 +91,8 @@ static bool looks_like_frame(struct reader *r, uint64_t address)
 	       follows_call(r, words[1]);
 }
 
-static size_t walk(struct reader *r, const struct unwind_registers *from, struct unwind_frame *scratch, enum unwind_end *end)
+static size_t walk(struct reader *r, const struct unwind_registers *from, struct unwind_frame *scratch,
+		   enum unwind_end *end)
 {
 	struct unwind_memory memory = { read_memory, r };
 

@@ -1,5 +1,6 @@
 /* Registers and stacks of threads, without stopping them.
- * Needs: 5.18 (bpf_copy_from_user_task), BTF. Sleepable: pages that are not there are fetched, as by a read of the target's own.
+ * Needs: 5.18 (bpf_copy_from_user_task), BTF. Sleepable: pages that are not there are fetched, as by a read
+ * of the target's own.
  * SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "kernel/types.bpf.h"
 

@@ -31,8 +31,8 @@ struct grab_record {
 	uint64_t registers[GRAB_REGISTERS];
 	uint64_t origin; /* number of the system call; ~0: none */
 	int32_t kernel_frames; /* below 0: -errno of bpf_get_task_stack */
-	/* Behind the header stand `stack_end` bytes, of which the first `stack_skip` are none of the stack: then those from
-	 * registers[7] on. */
+	/* Behind the header stand `stack_end` bytes, of which the first `stack_skip` are none of the stack:
+	 * then those from registers[7] on. */
 	uint32_t stack_skip, stack_end;
 	uint32_t unused_too;
 	uint64_t start_boot_ns;

@@ -18,8 +18,8 @@ struct thread_grab_wish {
 	int tid;	      /* or this one alone; 0: all */
 	unsigned most_pages;  /* of each stack, at most GRAB_PAGES */
 };
-/* The record and the bytes of the stack (from registers[7] on) live until `each` returns. What `each` returns below 0 ends it. -ESRCH:
- * there was no such thread. */
+/* The record and the bytes of the stack (from registers[7] on) live until `each` returns. What `each` returns
+ * below 0 ends it. -ESRCH: there was no such thread. */
 typedef int (*thread_grab_fn)(void *arg, const struct grab_record *r, struct span stack);
 int thread_grab_each(struct thread_grab *g, const struct thread_grab_wish *wish, thread_grab_fn each, void *arg)
 	__attribute__((warn_unused_result));

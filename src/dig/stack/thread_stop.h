@@ -1,8 +1,9 @@
 /* Threads stopped, looked at and let go: PTRACE_SEIZE and PTRACE_INTERRUPT (3.4).
  *
- * A stop ends blocked calls that the kernel does not restart (epoll_wait and its like return EINTR): use it last. A thread
- * that does not stop (D state) within the bound is let go again and left out. When osprey is killed meanwhile the kernel
- * detaches, and the threads run on. Privilege: the same user or CAP_SYS_PTRACE, and nobody else traces them. */
+ * A stop ends blocked calls that the kernel does not restart (epoll_wait and its like return EINTR): use it
+ * last. A thread that does not stop (D state) within the bound is let go again and left out. When osprey is
+ * killed meanwhile the kernel detaches, and the threads run on. Privilege: the same user or CAP_SYS_PTRACE,
+ * and nobody else traces them. */
 #ifndef OSPREY_DIG_STACK_THREAD_STOP_H
 #define OSPREY_DIG_STACK_THREAD_STOP_H
 

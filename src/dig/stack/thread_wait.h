@@ -2,7 +2,8 @@
  * socket, the lock and who holds it.
  *
  * Asks /proc/PID/fd and the socket tables of the process's network namespace once for all threads, and reads the lock
- * word of those that sleep in a mutex (source/process/mutex.h). Nothing stops. Privilege: the same user or CAP_SYS_PTRACE. */
+ * word of those that sleep in a mutex (source/process/mutex.h). Nothing stops. Privilege: the same user or
+ * CAP_SYS_PTRACE. */
 #ifndef OSPREY_DIG_STACK_THREAD_WAIT_H
 #define OSPREY_DIG_STACK_THREAD_WAIT_H
 

@@ -1,8 +1,9 @@
 /* Where the symbols and lines of a stripped file lie: separate debug files, .gnu_debugdata.
  *
- * Looked for in the target's own root first (/proc/PID/root, links resolved within it), then in ours: .build-id/xx/….debug
- * in /usr/lib/debug, whose build-id must be the file's; then what .gnu_debuglink names, beside the file, in .debug/ beside it and under
- * /usr/lib/debug, whose CRC-32 must be the one in the link (or build-ids be equal). A file that is none of these is passed over.
+ * Looked for in the target's own root first (/proc/PID/root, links resolved within it), then in ours:
+ * .build-id/xx/….debug in /usr/lib/debug, whose build-id must be the file's; then what .gnu_debuglink names,
+ * beside the file, in .debug/ beside it and under /usr/lib/debug, whose CRC-32 must be the one in the link
+ * (or build-ids be equal). A file that is none of these is passed over.
  *
  * Sources: GDB manual, "Debugging Information in Separate Files", "MiniDebugInfo". */
 #ifndef OSPREY_DIG_SYMBOL_DEBUG_FILE_H

@@ -32,7 +32,8 @@ static bool has_table(const struct elf_image *e)
 	return s && s->header.sh_type != SHT_NOBITS && s->header.sh_size;
 }
 
-/* What was stripped: in the debug file, else in the small table that some distributions leave. Both lack what .dynsym has. */
+/* What was stripped: in the debug file, else in the small table that some distributions leave. Both lack what
+ * .dynsym has. */
 static int read_elsewhere(struct image *i, struct image_symbols *s)
 {
 	int rc = memory_only(debug_file_open(i, &s->debug));
@@ -124,6 +125,7 @@ int image_symbol(struct image *i, const char *name, uint64_t *ret_address, uint6
 	rc = -ENOENT;
 	for (size_t k = 0; rc < 0 && rc != -ENOMEM && k < 4; k++)
 		if (from[k])
-			rc = symbol_section_value(from[k], k == 3 ? ".dynsym" : ".symtab", wanted, ret_address, ret_size);
+			rc = symbol_section_value(from[k], k == 3 ? ".dynsym" : ".symtab", wanted,
+						  ret_address, ret_size);
 	return rc == 0 || rc == -ENOMEM ? rc : -ENOENT;
 }

@@ -46,7 +46,8 @@ static void agrees_with_kallsyms(void)
 		const char *name = "", *module = "";
 		uint64_t offset = 0;
 		CHECK(span_line(&rest, &line));
-		bool named = kernel_name_parse(line, &got), known = kernel_symbols_find(&all, pcs[i], &name, &module, &offset);
+		bool named = kernel_name_parse(line, &got), known = kernel_symbols_find(&all, pcs[i], &name,
+											&module, &offset);
 		if (i == n - 1)
 			CHECK(!named && !known);
 		else if (named) /* one that kallsyms lists and %pS does not know is data in a text section */

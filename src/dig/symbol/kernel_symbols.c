@@ -139,7 +139,8 @@ const char *kernel_symbols_why(const struct kernel_symbols *k, int read)
 		return strerror(-read);
 	if (k->entry.n)
 		return NULL;
-	return k->hidden ? "the kernel hides its addresses: needs CAP_SYSLOG (root)" : "/proc/kallsyms names no function";
+	return k->hidden ? "the kernel hides its addresses: needs CAP_SYSLOG (root)" :
+	       "/proc/kallsyms names no function";
 }
 
 bool kernel_symbols_find(const struct kernel_symbols *k, uint64_t address, const char **ret_name,

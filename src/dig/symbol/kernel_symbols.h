@@ -1,8 +1,9 @@
 /* Functions of the kernel, its modules and its BPF programs: /proc/kallsyms.
  *
- * Privilege: addresses need CAP_SYSLOG, or kernel.kptr_restrict = 0 and kernel.perf_event_paranoid <= 1; else they are all
- * zero, which kernel_symbols_why tells. Of several names at one address the first counts, as in the kernel's own %pS. A
- * function reaches to the next one, at most KERNEL_FUNCTION_MAX. Cost: 30-60 ms once (the kernel writes some MB); then ~50 ns. */
+ * Privilege: addresses need CAP_SYSLOG, or kernel.kptr_restrict = 0 and kernel.perf_event_paranoid <= 1; else
+ * they are all zero, which kernel_symbols_why tells. Of several names at one address the first counts, as in
+ * the kernel's own %pS. A function reaches to the next one, at most KERNEL_FUNCTION_MAX. Cost: 30-60 ms once
+ * (the kernel writes some MB); then ~50 ns. */
 #ifndef OSPREY_DIG_SYMBOL_KERNEL_SYMBOLS_H
 #define OSPREY_DIG_SYMBOL_KERNEL_SYMBOLS_H
 

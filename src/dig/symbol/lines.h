@@ -1,11 +1,12 @@
 /* Source lines and inlined calls, from the DWARF of a file, by libdw.
  *
- * When it is opened the ranges of all units are read; the functions of a unit when an address in it is first asked for, into an
- * index, so that later questions are two binary searches and libdw's own for the line. Units without .debug_aranges (clang)
- * are like others. Split units (.dwo) are followed where their file is a regular one.
+ * When it is opened the ranges of all units are read; the functions of a unit when an address in it is first
+ * asked for, into an index, so that later questions are two binary searches and libdw's own for the line.
+ * Units without .debug_aranges (clang) are like others. Split units (.dwo) are followed where their file is a
+ * regular one.
  *
- * libdw is told to come back to us when memory runs out, but some of its own allocations (0.188: the table of abbreviations)
- * are not checked.
+ * libdw is told to come back to us when memory runs out, but some of its own allocations (0.188: the table of
+ * abbreviations) are not checked.
  *
  * DWARF of a target is hostile: libdw checks its bounds, the walk of a unit is bounded by the size of .debug_info and
  * LINES_DEPTH_MAX, and what libdw cannot make sense of is not known. Cost: ~1 us a question; a unit's first ~1 ms. */

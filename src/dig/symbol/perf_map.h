@@ -1,8 +1,10 @@
-/* Names of code that a JIT made: /tmp/perf-PID.map, as the Linux perf tools defined it (tools/perf/Documentation/jit-interface.txt):
- * lines of "START SIZE name", both hexadecimal. Code that is written later replaces older code at its place.
+/* Names of code that a JIT made: /tmp/perf-PID.map, as the Linux perf tools defined it
+ * (tools/perf/Documentation/jit-interface.txt): lines of "START SIZE name", both hexadecimal. Code that is
+ * written later replaces older code at its place.
  *
  * The file is the target's: PID is the one in its own pid namespace, /tmp that of its own root. Taken only when it is a
- * regular file, no link, of the target's user, ours or root, up to PERF_MAP_MAX. Lines that are none are passed over. Cost: ~200 ns a line. */
+ * regular file, no link, of the target's user, ours or root, up to PERF_MAP_MAX. Lines that are none are
+ * passed over. Cost: ~200 ns a line. */
 #ifndef OSPREY_DIG_SYMBOL_PERF_MAP_H
 #define OSPREY_DIG_SYMBOL_PERF_MAP_H
 
@@ -24,8 +26,8 @@ struct perf_map {
 void perf_map_deinit(struct perf_map *m);
 /* Pure; takes the text over, on failure too. -ENOMEM. */
 int perf_map_parse(struct buf *text, struct perf_map *ret) __attribute__((warn_unused_result));
-/* Of a live process. -ENOENT, -EACCES, -EPERM (of another user), -EFBIG, -ENOMEM. With `known_size` not 0: -EALREADY when it has that
- * size still. */
+/* Of a live process. -ENOENT, -EACCES, -EPERM (of another user), -EFBIG, -ENOMEM. With `known_size` not 0:
+ * -EALREADY when it has that size still. */
 int perf_map_read(int pid, uint64_t known_size, struct perf_map *ret) __attribute__((warn_unused_result));
 /* NULL: nobody named it. */
 const struct perf_map_code *perf_map_find(const struct perf_map *m, uint64_t address);

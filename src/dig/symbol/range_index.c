@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 struct sweep {
-	const struct range **heap; /* those that have begun, the highest rank first; ended ones are dropped when on top */
+	/* those that have begun, the highest rank first; ended ones are dropped when on top */
+	const struct range **heap;
 	size_t n;
 };
 

@@ -159,7 +159,8 @@ static int add_frame(struct symbolizer *s, const char *module, const struct line
 	return !f->function || (from->file && !f->file) ? -ENOMEM : 0;
 }
 
-/* The table knows better than DWARF what the function that has code is called: .cold parts, clones, what has no DWARF. */
+/* The table knows better than DWARF what the function that has code is called: .cold parts, clones, what has
+ * no DWARF. */
 static int name_outermost(struct symbolizer *s, const struct image_symbols *of, uint64_t address, struct symbol *f)
 {
 	const struct symbol_entry *e = symbol_table_find(&of->table, address);

@@ -2,13 +2,14 @@
  *
  * In this order, per file: .symtab; .gnu_debugdata (a small .symtab, xz-packed); the separate debug file
  * (/usr/lib/debug/.build-id/xx/….debug, .gnu_debuglink); .dynsym. Lines and inlined calls where DWARF is
- * there (libdw; DWARF 2 to 5, split and compressed sections as libdw reads them). Names of C++ (Itanium ABI), Rust (legacy and v0)
- * and D are demangled (libiberty). .plt stubs are "read@plt". Go: see dig/go. JITs: /tmp/perf-PID.map of the
- * target's own mount and pid namespace. Kernel: kernel_names.h, else
- * /proc/kallsyms (addresses need CAP_SYSLOG); modules in brackets.
+ * there (libdw; DWARF 2 to 5, split and compressed sections as libdw reads them). Names of C++ (Itanium ABI),
+ * Rust (legacy and v0) and D are demangled (libiberty). .plt stubs are "read@plt". Go: see dig/go. JITs:
+ * /tmp/perf-PID.map of the target's own mount and pid namespace. Kernel: kernel_names.h, else /proc/kallsyms
+ * (addresses need CAP_SYSLOG); modules in brackets.
  *
- * Cost: the first question into a file reads its tables (~1 ms for 10 000 symbols), later ones ~100 ns and, with DWARF, ~2 us; the
- * DWARF of a unit is read when an address is first asked for in it. Answers are kept per address. */
+ * Cost: the first question into a file reads its tables (~1 ms for 10 000 symbols), later ones ~100 ns and,
+ * with DWARF, ~2 us; the DWARF of a unit is read when an address is first asked for in it. Answers are kept
+ * per address. */
 #ifndef OSPREY_DIG_SYMBOL_SYMBOL_H
 #define OSPREY_DIG_SYMBOL_SYMBOL_H
 
@@ -17,7 +18,8 @@
 
 struct symbol {
 	const char *function; /* demangled; "": no symbol covers it. Lives as long as the symbolizer */
-	const char *module;   /* base name of the file, "[vdso]", "[kernel]", "[nf_tables]", "[jit]", "[anon]"; "": in no mapping */
+	/* base name of the file, "[vdso]", "[kernel]", "[nf_tables]", "[jit]", "[anon]"; "": in no mapping */
+	const char *module;
 	uint64_t offset;      /* in the function; of the file's (bias removed) address when there is none */
 	const char *file;     /* source, as DWARF has it; NULL: not known */
 	unsigned line;	      /* 0: not known */
@@ -34,8 +36,8 @@ int symbolizer_new(const struct symbolizer_options *options, struct symbolizer *
 void symbolizer_free(struct symbolizer *s);
 
 /* What an address of the process stands for, innermost inlined call first. `exact`: see struct unwind_frame; else the
- * call before it is looked up (the offset is still that of `pc`). At least one symbol comes, perhaps without a name. The array lives until the
- * next call; its strings as long as the symbolizer. -ENOMEM. */
+ * call before it is looked up (the offset is still that of `pc`). At least one symbol comes, perhaps without
+ * a name. The array lives until the next call; its strings as long as the symbolizer. -ENOMEM. */
 int symbolize(struct symbolizer *s, struct address_space *a, uint64_t pc, bool exact, const struct symbol **ret,
 	      size_t *ret_n) __attribute__((warn_unused_result));
 /* Of the kernel. Without the right to see addresses the name is "" (once: symbolizer_kernel_why says it). */
@@ -45,7 +47,8 @@ int symbolize_kernel_many(struct symbolizer *s, const uint64_t *pcs, size_t n) _
 /* NULL: names are there, or none was asked for. */
 const char *symbolizer_kernel_why(struct symbolizer *s);
 
-/* The value of a symbol of a file, by its table name: 0 and the file's own address; -ENOENT. For probes, allocators, run times. */
+/* The value of a symbol of a file, by its table name: 0 and the file's own address; -ENOENT. For probes,
+ * allocators, run times. */
 int image_symbol(struct image *i, const char *name, uint64_t *ret_address, uint64_t *ret_size)
 	__attribute__((warn_unused_result));
 

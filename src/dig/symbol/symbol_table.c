@@ -155,8 +155,9 @@ static int add_slots(struct symbol_table *t, const struct raw *dynamic, const ch
 	return 0;
 }
 
-/* The slot that the stub's `jmp *disp(%rip)` goes through, or, where a lazy stub does not jump itself, the one of the relocation that it
- * pushes the number of. NULL: it is the first entry, which leads to the linker. */
+/* The slot that the stub's `jmp *disp(%rip)` goes through, or, where a lazy stub does not jump itself, the
+ * one of the relocation that it pushes the number of. NULL: it is the first entry, which leads to the
+ * linker. */
 static const struct slot *stub_slot(const unsigned char *code, size_t n, uint64_t address, const slot_list *slots,
 				    const slot_list *lazy)
 {

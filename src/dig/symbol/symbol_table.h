@@ -1,11 +1,14 @@
 /* The functions of an ELF file: symbol tables and PLT stubs, merged, sorted, indexed.
  *
- * Taken: STT_FUNC, STT_GNU_IFUNC, and STT_NOTYPE in sections with code (assembly), but local labels (.L…). Where several cover an
+ * Taken: STT_FUNC, STT_GNU_IFUNC, and STT_NOTYPE in sections with code (assembly), but local labels (.L…).
+ * Where several cover an
  * address: the one that starts closest before it, then global before weak before local, then the shorter one, then the
- * first of the table: what elfutils chooses. A symbol without size reaches to the next one or the end of its section, and
- * counts only where no symbol with a size covers. PLT stubs are named after the relocation of the slot they jump through.
+ * first of the table: what elfutils chooses. A symbol without size reaches to the next one or the end of its
+ * section, and counts only where no symbol with a size covers. PLT stubs are named after the relocation of
+ * the slot they jump through.
  *
- * Pure but for elf_image's pread. Any bytes are taken. Cost: ~100 ns a symbol to build, ~50 ns a look-up; 64 bytes a symbol. */
+ * Pure but for elf_image's pread. Any bytes are taken. Cost: ~100 ns a symbol to build, ~50 ns a look-up; 64
+ * bytes a symbol. */
 #ifndef OSPREY_DIG_SYMBOL_SYMBOL_TABLE_H
 #define OSPREY_DIG_SYMBOL_SYMBOL_TABLE_H
 
@@ -14,7 +17,8 @@
 
 struct symbol_entry {
 	uint64_t address; /* the file's own */
-	const char *name; /* as the table has it, perhaps with an "@VERSION"; in the image it came from, or in `stubs` */
+	/* as the table has it, perhaps with an "@VERSION"; in the image it came from, or in `stubs` */
+	const char *name;
 	uint32_t size;	  /* 0: not known */
 	uint32_t order;	  /* in which it was added */
 	uint8_t binding;  /* rank: 3 global, 2 weak, 1 local */
@@ -28,8 +32,8 @@ struct symbol_table {
 };
 
 void symbol_table_deinit(struct symbol_table *t);
-/* Adds those of one section (".symtab" or ".dynsym", with the strings its sh_link names). -ENOENT: the file has none; -EBADMSG, -EFBIG,
- * -ENOMEM. The image must outlive the table. */
+/* Adds those of one section (".symtab" or ".dynsym", with the strings its sh_link names). -ENOENT: the file
+ * has none; -EBADMSG, -EFBIG, -ENOMEM. The image must outlive the table. */
 int symbol_table_add(struct symbol_table *t, struct elf_image *e, const char *section)
 	__attribute__((warn_unused_result));
 /* Adds the stubs of .plt, .plt.sec and .plt.got (x86-64). Having none is fine. -ENOMEM. */

@@ -79,7 +79,8 @@ static int space_of_file(struct image_store *store, const char *path, struct add
 static void print_answer(const struct symbol *f, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		printf("%s%s %s:%u", i ? "\t" : "", f[i].function[0] ? f[i].function : "??", f[i].file ? f[i].file : "??",
+		printf("%s%s %s:%u", i ? "\t" : "", f[i].function[0] ? f[i].function : "??",
+		       f[i].file ? f[i].file : "??",
 		       f[i].line);
 	putchar('\n');
 }
@@ -149,7 +150,8 @@ static void random_ranges(void)
 		for (uint32_t i = 0; i < 40; i++) {
 			uint64_t start = (uint64_t)random() % 200;
 
-			all[i] = r[i] = (struct range){ start, start + (uint64_t)random() % 60, (uint64_t)random() % 8, i };
+			all[i] = r[i] = (struct range){ start, start + (uint64_t)random() % 60,
+							(uint64_t)random() % 8, i };
 		}
 		CHECK(range_index_build(r, 40, &x) == 0);
 		for (uint64_t at = 0; at < 270; at++) {
@@ -170,13 +172,15 @@ static void names(void)
 {
 	static const char *const pairs[][2] = {
 		{ "_ZN3foo3barEv", "foo::bar()" },
-		{ "_ZNSt6vectorIiSaIiEE9push_backERKi", "std::vector<int, std::allocator<int> >::push_back(int const&)" },
+		{ "_ZNSt6vectorIiSaIiEE9push_backERKi",
+		  "std::vector<int, std::allocator<int> >::push_back(int const&)" },
 		{ "_Z1fv.cold", "f() [clone .cold]" },
 		{ "_ZN4core3fmt9Formatter9write_str17h0123456789abcdefE", "core::fmt::Formatter::write_str" },
 		{ "_RNvNtCs1234_7mycrate3foo3bar", "mycrate::foo::bar" },
 		{ "_D3std5stdio4File5closeMFNeZv", "std.stdio.File.close()" },
 	};
-	static const char *const plain[] = { "", "_", "main", "_start", "_ZZZ", "_Z", "_R", "_D", "_Dummy", "__libc_start_main" };
+	static const char *const plain[] = { "", "_", "main", "_start", "_ZZZ", "_Z", "_R", "_D", "_Dummy",
+					     "__libc_start_main" };
 	struct buf name = { 0 };
 
 	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
@@ -201,7 +205,8 @@ static void exploding_name(void)
 		int at = 2 * i;
 
 		if (i)
-			snprintf(last, sizeof last, at > 36 ? "%c%c" : "%c", at > 36 ? digits[(at - 1) / 36] : digits[at - 1],
+			snprintf(last, sizeof last, at > 36 ? "%c%c" : "%c",
+				 at > 36 ? digits[(at - 1) / 36] : digits[at - 1],
 				 digits[(at - 1) % 36]);
 		CHECK(buf_printf(&mangled, "1bIS%s_S%s_E", last, last) == 0);
 	}
@@ -242,7 +247,8 @@ static void perf_maps(void)
 	perf_map_deinit(&m);
 	CHECK(perf_map_identity(SPAN("Pid:\t300\nUid:\t1\t2\t3\t4\nNSpid:\t300\t20\t7\n"), &pid, &user));
 	CHECK(pid == 7 && user == 2);
-	CHECK(!perf_map_identity(SPAN("Uid:\t1\t2\n"), &pid, &user) && !perf_map_identity(SPAN("Pid:\t3\n"), &pid, &user));
+	CHECK(!perf_map_identity(SPAN("Uid:\t1\t2\n"), &pid, &user) &&
+	      !perf_map_identity(SPAN("Pid:\t3\n"), &pid, &user));
 }
 
 /* ---- the kernel ---- */
@@ -315,8 +321,7 @@ static void xz(void)
 {
 	/* "osprey" */
 	static const char packed[] =
-		"\xfd\x37\x7a\x58\x5a\x00\x00\x04\xe6\xd6\xb4\x46\x02\x00\x21\x01\x16\x00\x00\x00\x74\x2f\xe5\xa3\x01\x00\x05"
-		"\x6f\x73\x70\x72\x65\x79\x00\x00";
+		"\xfd\x37\x7a\x58\x5a\x00\x00\x04\xe6\xd6\xb4\x46\x02\x00\x21\x01\x16\x00\x00\x00\x74\x2f\xe5\xa3\x01\x00\x05\x6f\x73\x70\x72\x65\x79\x00\x00";
 	struct buf to = { 0 };
 
 	CHECK(xz_unpack((struct span){ packed, sizeof packed - 1 }, &to) == -EBADMSG); /* it is cut */

@@ -1,6 +1,6 @@
-/* Evaluates DWARF expressions as call frames use them (DWARF 5 section 2.5; the operations allowed by 6.4.2): a stack of
- * 64-bit words, registers, memory. Pure but for the memory it is given. Bounded: DWARF_EXPRESSION_STEPS operations,
- * DWARF_EXPRESSION_STACK words; a division by zero is an error. */
+/* Evaluates DWARF expressions as call frames use them (DWARF 5 section 2.5; the operations allowed by 6.4.2):
+ * a stack of 64-bit words, registers, memory. Pure but for the memory it is given. Bounded:
+ * DWARF_EXPRESSION_STEPS operations, DWARF_EXPRESSION_STACK words; a division by zero is an error. */
 #ifndef OSPREY_DIG_UNWIND_DWARF_EXPRESSION_H
 #define OSPREY_DIG_UNWIND_DWARF_EXPRESSION_H
 

@@ -122,7 +122,8 @@ static int step_by_rule(struct walk *w, const struct unwind_rule *rule)
 	if (rc < 0)
 		return end_of(rc);
 	/* One that keeps its return address in a register has nothing on the stack: vfork. */
-	bool may_fall = rule->signal_frame || rule->cfa == UNWIND_CFA_EXPRESSION || rule->how[UNWIND_RIP] == UNWIND_REGISTER;
+	bool may_fall = rule->signal_frame || rule->cfa == UNWIND_CFA_EXPRESSION ||
+			rule->how[UNWIND_RIP] == UNWIND_REGISTER;
 	return arrive(w, &to, rule->signal_frame, false, may_fall);
 }
 

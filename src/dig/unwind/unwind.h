@@ -6,8 +6,8 @@
  * its frame pointer, or in the innermost frame by the instruction at hand, when that leads upwards into a mapping with
  * code; the frame is marked as guessed. So is the caller of a bad pointer that was jumped to.
  * Never loops: the stack pointer must rise from frame to frame but at signal frames and coroutine switches, which
- * are bounded by `max`. Registers that are not known are missed only where a rule needs them. Code is read from `memory`
- * first, then from the file or the target. Cost: ~100 ns a frame once the tables are there. */
+ * are bounded by `max`. Registers that are not known are missed only where a rule needs them. Code is read
+ * from `memory` first, then from the file or the target. Cost: ~100 ns a frame once the tables are there. */
 #ifndef OSPREY_DIG_UNWIND_UNWIND_H
 #define OSPREY_DIG_UNWIND_UNWIND_H
 

@@ -2,11 +2,12 @@
  * of others $XDG_CACHE_HOME/osprey/unwind or ~/.cache/osprey/unwind.
  *
  * A file is a header (format, build-id, what is told of the frame sections by the file's headers, sizes, checksum) and
- * the arrays of struct unwind_table as they are. It is written under another name and renamed, so that readers see it whole.
- * It is read, not mapped: the checksum touches every byte anyway, and a file that is cut meanwhile is then an error, not
- * a SIGBUS. A damaged or foreign one (not owned by us or root, or writable by others; so for the directory) is passed
- * over, and replaced by the next store. Only tables of files that root or we own are kept: others could claim the
- * build-id of libc. The least recently used go when all together pass UNWIND_CACHE_BYTES. Read-only or full disks
+ * the arrays of struct unwind_table as they are. It is written under another name and renamed, so that
+ * readers see it whole. It is read, not mapped: the checksum touches every byte anyway, and a file that is
+ * cut meanwhile is then an error, not a SIGBUS. A damaged or foreign one (not owned by us or root, or
+ * writable by others; so for the directory) is passed over, and replaced by the next store. Only tables of
+ * files that root or we own are kept: others could claim the build-id of libc. The least recently used go
+ * when all together pass UNWIND_CACHE_BYTES. Read-only or full disks
  * mean: no cache, no complaint. Privilege: none. Cost: ~0.1 ms for libc's 30 000 rows. */
 #ifndef OSPREY_DIG_UNWIND_UNWIND_CACHE_H
 #define OSPREY_DIG_UNWIND_UNWIND_CACHE_H

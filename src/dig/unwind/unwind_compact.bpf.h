@@ -18,7 +18,8 @@ enum unwind_compact_kind {
 	UNWIND_COMPACT_PLT,	    /* CFA = rsp + ((pc & 15) >= offset ? 16 : 8) */
 	UNWIND_COMPACT_DEREF_RBP,   /* CFA = *(rbp + 8 * offset): realigned stacks */
 	UNWIND_COMPACT_DEREF_RSP_8, /* CFA = *(rsp + 8 * offset) + 8: hand-written code that realigns (OpenSSL) */
-	UNWIND_COMPACT_SIGNAL,	    /* the caller's pc, rsp and rbp are at rsp + UNWIND_COMPACT_SIGNAL_…; its pc is exact */
+	/* the caller's pc, rsp and rbp are at rsp + UNWIND_COMPACT_SIGNAL_…; its pc is exact */
+	UNWIND_COMPACT_SIGNAL,
 	UNWIND_COMPACT_END,	    /* the outermost frame */
 	UNWIND_COMPACT_UNSUPPORTED, /* described, but not for the kernel: the walk ends here */
 	UNWIND_COMPACT_KINDS,

@@ -1,5 +1,5 @@
-/* An unwind table for the kernel: the rules of unwind_table.h squeezed into rows of 8 bytes (unwind_compact.bpf.h), which
- * a BPF program walks by pc, rsp and rbp alone. Pure.
+/* An unwind table for the kernel: the rules of unwind_table.h squeezed into rows of 8 bytes
+ * (unwind_compact.bpf.h), which a BPF program walks by pc, rsp and rbp alone. Pure.
  *
  * Rules that do not fit become UNWIND_COMPACT_UNSUPPORTED: less than one in a thousand rows, most of them a few
  * instructions long (between the two halves of a realignment). Neighbours that became equal are one row, so there are

@@ -1,4 +1,5 @@
-/* Rows for the kernel say what the full rules say: every rule of some files, applied to made-up registers and memory. */
+/* Rows for the kernel say what the full rules say: every rule of some files, applied to made-up registers and
+ * memory. */
 #include <errno.h>
 
 #include "base/check.h"

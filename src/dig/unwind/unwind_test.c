@@ -274,7 +274,8 @@ __asm__(".text\n"
 	"undescribed_fault: push %rbp\n mov %rsp,%rbp\n ud2\n pop %rbp\n ret\n"
 	/* The way back from signals of C libraries without call frames: right behind a function that has them. */
 	".type before_return,@function\n"
-	"before_return: .cfi_startproc\n push %rbx\n .cfi_adjust_cfa_offset 8\n pop %rbx\n .cfi_adjust_cfa_offset -8\n ret\n"
+	"before_return: .cfi_startproc\n push %rbx\n .cfi_adjust_cfa_offset 8\n pop %rbx\n"
+	" .cfi_adjust_cfa_offset -8\n ret\n"
 	" .cfi_endproc\n"
 	".globl return_from_signal\n.type return_from_signal,@function\n"
 	"return_from_signal: mov $15,%rax\n syscall\n");
