@@ -296,7 +296,8 @@ static void put_cost(struct page *p, const struct leak_report *r)
 	} else {
 		page_tone(p, cpus > 0.2 ? TONE_YELLOW : TONE_DIM);
 		page_wrap(p, 0, "each is a trap of %s, which took some %s%% of a CPU of the process.",
-			  duration_text((double)r->watch->trap_ns / 1e9).text, cpus < 0.001 ? "0.1" : number_text(100 * cpus).text);
+			  duration_text((double)r->watch->trap_ns / 1e9).text,
+			  cpus < 0.001 ? "0.1" : number_text(100 * cpus).text);
 	}
 	page_tone(p, TONE_PLAIN);
 }
@@ -310,8 +311,9 @@ static void put_tail(struct page *p, const struct leak_report *r)
 	if (!r->rows->n)
 		return;
 	page_tone(p, TONE_DIM);
-	page_wrap(p, 0, "Live is not leaked: a cache that fills looks the same until it is full. A leak grows in each quarter, and goes on "
-			"doing so when watched for longer (--for). What was allocated before is not seen.");
+	page_wrap(p, 0, "Live is not leaked: a cache that fills looks the same until it is full. A leak grows in each "
+		  "quarter, and goes on doing so when watched for longer (--for). What was allocated before is not "
+		  "seen.");
 	page_tone(p, TONE_PLAIN);
 	page_newline(p);
 }

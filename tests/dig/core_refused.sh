@@ -29,6 +29,24 @@ core "has ended" "waits for its parent" -- "$osprey" core "$(cat "$scratch/zombi
 core "not permitted" CAP_SYS_PTRACE -- setpriv --reuid 65534 --regid 65534 --clear-groups "$osprey" core "$target"
 wait "$zombie" || true
 
+# Whoever waits for a vforked child sleeps uninterruptibly: it has not ended.
+cat >"$scratch/vforks.c" <<'END'
+#include <unistd.h>
+int main(void)
+{
+	if (vfork() == 0)
+		for (;;)
+			pause();
+	return 0;
+}
+END
+cc -o "$scratch/vforks" "$scratch/vforks.c" 2>/dev/null || wrong "the program that vforks does not build"
+"$scratch/vforks" & vforks=$!
+pids+=("$vforks")
+for _ in $(seq 100); do grep -q '^State:.D' "/proc/$vforks/status" && break; sleep 0.05; done
+core "state D" -- "$osprey" core "$vforks"
+kill -9 $(cat "/proc/$vforks/task/$vforks/children"); wait "$vforks" 2>/dev/null || true
+
 # Traced already.
 python3 - "$target" >"$scratch/tracer" <<'END' &
 import ctypes, sys, time

@@ -58,8 +58,9 @@ struct goroutine {
 	uint64_t start_pc;
 	bool system; /* the runtime's own: Go leaves it out of its dumps */
 	bool torn;   /* it ran between the first byte and the last */
-	int tid;     /* of the thread that runs it (GO_RUNNING, GO_SYSCALL), in its own pid namespace; 0: none. A running one's frames
-		      * are not here: they are that thread's */
+	/* of the thread that runs it (GO_RUNNING, GO_SYSCALL), in its own pid namespace; 0: none. A running one's
+	 * frames are not here: they are that thread's */
+	int tid;
 	size_t first, nframes; /* in `frame` */
 	enum unwind_end end;
 };

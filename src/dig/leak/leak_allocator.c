@@ -341,7 +341,8 @@ int leak_allocator_find(struct address_space *a, struct leak_allocator *ret, str
 
 	if (r < 0)
 		return note_set(note, r, r == -ESRCH ? "there is no process %d" : r == -EPERM || r == -EACCES ?
-				"process %d is not ours: needs root" : "process %d: its program's headers cannot be read", a->pid);
+				"process %d is not ours: needs root" :
+				"process %d: its program's headers cannot be read", a->pid);
 	found.is_static = !program.interpreted;
 	r = list_objects(a->pid, &program, &objects);
 	r = r < 0 ? r : search_all(&search, &objects);

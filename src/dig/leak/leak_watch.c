@@ -344,15 +344,16 @@ static int prepare(struct leak_watch *w, struct image_store *store, const struct
 	if (r < 0)
 		return r;
 	if (w->space->map.mapping.n == 0)
-		return note_set(note, -ENODATA, "process %d has no memory of its own (a kernel thread, or it has ended)",
-				w->pid);
+		return note_set(note, -ENODATA, "process %d has no memory of its own: it is a kernel thread, or has ended "
+				"and waits for its parent", w->pid);
 	r = find_allocator(w, note);
 	if (r < 0)
 		return r;
 	w->session = !o->no_session && leak_session_there();
 	r = load(w);
 	if (r < 0)
-		return note_set(note, r, "not measurable: needs Linux 5.8 and root: probes of allocations: %s", strerror(-r));
+		return note_set(note, r, "not measurable: needs Linux 5.8 and root: probes of allocations: %s",
+				strerror(-r));
 	r = attach(w, note);
 	if (r < 0)
 		return r;

@@ -493,8 +493,8 @@ static void walk_new(struct event_stacks *s, uint32_t at, struct copy *c, struct
 		n = walk_with(s, known->space, c, &end, &usual);
 	for (size_t i = 0; i < n; i++)
 		add_user(s, known->space, s->walked[i].pc, s->walked[i].exact, s->walked[i].guessed);
-	const char *why = end == UNWIND_NO_MEMORY && c->size == EVENT_STACK_BYTES ? "deeper than the 8 KiB that are copied" :
-			  unwind_end_words(end);
+	const char *why = end == UNWIND_NO_MEMORY && c->size == EVENT_STACK_BYTES ?
+			  "deeper than the 8 KiB that are copied" : unwind_end_words(end);
 	/* What is in no mapping now may be in one later. */
 	if (usual && !s->out_of_memory && end != UNWIND_OUTSIDE)
 		keep(s, at, c->from, why);
