@@ -29,16 +29,83 @@ static const char *row_name(const struct trace_summary_row *row, char *ret, size
 	return ret;
 }
 
-static void put_row(const struct trace_summary_row *row, double all_ns, struct page *p)
-{
-	char total[16], mean[16], p50[16], p99[16], most[16], name[32];
-	const struct trace_sum *s = &row->sum;
+/* What a line holds of a call, in order. `leave` says which goes first where the page is narrow; 0: it stays. */
+enum cell { SHARE, TOTAL, CALLS, ERRORS, MEAN, P50, P99, MOST, CELLS };
+static const struct {
+	const char *head;
+	unsigned width, leave;
+} cells[CELLS] = {
+	[SHARE] = { "time", 6, 0 }, [TOTAL] = { "total", 7, 5 }, [CALLS] = { "calls", 5, 0 }, [ERRORS] = { "errors", 6, 0 },
+	[MEAN] = { "mean", 7, 1 },  [P50] = { "p50", 7, 2 },	 [P99] = { "p99", 7, 4 },     [MOST] = { "max", 7, 3 },
+};
+#define CELLS_THAT_LEAVE 5
 
-	page_put(p, "%5.1f%% %7s %8llu %7llu ", all_ns > 0 ? 100 * (double)s->total_ns / all_ns : 0.0,
-		 short_time((double)s->total_ns, total, sizeof total), (unsigned long long)s->count, (unsigned long long)s->errors);
-	page_put(p, "%7s %7s %7s %7s  %s", short_time((double)s->total_ns / (double)s->count, mean, sizeof mean),
-		 short_time(trace_percentile_ns(s, 0.5), p50, sizeof p50), short_time(trace_percentile_ns(s, 0.99), p99, sizeof p99),
-		 short_time((double)s->max_ns, most, sizeof most), row_name(row, name, sizeof name));
+/* The table as it fits the page. */
+struct layout {
+	unsigned width[CELLS]; /* 0: left out */
+};
+
+static void widen(unsigned *width, uint64_t number)
+{
+	int n = snprintf(NULL, 0, "%llu", (unsigned long long)number);
+
+	*width = (unsigned)n > *width ? (unsigned)n : *width;
+}
+
+static struct layout lay_out(const struct trace_summary_report *r, unsigned width)
+{
+	struct layout l;
+	unsigned name_width = 4, needed = 1;
+	char name[32];
+
+	for (enum cell c = 0; c < CELLS; c++)
+		l.width[c] = cells[c].width;
+	for (size_t i = 0; i < r->nrows; i++) {
+		unsigned n = (unsigned)strlen(row_name(&r->row[i], name, sizeof name));
+
+		name_width = n > name_width ? n : name_width;
+		widen(&l.width[CALLS], r->row[i].sum.count);
+		widen(&l.width[ERRORS], r->row[i].sum.errors);
+	}
+	for (enum cell c = 0; c < CELLS; c++)
+		needed += l.width[c] + 1;
+	for (unsigned leaving = 1; needed + name_width > width && leaving <= CELLS_THAT_LEAVE; leaving++)
+		for (enum cell c = 0; c < CELLS; c++)
+			if (cells[c].leave == leaving) {
+				needed -= l.width[c] + 1;
+				l.width[c] = 0;
+			}
+	return l;
+}
+
+static void put_head(const struct layout *l, struct page *p)
+{
+	page_tone(p, TONE_DIM);
+	for (enum cell c = 0; c < CELLS; c++)
+		if (l->width[c])
+			page_put(p, "%*s ", (int)l->width[c], cells[c].head);
+	page_put(p, " call");
+	page_tone(p, TONE_PLAIN);
+	page_newline(p);
+}
+
+static void put_row(const struct trace_summary_row *row, double all_ns, const struct layout *l, struct page *p)
+{
+	const struct trace_sum *s = &row->sum;
+	char text[CELLS][24], name[32];
+
+	snprintf(text[SHARE], sizeof text[0], "%.1f%%", all_ns > 0 ? 100 * (double)s->total_ns / all_ns : 0.0);
+	snprintf(text[CALLS], sizeof text[0], "%llu", (unsigned long long)s->count);
+	snprintf(text[ERRORS], sizeof text[0], "%llu", (unsigned long long)s->errors);
+	short_time((double)s->total_ns, text[TOTAL], sizeof text[0]);
+	short_time((double)s->total_ns / (double)s->count, text[MEAN], sizeof text[0]);
+	short_time(trace_percentile_ns(s, 0.5), text[P50], sizeof text[0]);
+	short_time(trace_percentile_ns(s, 0.99), text[P99], sizeof text[0]);
+	short_time((double)s->max_ns, text[MOST], sizeof text[0]);
+	for (enum cell c = 0; c < CELLS; c++)
+		if (l->width[c])
+			page_put(p, "%*s ", (int)l->width[c], text[c]);
+	page_put(p, " %s", row_name(row, name, sizeof name));
 	page_newline(p);
 }
 
@@ -47,7 +114,7 @@ static void put_histogram(const struct trace_summary_row *row, struct page *p)
 {
 	uint64_t most = 1, n;
 	char name[32], from[16];
-	unsigned width = p->style.width > 40 ? p->style.width - 30 : 20;
+	unsigned width = p->style.width > 32 ? p->style.width - 22 : 10;
 
 	page_newline(p);
 	page_tone(p, TONE_STRONG);
@@ -63,7 +130,8 @@ static void put_histogram(const struct trace_summary_row *row, struct page *p)
 				most = n > most ? n : most;
 			if (pass == 0 || n == 0)
 				continue;
-			page_put(p, "%9s.. %9llu ", short_time((double)trace_bucket_start_ns(i), from, sizeof from), (unsigned long long)n);
+			page_put(p, "%9s.. %9llu ", short_time((double)trace_bucket_start_ns(i), from, sizeof from),
+				 (unsigned long long)n);
 			for (uint64_t bar = (n * (width > 60 ? 60 : width) + most - 1) / most; bar; bar--)
 				page_put(p, "#");
 			page_newline(p);
@@ -85,6 +153,7 @@ static double total_of(const struct trace_summary_report *r, int32_t task, uint6
 
 static void put_task(const struct trace_summary_report *r, size_t first, size_t end, struct page *p)
 {
+	struct layout l = lay_out(r, p->style.width);
 	uint64_t calls;
 	double all = total_of(r, r->row[first].task, &calls);
 	char total[16];
@@ -96,12 +165,9 @@ static void put_task(const struct trace_summary_report *r, size_t first, size_t 
 		page_tone(p, TONE_PLAIN);
 		page_newline(p);
 	}
-	page_tone(p, TONE_DIM);
-	page_put(p, "%6s %7s %8s %7s %7s %7s %7s %7s  %s", "time", "total", "calls", "errors", "mean", "p50", "p99", "max", "call");
-	page_tone(p, TONE_PLAIN);
-	page_newline(p);
+	put_head(&l, p);
 	for (size_t i = first; i < end; i++)
-		put_row(&r->row[i], all, p);
+		put_row(&r->row[i], all, &l, p);
 	for (size_t i = first; r->histogram && i < end; i++)
 		put_histogram(&r->row[i], p);
 }
