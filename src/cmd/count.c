@@ -704,16 +704,18 @@ const struct command command_count = {
 	.name = "count",
 	.summary = "count what happens: cycles, instructions, misses, switches, faults",
 	.description =
-		"Counts hardware and software events of processes (all their threads, and what they start), of COMMAND, of a "
-		"cgroup, or of the whole host when nothing is named, by the kernel's own counters, and tells what follows: "
-		"instructions per cycle, miss rates, CPUs used, clock.\n\n"
-		"Events within braces are counted together. When the CPU has fewer counters than groups, they take turns, and "
-		"the line says from how much of the time it is scaled. What this machine cannot count is named with the "
-		"reason; --list shows all.\n\n"
-		"The output of COMMAND is left alone: its counts go to stderr or to --output, and its exit code is passed on; a "
-		"signal that ended it ends osprey too; 125 when osprey failed, 126 and 127 when COMMAND cannot be started.\n\n"
-		"Needs: for own processes nothing (perf_event_paranoid 2: user space alone is counted); for others, cgroups and "
-		"the host CAP_PERFMON. Cost: some 20 ns for each software event, about 1 us for each switch of a counted task.",
+		"Counts hardware and software events of processes (all their threads, and what they start), "
+		"of COMMAND, of a cgroup, or of the whole host when nothing is named, by the kernel's own "
+		"counters, and tells what follows: instructions per cycle, miss rates, CPUs used, clock.\n\n"
+		"Events within braces are counted together. When the CPU has fewer counters than groups, "
+		"they take turns, and the line says from how much of the time it is scaled. What this "
+		"machine cannot count is named with the reason; --list shows all.\n\n"
+		"The output of COMMAND is left alone: its counts go to stderr or to --output, and its exit "
+		"code is passed on; a signal that ended it ends osprey too; 125 when osprey failed, 126 and "
+		"127 when COMMAND cannot be started.\n\n"
+		"Needs: for own processes nothing (perf_event_paranoid 2: user space alone is counted); for "
+		"others, cgroups and the host CAP_PERFMON. Cost: some 20 ns for each software event, about "
+		"1 us for each switch of a counted task.",
 	.operands = "[PID… | [--] COMMAND [ARGUMENT…]]",
 	.max_operands = OPERANDS_ANY,
 	.operands_end_options = true,

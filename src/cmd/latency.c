@@ -259,15 +259,18 @@ const struct command command_latency = {
 	.name = "latency",
 	.summary = "measure waits as histograms: CPU, disk, calls, softirqs, futexes",
 	.description =
-		"Counts in the kernel, as histograms, how long each takes, and tells the quantiles, the worst with its time, "
-		"and who waited most.\n\n"
-		"runq: tasks that could run, until a CPU took them. disk: requests, from the driver to their end, and before that "
-		"in the queue. syscall: system calls; those whose trade is to wait (poll, nanosleep…) stand apart. softirq: handlers of soft "
-		"interrupts. futex: waits of threads for each other, by address.\n\n"
-		"--slower prints each that takes as long as it comes, with who, where and how long; the threshold is tested in "
-		"the kernel, so that what is faster costs next to nothing. Ctrl-C ends early, and prints.\n\n"
-		"Needs Linux 5.11 with BTF, and root (CAP_BPF and CAP_PERFMON); kprobes are not needed. Cost: about 0.3 us a switch (runq), 0.5 us a call (syscall, futex). A "
-		"quantile is told within an eighth of it.",
+		"Counts in the kernel, as histograms, how long each takes, and tells the quantiles, the "
+		"worst with its time, and who waited most.\n\n"
+		"runq: tasks that could run, until a CPU took them. disk: requests, from the driver to "
+		"their end, and before that in the queue. syscall: system calls; those whose trade is to "
+		"wait (poll, nanosleep…) stand apart. softirq: handlers of soft interrupts. futex: waits of "
+		"threads for each other, by address.\n\n"
+		"--slower prints each that takes as long as it comes, with who, where and how long; the "
+		"threshold is tested in the kernel, so that what is faster costs next to nothing. Ctrl-C "
+		"ends early, and prints.\n\n"
+		"Needs Linux 5.11 with BTF, and root (CAP_BPF and CAP_PERFMON); kprobes are not needed. "
+		"Cost: about 0.3 us a switch (runq), 0.5 us a call (syscall, futex). A quantile is told "
+		"within an eighth of it.",
 	.operands = "KIND",
 	.min_operands = 1,
 	.max_operands = 1,

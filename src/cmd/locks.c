@@ -183,12 +183,14 @@ const struct command command_locks = {
 	.name = "locks",
 	.summary = "show who waits for whom, deadlocks, and the most contended locks",
 	.description =
-		"First this moment: which thread waits for which mutex, rwlock or other futex, who holds it and where the holder "
-		"stands; threads that wait for each other in a circle are a deadlock (exit code 1). Then, over --for, the locks "
-		"that were waited for: how often, how long, held by whom, from which places in the code.\n\n"
-		"Waits are counted in the kernel by BPF; stacks come from looks that stop nobody. Owners are known of glibc's mutexes and "
-		"rwlocks (and of every priority-inheriting futex); others are told by their address. A lock that is taken without "
-		"a wait is not seen. Needs the process's own user; the window needs root and Linux 5.18.",
+		"First this moment: which thread waits for which mutex, rwlock or other futex, who holds it "
+		"and where the holder stands; threads that wait for each other in a circle are a deadlock "
+		"(exit code 1). Then, over --for, the locks that were waited for: how often, how long, held "
+		"by whom, from which places in the code.\n\n"
+		"Waits are counted in the kernel by BPF; stacks come from looks that stop nobody. Owners "
+		"are known of glibc's mutexes and rwlocks (and of every priority-inheriting futex); others "
+		"are told by their address. A lock that is taken without a wait is not seen. Needs the "
+		"process's own user; the window needs root and Linux 5.18.",
 	.operands = "PID",
 	.min_operands = 1,
 	.max_operands = 1,
