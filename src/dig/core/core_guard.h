@@ -15,8 +15,8 @@
  * What stays: SIGKILL to the guardian itself (all of a cgroup killed, the machine out of memory; where CAP_SYS_RESOURCE
  * allows it takes itself out of the OOM killer's choice). At any other time that is harmless: threads run on, a forked
  * child dies (EXITKILL), though as a zombie of the target. In the 20 to 100 us of an injection the one thread used for
- * it would go on with foreign registers. There are two injections for pre-copy, one at its start in one thread, and
- * two for fork. */
+ * it would go on with foreign registers, and threads that were helped to their stop (dig/core/core_trace.h) stay
+ * real-time ones. There are two injections for pre-copy, one at its start in one thread, and two for fork. */
 #ifndef OSPREY_DIG_CORE_CORE_GUARD_H
 #define OSPREY_DIG_CORE_CORE_GUARD_H
 
