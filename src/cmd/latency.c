@@ -1,7 +1,7 @@
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -9,6 +9,7 @@
 #include "cmd/countdown.h"
 #include "cmd/interrupt.h"
 #include "cmd/output.h"
+#include "cmd/target.h"
 #include "report/latency.h"
 
 enum { BY, SLOWER, FOR, INTERVAL, PID, CGROUP, TOP, JSON, NO_COLOR };
@@ -97,8 +98,13 @@ static int ask(struct measuring *m, struct note *note)
 	if (o[INTERVAL].given && o[SLOWER].given)
 		return note_set(note, -EINVAL, "--interval and --slower both print as they go: choose one");
 	q->pid = (int)o[PID].number;
-	if (o[PID].given && kill(q->pid, 0) < 0 && errno == ESRCH)
-		return note_set(note, -ESRCH, "there is no process %d", q->pid);
+	if (o[PID].given) {
+		int fd = target_open(q->pid, note);
+		if (fd == -ESRCH)
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
 	q->slow_ns = o[SLOWER].number;
 	if (o[CGROUP].given)
 		return cgroup_id_find(o[CGROUP].text, &q->cgroup, &q->cgroup_level, note);

@@ -45,7 +45,7 @@ cc -o "$scratch/vforks" "$scratch/vforks.c" 2>/dev/null || wrong "the program th
 pids+=("$vforks")
 for _ in $(seq 100); do grep -q '^State:.D' "/proc/$vforks/status" && break; sleep 0.05; done
 core "state D" -- "$osprey" core "$vforks"
-read -r child _ <"/proc/$vforks/task/$vforks/children"
+child=$(tr -d ' ' <"/proc/$vforks/task/$vforks/children")
 kill -9 "$child"; wait "$vforks" 2>/dev/null || true
 
 # Traced already.

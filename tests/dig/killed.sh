@@ -10,7 +10,7 @@ times=${1:-6}
 target_threads 60 8 || exit 1
 commands=("stack" "stack --consistent" "locks --for 1" "profile --for 1 -o $scratch/killed.folded" "latency syscall --for 1 --pid"
 	"latency futex --for 1 --pid" "count --for 1" "probe --for 1 --pid" "memory --pid"
-	"memory --leaks --for 1s --pid" "offcpu --for 1" "trace --for 1" "trace --summary --for 1" "core -o $scratch/killed.core")
+	"memory --leaks --for 1s --pid" "offcpu --for 1" "trace --for 1" "trace --summary --for 1" "core --force -o $scratch/killed.core")
 # The instant is anywhere within what the command takes here: at most this, and less where it ends by itself before.
 longest_ms=400
 took_ms() { # COMMAND

@@ -55,7 +55,7 @@ static void dwarf(struct span bytes)
 	}
 	if (elf_image_open_fd(fd, &e, NULL) < 0)
 		return;
-	if (lines_open(e, &l) == 0)
+	if (lines_open(e, true, &l) == 0)
 		for (uint64_t at = 0; at < 64; at++)
 			if (lines_find(l, e->header.e_entry + at * 8, f, LINES_DEPTH_MAX, &n) == 0) {
 				struct prototype p;

@@ -30,6 +30,9 @@ static int refuse_process(const struct core_process *p, struct note *note)
 	if (p->kernel_thread)
 		return note_set(note, -EINVAL, "%d (%s) is a thread of the kernel: it has no memory of its own", p->pid,
 				p->name);
+	if (p->state == 'Z' && p->threads > 1)
+		return note_set(note, -EOPNOTSUPP, "%d (%s): its first thread has ended, by which its memory is reached; "
+				"%u others live: osprey stack %d", p->pid, p->name, p->threads - 1, p->pid);
 	if (p->state == 'Z' || p->auxv.n == 0)
 		return note_set(note, -ESRCH, "%d (%s) has ended and only waits for its parent %d (state %c): its "
 				"memory is gone", p->pid, p->name, p->parent, p->state);

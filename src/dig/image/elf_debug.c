@@ -9,8 +9,10 @@
 
 /* In the order that the file in memory has them; the first section of ELF is none, the last holds the names. */
 static const char *const wanted[] = { ".debug_info", ".debug_types", ".debug_abbrev", ".debug_line", ".debug_str",
-				      ".debug_line_str", ".debug_str_offsets", ".debug_ranges", ".debug_rnglists" };
+				      ".debug_line_str", ".debug_str_offsets", ".debug_ranges", ".debug_rnglists",
+				      ".debug_loc", ".debug_loclists" };
 #define WANTED (sizeof wanted / sizeof *wanted)
+#define WITHOUT_PLACES (WANTED - 2)
 #define SECTIONS (WANTED + 2)
 #define NAME_MAX_BYTES 32
 
@@ -41,15 +43,16 @@ static int plan_section(const struct elf_image *e, struct plan *p, size_t i)
 	return r;
 }
 
-static int make_plan(const struct elf_image *e, struct plan *p)
+static int make_plan(const struct elf_image *e, bool places, struct plan *p)
 {
+	size_t n = places ? WANTED : WITHOUT_PLACES;
 	bool packed = false;
 	int r = 0;
 
 	if (elf_image_find(e, ".debug_addr") || elf_image_find(e, ".gnu_debugaltlink"))
 		return -ENOENT;
 	p->total = (sizeof(Elf64_Ehdr) + 15) & ~(size_t)15;
-	for (size_t i = 0; r == 0 && i < WANTED; i++) {
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		const struct elf_section *s = elf_image_find(e, wanted[i]);
 
 		if (!s || s->header.sh_type == SHT_NOBITS || !s->header.sh_size)
@@ -119,10 +122,10 @@ void elf_debug_free(char *bytes, size_t size)
 		munmap(bytes, size);
 }
 
-int elf_debug_unpack(const struct elf_image *e, char **ret, size_t *ret_size)
+int elf_debug_unpack(const struct elf_image *e, bool places, char **ret, size_t *ret_size)
 {
 	struct plan p = { .total = 0 };
-	int r = make_plan(e, &p);
+	int r = make_plan(e, places, &p);
 
 	if (r < 0)
 		return r;

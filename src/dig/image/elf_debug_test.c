@@ -60,7 +60,7 @@ static int unpack(const struct packed_file *f, char **ret, size_t *ret_size)
 
 	CHECK(r == 0);
 	if (r == 0)
-		r = elf_debug_unpack(e, ret, ret_size);
+		r = elf_debug_unpack(e, false, ret, ret_size);
 	elf_image_free(e);
 	return r;
 }

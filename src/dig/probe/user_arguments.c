@@ -29,10 +29,10 @@ static int find_lines(struct user_debug *d, const struct user_function *f)
 	if (d->tried)
 		return 0;
 	d->tried = true;
-	r = lines_open(f->elf, &d->lines);
+	r = lines_open(f->elf, true, &d->lines);
 	if (r < 0 && r != -ENOMEM) {
 		r = debug_file_open(&image, &d->separate);
-		r = r < 0 ? r : lines_open(d->separate, &d->lines);
+		r = r < 0 ? r : lines_open(d->separate, true, &d->lines);
 	}
 	return only_memory(r);
 }

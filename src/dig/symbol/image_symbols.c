@@ -87,13 +87,13 @@ int image_lines_of(struct image *i, struct image_symbols *s, struct lines **ret)
 	int rc = 0;
 
 	if (!s->lines_tried) {
-		rc = lines_open(i->elf, &s->lines);
+		rc = lines_open(i->elf, false, &s->lines);
 		if (rc == -ENOENT && !s->debug)
 			rc = debug_file_open(i, &s->debug);
 		if (rc == -ENOENT && s->debug)
-			rc = lines_open(s->debug, &s->lines);
+			rc = lines_open(s->debug, false, &s->lines);
 		else if (rc == 0 && !s->lines && s->debug)
-			rc = lines_open(s->debug, &s->lines);
+			rc = lines_open(s->debug, false, &s->lines);
 		if (rc == -ENOMEM)
 			return rc;
 		s->lines_tried = true;

@@ -139,9 +139,9 @@ static bool sane(const struct elf_image *e)
 	return true;
 }
 
-static int begin(struct lines *l, const struct elf_image *e)
+static int begin(struct lines *l, const struct elf_image *e, bool places)
 {
-	int r = elf_debug_unpack(e, &l->unpacked, &l->unpacked_bytes);
+	int r = elf_debug_unpack(e, places, &l->unpacked, &l->unpacked_bytes);
 
 	if (r < 0 && r != -ENOENT && r != -EFBIG)
 		return r;
@@ -176,15 +176,22 @@ static int guarded(struct lines *l, int (*run)(struct lines *, void *), void *ar
 	return rc;
 }
 
-static int open_guarded(struct lines *l, void *e)
+struct opening {
+	const struct elf_image *e;
+	bool places;
+};
+
+static int open_guarded(struct lines *l, void *arg)
 {
-	int rc = begin(l, e);
+	const struct opening *o = arg;
+	int rc = begin(l, o->e, o->places);
 
 	return rc < 0 ? rc : index_units(l);
 }
 
-int lines_open(struct elf_image *e, struct lines **ret)
+int lines_open(struct elf_image *e, bool places, struct lines **ret)
 {
+	struct opening o = { e, places };
 	struct lines *l;
 	int rc;
 
@@ -195,7 +202,7 @@ int lines_open(struct elf_image *e, struct lines **ret)
 	l = calloc(1, sizeof *l);
 	if (!l)
 		return -ENOMEM;
-	rc = guarded(l, open_guarded, e);
+	rc = guarded(l, open_guarded, &o);
 	if (rc < 0) {
 		lines_close(l);
 		return rc;

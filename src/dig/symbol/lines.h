@@ -26,8 +26,8 @@ struct line_frame {
 };
 
 struct lines;
-/* The image must outlive it. -ENOENT: it has no DWARF (or is no file); -EBADMSG; -ENOMEM. */
-int lines_open(struct elf_image *e, struct lines **ret) __attribute__((warn_unused_result));
+/* The image must outlive it. `places`: those of variables are wanted too (prototype.h). -ENOENT: it has no DWARF (or is no file); -EBADMSG; -ENOMEM. */
+int lines_open(struct elf_image *e, bool places, struct lines **ret) __attribute__((warn_unused_result));
 void lines_close(struct lines *l);
 /* Innermost first; the number, 0: not covered. -ENOMEM (libdw then is left alone for good). */
 int lines_find(struct lines *l, uint64_t address, struct line_frame *ret, size_t max, size_t *ret_n)

@@ -137,7 +137,7 @@ int main(void)
 	struct lines *l = NULL;
 
 	CHECK(elf_image_open("/proc/self/exe", &e, NULL) == 0);
-	CHECK(lines_open(e, &l) == 0);
+	CHECK(lines_open(e, true, &l) == 0);
 	check_numbers(l, e);
 	check_structs(l, e);
 	check_others(l, e);
