@@ -3,6 +3,8 @@
 #ifndef OSPREY_KERNEL_BPF_MAP_SIZE_H
 #define OSPREY_KERNEL_BPF_MAP_SIZE_H
 
+#include <errno.h>
+
 #include <bpf/libbpf.h>
 /* The kernel's loader of light skeletons, as bpftool prints them, describes its maps there; warnings are of its code. */
 #pragma GCC diagnostic push
