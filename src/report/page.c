@@ -199,17 +199,23 @@ void page_wrap_span(struct page *p, unsigned hang, struct span s)
 	}
 }
 
-void page_wrap(struct page *p, unsigned hang, const char *format, ...)
+void page_wrap_args(struct page *p, unsigned hang, const char *format, va_list args)
 {
 	cleanup(buf_deinit) struct buf text = { 0 };
-	va_list args;
-
-	va_start(args, format);
 	int r = buf_vprintf(&text, format, args);
-	va_end(args);
+
 	if (r < 0 && p->error == 0)
 		p->error = r;
 	page_wrap_span(p, hang, buf_span(&text));
+}
+
+void page_wrap(struct page *p, unsigned hang, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	page_wrap_args(p, hang, format, args);
+	va_end(args);
 }
 
 void page_heading(struct page *p, const char *text)

@@ -7,6 +7,7 @@
 #ifndef OSPREY_REPORT_PAGE_H
 #define OSPREY_REPORT_PAGE_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 
 #include "base/buf.h"
@@ -66,6 +67,8 @@ void page_row_name(struct page *p, unsigned hang, const char *name);
  * page stands; a word longer than a line is left whole. */
 void page_wrap(struct page *p, unsigned hang, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+void page_wrap_args(struct page *p, unsigned hang, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
 void page_wrap_span(struct page *p, unsigned hang, struct span s);
 /* Makes ready for a word of so many columns: a blank, or a new line that starts at `hang`. */
 void page_room(struct page *p, unsigned hang, unsigned columns, bool glue);

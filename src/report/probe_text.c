@@ -37,17 +37,12 @@ static void make_room(struct page *p, unsigned hang, unsigned columns)
 
 __attribute__((format(printf, 3, 4))) static void put_line(struct page *p, unsigned hang, const char *format, ...)
 {
-	struct buf text = { 0 };
 	va_list args;
 
 	va_start(args, format);
-	int r = buf_vprintf(&text, format, args);
+	page_wrap_args(p, hang, format, args);
 	va_end(args);
-	if (r < 0 && p->error == 0)
-		p->error = r;
-	page_wrap_span(p, hang, buf_span(&text));
 	page_newline(p);
-	buf_deinit(&text);
 }
 
 static void put_stack(struct page *p, const struct probe_report *r, const struct probe_field *f, const char *at, bool key,

@@ -29,16 +29,12 @@ static void label(struct page *p, const char *name)
 
 static void __attribute__((format(printf, 3, 4))) line(struct page *p, const char *name, const char *format, ...)
 {
-	cleanup(buf_deinit) struct buf text = { 0 };
 	va_list args;
 
-	va_start(args, format);
-	int r = buf_vprintf(&text, format, args);
-	va_end(args);
-	if (r < 0 && p->error == 0)
-		p->error = r;
 	label(p, name);
-	page_wrap_span(p, hang(p), buf_span(&text));
+	va_start(args, format);
+	page_wrap_args(p, hang(p), format, args);
+	va_end(args);
 	page_newline(p);
 }
 
