@@ -92,6 +92,9 @@ $(BUILD)/test/%: $(BUILD)/src/%.o $(BUILD)/libosprey.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# It reads its own debug information: all of it, also where a variant makes do with less.
+$(BUILD)/src/dig/symbol/prototype_test.o: override DEBUG = -g
+
 # They put themselves before the allocator, which a static libc has in one object with the rest.
 FAILING_ALLOCATOR := sample/sampler conditions/resilience dig/symbol/symbol dig/unwind/unwind_table
 $(FAILING_ALLOCATOR:%=$(BUILD)/test/%_test): LDFLAGS += -Wl,-z,muldefs
