@@ -10,6 +10,7 @@ sh -c 'while :; do sleep 0.02; done' &
 busy=$!
 # shellcheck disable=SC2064  # the pids of now
 trap "kill $sleeper $busy" EXIT
+for _ in $(seq 100); do grep -q nanosleep "/proc/$sleeper/wchan" && break; sleep 0.05; done
 
 json=$("$osprey" stack "$sleeper" --json) || fail "osprey stack: exit code $?"
 jq -e '.stopped_threads == 0 and .threads == 1' <<<"$json" >/dev/null || fail "stopped: $(jq -c '{stopped_threads, threads}' <<<"$json")"
