@@ -22,11 +22,13 @@ int name_addresses(struct bpf_iter__task *ctx)
 
 	if (!ctx->task)
 		return 0;
+	/* Once: the verifier searches all of the kernel's types for each of these steps, in each turn of the loop. */
+	struct seq_file *seq = ctx->meta->seq;
 	for (unsigned i = 0; i < KERNEL_NAMES_BATCH; i++) {
 		if (i >= count)
 			break;
 		__u64 address = addresses[i];
-		bpf_seq_printf(ctx->meta->seq, line, sizeof line, &address, sizeof address);
+		bpf_seq_printf(seq, line, sizeof line, &address, sizeof address);
 	}
 	return 0;
 }

@@ -29,6 +29,15 @@ static int by_start(const void *a, const void *b)
 	return (x->value > y->value) - (x->value < y->value);
 }
 
+/* Ranges of symbols come sorted by address; to sort them again would cost as much as the first time. */
+static bool in_order(const struct range *r, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (by_start(&r[i - 1], &r[i]) > 0)
+			return false;
+	return true;
+}
+
 static void heap_push(struct sweep *s, const struct range *r)
 {
 	size_t i = s->n++;
@@ -107,7 +116,7 @@ int range_index_build(struct range *r, size_t n, struct range_index *ret)
 
 	if (!s.heap)
 		return -ENOMEM;
-	if (n)
+	if (!in_order(r, n))
 		qsort(r, n, sizeof *r, by_start);
 	rc = sweep(&x, &s, r, n);
 	free(s.heap);
