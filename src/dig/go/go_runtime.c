@@ -289,17 +289,13 @@ static int find_image(struct go_runtime *r)
 
 	for (size_t i = 0; i < r->space->map.mapping.n; i++) {
 		const struct mapping *m = &r->space->map.mapping.v[i];
-		struct image_symbols *s = NULL;
 		struct place p;
-		int rc;
 
 		if (!(m->flags & MAPPING_EXECUTE) || !address_space_find(r->space, m->start, &p) || !p.image ||
 		    !p.image->elf || p.image == last)
 			continue;
 		last = p.image;
-		rc = image_symbols_of(p.image, &s);
-		if (rc == 0 && s)
-			rc = image_go_of(p.image, s, &r->go);
+		int rc = image_go_of(p.image, &r->go);
 		if (rc < 0)
 			return rc;
 		if (r->go) {

@@ -6,16 +6,23 @@
 #include "dig/symbol/debug_file.h"
 #include "dig/symbol/symbol.h"
 
+static void forget_tables(struct image_symbols *s)
+{
+	symbol_table_deinit(&s->table);
+	elf_image_free(s->debug);
+	elf_image_free(s->mini);
+	buf_deinit(&s->mini_bytes);
+	s->table = (struct symbol_table){ 0 };
+	s->debug = s->mini = NULL;
+}
+
 static void free_symbols(void *arg)
 {
 	struct image_symbols *s = arg;
 
 	lines_close(s->lines);
 	go_image_free(s->go);
-	symbol_table_deinit(&s->table);
-	elf_image_free(s->debug);
-	elf_image_free(s->mini);
-	buf_deinit(&s->mini_bytes);
+	forget_tables(s);
 	free(s);
 }
 
@@ -57,29 +64,38 @@ static int read_tables(struct image *i, struct image_symbols *s)
 	return rc < 0 ? rc : symbol_table_finish(&s->table, s->debug ? s->debug : i->elf);
 }
 
-int image_symbols_of(struct image *i, struct image_symbols **ret)
+/* Nothing is read yet. NULL in *ret: the image has no file. */
+static int slot_of(struct image *i, struct image_symbols **ret)
 {
 	static uint64_t last;
-	struct image_symbols *s;
-	int rc;
+	struct image_symbols *s = i->symbols;
 
-	if (i->symbols || !i->elf) {
-		*ret = i->symbols;
-		return 0;
+	if (!s && i->elf) {
+		s = calloc(1, sizeof *s);
+		if (!s)
+			return -ENOMEM;
+		s->serial = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+		i->symbols = s;
+		i->free_symbols = free_symbols;
 	}
-	s = calloc(1, sizeof *s);
-	if (!s)
-		return -ENOMEM;
-	s->serial = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
-	rc = read_tables(i, s);
-	if (rc < 0) {
-		free_symbols(s);
-		return rc;
-	}
-	i->symbols = s;
-	i->free_symbols = free_symbols;
 	*ret = s;
 	return 0;
+}
+
+int image_symbols_of(struct image *i, struct image_symbols **ret)
+{
+	struct image_symbols *s;
+	int rc = slot_of(i, &s);
+
+	if (rc == 0 && s && !s->tables_read) {
+		rc = read_tables(i, s);
+		s->tables_read = rc == 0;
+		if (rc < 0)
+			forget_tables(s);
+	}
+	if (rc == 0)
+		*ret = s;
+	return rc;
 }
 
 int image_lines_of(struct image *i, struct image_symbols *s, struct lines **ret)
@@ -102,14 +118,18 @@ int image_lines_of(struct image *i, struct image_symbols *s, struct lines **ret)
 	return 0;
 }
 
-int image_go_of(struct image *i, struct image_symbols *s, struct go_image **ret)
+int image_go_of(struct image *i, struct go_image **ret)
 {
-	int rc = s->go_tried ? 0 : go_image_open(i, &s->go);
+	struct image_symbols *s;
+	int rc = slot_of(i, &s);
 
+	if (rc == 0 && s && !s->go_tried)
+		rc = go_image_open(i, &s->go);
 	if (rc == -ENOMEM)
 		return rc;
-	s->go_tried = true;
-	*ret = s->go;
+	if (s)
+		s->go_tried = true;
+	*ret = s ? s->go : NULL;
 	return 0;
 }
 

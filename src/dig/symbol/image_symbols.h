@@ -10,6 +10,7 @@
 
 struct image_symbols {
 	uint64_t serial; /* no other has it, also after this one is gone: caches are keyed by it */
+	bool tables_read; /* of what follows */
 	struct symbol_table table;
 	struct elf_image *debug; /* the separate debug file; NULL */
 	struct elf_image *mini;	 /* .gnu_debugdata; NULL */
@@ -24,7 +25,7 @@ struct image_symbols {
 int image_symbols_of(struct image *i, struct image_symbols **ret) __attribute__((warn_unused_result));
 /* NULL in *ret: it has no DWARF. -ENOMEM. */
 int image_lines_of(struct image *i, struct image_symbols *s, struct lines **ret) __attribute__((warn_unused_result));
-/* NULL in *ret: no Go program. -ENOMEM. */
-int image_go_of(struct image *i, struct image_symbols *s, struct go_image **ret) __attribute__((warn_unused_result));
+/* NULL in *ret: no Go program. -ENOMEM. Does not read the tables of what is none. */
+int image_go_of(struct image *i, struct go_image **ret) __attribute__((warn_unused_result));
 
 #endif

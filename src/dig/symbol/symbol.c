@@ -173,13 +173,12 @@ static int name_outermost(struct symbolizer *s, const struct image_symbols *of, 
 }
 
 /* Go's own table knows all of its functions, also in a stripped program, and is read faster than DWARF. */
-static int find_go(struct symbolizer *s, struct image *i, struct image_symbols *of, uint64_t address,
-		   struct line_frame *ret, size_t *ret_n)
+static int find_go(struct symbolizer *s, struct image *i, uint64_t address, struct line_frame *ret, size_t *ret_n)
 {
 	struct go_line lines[LINES_DEPTH_MAX];
 	struct go_function f;
 	struct go_image *g = NULL;
-	int rc = image_go_of(i, of, &g);
+	int rc = image_go_of(i, &g);
 
 	if (rc < 0 || !g || !go_table_find(&g->table, address, &f))
 		return rc;
@@ -204,7 +203,7 @@ static int find_frames(struct symbolizer *s, struct image *i, struct image_symbo
 	int rc = module ? 0 : -ENOMEM;
 
 	if (rc == 0)
-		rc = find_go(s, i, of, address, lines, &n);
+		rc = find_go(s, i, address, lines, &n);
 	from_go = n;
 	if (rc == 0 && !n && !s->options.no_lines)
 		rc = image_lines_of(i, of, &from);
