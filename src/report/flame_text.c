@@ -376,7 +376,8 @@ static void put_tree(struct page *p, const struct flame *f)
 	}
 	page_newline(p);
 	page_tone(p, TONE_DIM);
-	page_put(p, is_narrow(p) ? "total self" : "  total     self ");
+	page_put(p, is_narrow(p) ? "total self" : "  total     self");
+	page_indent(p, name_column(p));
 	page_wrap(p, name_column(p), "calls, outermost first (branches below %.2g %% are left out)", cut * 100);
 	page_tone(p, TONE_PLAIN);
 	page_newline(p);
