@@ -439,15 +439,15 @@ static void fd_counts(struct page *p, const struct process_detail *d)
 		page_wrap(p, hang(p), "none");
 	else
 		page_wrap(p, hang(p), "%zu:", d->fds.fds.n + d->fds.skipped);
-	bool first = true;
-	for (size_t i = 0; i < FD_KIND_COUNT; i++)
-		if (counts[i]) {
-			if (!first)
-				page_word(p, hang(p), SPAN(","), true);
-			first = false;
-			page_wrap(p, hang(p), "%zu %s", counts[i],
-				  counts[i] == 1 ? fd_kind_name((enum fd_kind)i) : fd_kind_plural((enum fd_kind)i));
-		}
+	size_t left = d->fds.fds.n;
+	for (size_t i = 0; i < FD_KIND_COUNT; i++) {
+		left -= counts[i];
+		/* The comma is part of its word: where that is wrapped it has its room. */
+		if (counts[i])
+			page_wrap(p, hang(p), "%zu %s%s", counts[i],
+				  counts[i] == 1 ? fd_kind_name((enum fd_kind)i) : fd_kind_plural((enum fd_kind)i),
+				  left ? "," : "");
+	}
 	if (deleted) {
 		page_newline(p);
 		label(p, "deleted");

@@ -263,7 +263,7 @@ odd_ones() {
 	done
 }
 kernel_thread() {
-	[ "$(cat /proc/2/comm)" = kthreadd ] || return
+	[ "$(cat /proc/2/comm 2>/dev/null)" = kthreadd ] || return
 	"$osprey" stack 2 >"$scratch/out"
 	is "exit code of a kernel thread" $? 0
 	holds "a kernel thread" "$scratch/out" '^1 thread of the kernel sleeps'
