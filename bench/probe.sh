@@ -38,7 +38,7 @@ with() {
 	done
 	kill -INT $watcher; wait $watcher 2>/dev/null
 	# A probe that has seen nothing has cost nothing: no figure.
-	grep -qE '[1-9][0-9]{4}' "$work/out" || { echo "nothing was counted: $*" >&2; best=nan; }
+	tr -d ' ' <"$work/out" | grep -qE '[1-9][0-9]{4}' || { echo "nothing was counted: $*" >&2; best=nan; }
 	echo "$best"
 }
 row() { # NAME MODE OSPREY-LINE BPFTRACE-LINE
