@@ -62,7 +62,7 @@ start() { # NAME OSPREY-LINE BPFTRACE-LINE: CPU time from the command to its end
 	ours=$( { time "$osprey" probe --for 1ms "$2" >/dev/null 2>&1; } 2>&1 | awk '{ print $1 + $2 }')
 	theirs=$( { time bpftrace -e "$3 interval:ms:1 { exit(); }" >/dev/null 2>&1; } 2>&1 | awk '{ print $1 + $2 }')
 	awk -v name="$1" -v o="$ours" -v t="$theirs" 'BEGIN {
-		printf "  %-28s osprey %.3f s of CPU, bpftrace %.3f s: %.1f times faster\n", name, o, t, o > 0 ? t / o : 0 / 1 }'
+		printf "  %-28s osprey %.3f s of CPU, bpftrace %.3f s: %.1f times faster\n", name, o, t, (o > 0 ? t / o : 0) }'
 }
 start "start, uprobe" "uprobe:$target:probed count" "uprobe:$target:probed { @ = count(); }"
 start "start, tracepoint" "tracepoint:sched:sched_switch count by prev_comm" "tracepoint:sched:sched_switch { @[args->prev_comm] = count(); }"

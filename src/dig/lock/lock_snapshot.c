@@ -198,6 +198,22 @@ static int by_weight(const void *a, const void *b)
 	return (x->address > y->address) - (x->address < y->address);
 }
 
+/* A program without names: who waits for a 2, and finds one of the process's threads where glibc has the owner of a mutex. */
+static bool looks_like_mutex(const struct process_stacks *s, const struct waiting *w)
+{
+	const struct thread_stack *t = &s->threads.v[w->thread];
+
+	return t->argument[2] == 2 && owner_of_mutex(s, t, w->wait.futex);
+}
+
+/* Its other waiters may have been looked at while nobody owned it. */
+static void name_mutex(waiting_vec *waiting, uint64_t futex)
+{
+	vec_each(w, waiting)
+		if (w->wait.futex == futex)
+			w->wait.kind = LOCK_MUTEX;
+}
+
 static int find_waiting(struct symbolizer *y, const struct process_stacks *s, waiting_vec *ret)
 {
 	for (size_t i = 0; i < s->threads.n; i++) {
@@ -209,6 +225,9 @@ static int find_waiting(struct symbolizer *y, const struct process_stacks *s, wa
 			return -ENOMEM;
 		*w = (struct waiting){ i, wait };
 	}
+	vec_each(w, ret)
+		if (w->wait.kind == LOCK_FUTEX && looks_like_mutex(s, w))
+			name_mutex(ret, w->wait.futex);
 	if (ret->n)
 		qsort(ret->v, ret->n, sizeof ret->v[0], by_lock);
 	return 0;
