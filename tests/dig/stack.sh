@@ -82,11 +82,12 @@ services() {
 		target_redis && stopped_against_eu redis 25 "$target_pid" && stop "$target_pid"
 	fi
 	if PATH=$PATH:/usr/sbin command -v nginx >/dev/null; then
-		target_nginx && against_eu nginx 5 "$target_pid" && against_eu "nginx, worker" 8 "${nginx_worker// /}" && stop "$target_pid"
+		target_nginx && stopped_against_eu nginx 5 "$target_pid" &&
+			stopped_against_eu "nginx, worker" 8 "${nginx_worker// /}" && stop "$target_pid"
 	fi
 	if [ -n "$(postgres_bin)" ] && target_postgres && pgbench_begin 1; then
 		local backend
-		against_eu postgres 6 "$target_pid"
+		stopped_against_eu postgres 6 "$target_pid"
 		backend=$(postgres_backends | head -1)
 		stopped_against_eu "postgres, backend" 6 "$backend"
 		stop "$pgbench_pid" "$target_pid"
