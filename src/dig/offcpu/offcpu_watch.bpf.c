@@ -36,11 +36,12 @@ const volatile char wanted_state; /* 0: any */
 const volatile bool by_thread, kernel_threads;
 
 unsigned counting;
-/* Threads that were woken from a long wait and have no CPU yet: while there are none, who comes need not be looked at. */
-volatile __u32 pending;
 /* When the watch began and ended: CLOCK_MONOTONIC, and CLOCK_BOOTTIME. */
 __u64 started_ns, started_boot_ns, ended_ns;
 
+/* Not every event is seen: no program runs in the threads of some machines' agents (a sandbox's first process), nor in the interrupts
+ * that come while they run. So who comes back is looked at whether or not its waking was seen, and a wait whose end was missed
+ * is counted as lost when the thread leaves again. */
 struct offcpu_task {
 	__u64 out_ns; /* 0: it has not left */
 	__u64 woken_ns; /* from a wait that was long enough; else 0 */
@@ -221,14 +222,35 @@ static __noinline void record(struct task_struct *t, char state, const struct pr
 
 /* ---- events ---- */
 
+/* It has come back unseen. */
+static __noinline void lost_wait(struct offcpu_task *k)
+{
+	__u32 zero = 0;
+	struct offcpu_counts *c = bpf_map_lookup_elem(&counts, &zero);
+
+	if (!c || !k)
+		return;
+	c->lost++;
+	if (k->woken_ns)
+		c->lost_ns += k->woken_ns - k->out_ns;
+	k->woken_ns = 0;
+}
+
 static __always_inline void leaves(struct task_struct *t)
 {
-	char letter = state_letter(compat_task_state(t));
+	__u32 state = compat_task_state(t);
+	bool dies = state & TASK_DYING;
+	char letter = state_letter(state);
 
-	if (!wanted_letter(letter) || !wanted(t))
+	if ((!dies && !wanted_letter(letter)) || !wanted(t))
 		return;
-	struct offcpu_task *k = bpf_task_storage_get(&tasks, t, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct offcpu_task *k = bpf_task_storage_get(&tasks, t, NULL, dies ? 0 : BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!k)
+		return;
+	if (k->out_ns)
+		lost_wait(k);
+	k->out_ns = 0;
+	if (dies)
 		return;
 	k->out_ns = bpf_ktime_get_ns();
 	k->state = letter;
@@ -237,14 +259,24 @@ static __always_inline void leaves(struct task_struct *t)
 static __noinline void comes(struct task_struct *t)
 {
 	struct offcpu_task *k = bpf_task_storage_get(&tasks, t, NULL, 0);
+	struct offcpu_counts *c;
+	__u32 zero = 0;
 
-	if (!k || !k->woken_ns)
+	if (!k || !k->out_ns)
 		return;
 	__u64 now = bpf_ktime_get_ns(), out = k->out_ns, woken = k->woken_ns;
-	struct profile_id waker = k->waker;
+	struct profile_id waker = { OFFCPU_WAKER_UNKNOWN };
 
 	k->out_ns = k->woken_ns = 0;
-	__sync_fetch_and_add(&pending, -1);
+	if (woken) {
+		waker = k->waker;
+	} else {
+		if (now - out < min_ns)
+			return;
+		woken = now;
+		if ((c = bpf_map_lookup_elem(&counts, &zero)))
+			c->wakers_lost++;
+	}
 	record(t, k->state, &waker, now - out, now - woken);
 }
 
@@ -258,7 +290,7 @@ static __noinline int on_switch(__u64 *args)
 		return 0;
 	if (!(bool)args[0] && prev->pid) /* preempted? */
 		leaves(prev);
-	if (pending && next->pid)
+	if (next->pid)
 		comes(next);
 	return 0;
 }
@@ -317,8 +349,6 @@ static __noinline int on_waking(void *ctx, struct task_struct *t)
 		k->out_ns = 0;
 		return 0;
 	}
-	if (!k->woken_ns)
-		__sync_fetch_and_add(&pending, 1);
 	k->woken_ns = now;
 	take_waker(ctx, k);
 	return 0;
