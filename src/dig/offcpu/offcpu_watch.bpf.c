@@ -41,7 +41,7 @@ __u64 started_ns, started_boot_ns, ended_ns;
 
 /* Not every event is seen: no program runs in the threads of some machines' agents (a sandbox's first process), nor in the interrupts
  * that come while they run. So who comes back is looked at whether or not its waking was seen, and a wait whose end was missed
- * is counted as lost when the thread leaves again. */
+ * is counted as lost when the thread leaves again, for whatever reason. */
 struct offcpu_task {
 	__u64 out_ns; /* 0: it has not left */
 	__u64 woken_ns; /* from a wait that was long enough; else 0 */
@@ -228,7 +228,7 @@ static __noinline void lost_wait(struct offcpu_task *k)
 	__u32 zero = 0;
 	struct offcpu_counts *c = bpf_map_lookup_elem(&counts, &zero);
 
-	if (!c || !k)
+	if (!c)
 		return;
 	c->lost++;
 	if (k->woken_ns)
@@ -238,21 +238,17 @@ static __noinline void lost_wait(struct offcpu_task *k)
 
 static __always_inline void leaves(struct task_struct *t)
 {
-	__u32 state = compat_task_state(t);
-	bool dies = state & TASK_DYING;
-	char letter = state_letter(state);
+	char letter = state_letter(compat_task_state(t));
+	bool waits = wanted_letter(letter);
 
-	if ((!dies && !wanted_letter(letter)) || !wanted(t))
+	if (!wanted(t))
 		return;
-	struct offcpu_task *k = bpf_task_storage_get(&tasks, t, NULL, dies ? 0 : BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct offcpu_task *k = bpf_task_storage_get(&tasks, t, NULL, waits ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
 	if (!k)
 		return;
 	if (k->out_ns)
 		lost_wait(k);
-	k->out_ns = 0;
-	if (dies)
-		return;
-	k->out_ns = bpf_ktime_get_ns();
+	k->out_ns = waits ? bpf_ktime_get_ns() : 0;
 	k->state = letter;
 }
 
