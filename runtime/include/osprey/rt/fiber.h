@@ -1,0 +1,76 @@
+/* Fibers: start, join, yield, sleep; and the run of a program on them.
+ *
+ * Contexts. "Fiber" functions are called within rt_run, from a fiber; from elsewhere they end the process with a line
+ * that says so. Memory order: what a fiber did before rt_spawn is seen by the fiber that it starts, what a fiber did is
+ * seen by who joined it. */
+#ifndef OSPREY_RT_FIBER_H
+#define OSPREY_RT_FIBER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RT_API __attribute__((visibility("default")))
+#define RT_FOREVER INT64_MAX
+
+/* What a fiber runs; what it returns is given to who joins it. By custom 0, or a negative errno value. */
+typedef int rt_function(void *arg);
+
+/* A fiber that is to be joined. Both fields are the runtime's. Copies name the same fiber; one of them is joined. */
+struct rt_fiber {
+	void *fiber;
+	uint64_t id;
+};
+
+enum rt_stack {
+	RT_STACK_DEFAULT,	/* 64 KiB of address space; memory is used as it is touched */
+	RT_STACK_LARGE,		/* 256 KiB */
+};
+
+struct rt_options {
+	unsigned processors;	/* how many fibers run at a time at most; 0: what the CPUs, the affinity and the cgroup allow */
+	unsigned threads;	/* most threads, those in blocking calls included; 0: 10 000 */
+};
+
+struct rt_spawn_options {
+	enum rt_stack stack;
+	const char *name;	/* static text for those who inspect, or NULL */
+};
+
+/* Runs first(arg) as a fiber, and the caller's thread as one of the runtime's, until that fiber and all that were
+ * started within have ended. Returns what `first` returned. `options` may be NULL. -EBUSY: a run is under way in this
+ * process; -ENOMEM, -EAGAIN: no memory, no threads. */
+RT_API int rt_run(const struct rt_options *options, rt_function *first, void *arg);
+
+/* Starts a fiber that nobody joins. -ENOMEM. Fiber; does not block. */
+RT_API int rt_go(rt_function *function, void *arg);
+
+/* Starts a fiber that has to be joined once. `options` may be NULL. -ENOMEM, and `ret` untouched. Fiber; does not block. */
+RT_API int rt_spawn(rt_function *function, void *arg, const struct rt_spawn_options *options, struct rt_fiber *ret);
+
+/* Waits for the fiber's end; `ret_result` may be NULL. A second join of the same fiber ends the process with a line.
+ * Fiber; blocks. */
+RT_API int rt_join(struct rt_fiber fiber, int *ret_result);
+
+/* Lets the others that are ready run first. Fiber. */
+RT_API void rt_yield(void);
+
+/* Around code that may block its thread (files, DNS, a library's locks): others may use its processor meanwhile. They do
+ * not nest, and between them no other function of the runtime may be called. Costs some nanoseconds. Fiber. */
+RT_API void rt_block_begin(void);
+RT_API void rt_block_end(void);
+
+/* CLOCK_MONOTONIC in nanoseconds. Anywhere. */
+RT_API int64_t rt_now(void);
+
+/* Sleeps until `deadline`; at once when it has passed. 0. Fiber; blocks. */
+RT_API int rt_sleep_until(int64_t deadline);
+RT_API int rt_sleep(int64_t ns);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

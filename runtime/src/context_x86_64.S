@@ -1,0 +1,64 @@
+/* Contexts of x86-64 (System V ABI), see context.h.
+ *
+ * What a function must preserve: rbx, rbp, r12-r15 and rsp. The control bits of mxcsr and the x87 control word, which the
+ * ABI lists too, are left to the thread: reading them alone costs as much as all the rest (see context.h). The switch ends in
+ * a jump: a return would miss the CPU's stack of return addresses each time, which costs twice the whole switch. */
+	.text
+
+	.macro save reg
+	push	%\reg
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset \reg, 0
+	.endm
+	.macro restore reg
+	pop	%\reg
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore \reg
+	.endm
+
+	.globl	context_switch
+	.hidden	context_switch
+	.type	context_switch, @function
+	.p2align 5
+context_switch:
+	.cfi_startproc
+	endbr64
+	save	rbp
+	save	rbx
+	save	r12
+	save	r13
+	save	r14
+	save	r15
+	mov	%rsp, (%rdi)
+	mov	(%rsi), %rsp
+	/* From here on it is the other's stack, laid out the same. */
+	restore	r15
+	restore	r14
+	restore	r13
+	restore	r12
+	restore	rbx
+	restore	rbp
+	pop	%rcx
+	.cfi_adjust_cfa_offset -8
+	.cfi_register rip, rcx
+	jmp	*%rcx
+	.cfi_endproc
+	.size	context_switch, . - context_switch
+
+/* The first thing that runs on a new stack: calls r12 with r13. It is the outermost frame. */
+	.globl	context_start
+	.hidden	context_start
+	.type	context_start, @function
+	.p2align 4
+context_start:
+	.cfi_startproc
+	.cfi_undefined rip
+	endbr64
+	mov	%r13, %rdi
+	xor	%ebp, %ebp
+	call	*%r12
+	ud2
+	.cfi_endproc
+	.size	context_start, . - context_start
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,75 @@
+#include "door.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "relax.h"
+#include "scheduler.h"
+
+int door_init(void)
+{
+	int kept = errno, r = 0;
+
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) < 0)
+		r = -errno;
+	errno = kept;
+	return r;
+}
+
+void door_barrier(void)
+{
+	int kept = errno;
+
+	syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+	errno = kept;
+}
+
+bool door_visit(struct thread *t)
+{
+	uint32_t door = atomic_load_explicit(&t->door, memory_order_relaxed);
+
+	if (atomic_load_explicit(&t->inside, memory_order_relaxed) || (door & (DOOR_VISITED | DOOR_TAKEN)) ||
+	    !atomic_compare_exchange_strong(&t->door, &door, door | DOOR_VISITED))
+		return false;
+	door_barrier();
+	if (!atomic_load_explicit(&t->inside, memory_order_acquire))
+		return true;
+	door_close(t, false);
+	return false;
+}
+
+void door_close(struct thread *t, bool taken)
+{
+	if (taken)
+		atomic_fetch_or_explicit(&t->door, DOOR_TAKEN, memory_order_release);
+	atomic_fetch_and_explicit(&t->door, ~(uint32_t)DOOR_VISITED, memory_order_release);
+}
+
+/* Steps back while somebody is in there, and comes in again. */
+static uint32_t wait_for_visitor(struct thread *t)
+{
+	uint32_t door;
+
+	while ((door = atomic_load_explicit(&t->door, memory_order_acquire)) & DOOR_VISITED) {
+		atomic_store_explicit(&t->inside, 0, memory_order_release);
+		while (atomic_load_explicit(&t->door, memory_order_relaxed) & DOOR_VISITED)
+			relax();
+		atomic_store_explicit(&t->inside, 1, memory_order_relaxed);
+		atomic_signal_fence(memory_order_seq_cst);
+	}
+	return door;
+}
+
+void door_opened(struct thread *t)
+{
+	uint32_t door = wait_for_visitor(t);
+
+	atomic_fetch_and_explicit(&t->door, ~(uint32_t)(DOOR_TAKEN | DOOR_YIELD), memory_order_relaxed);
+	atomic_store_explicit(&t->blocked, 0, memory_order_relaxed);
+	if (door & DOOR_TAKEN)
+		scheduler_return(t);
+	else if (door & DOOR_YIELD)
+		fiber_yield(t, LEAVE_OTHERS);
+}

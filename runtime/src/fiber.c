@@ -1,0 +1,162 @@
+#include "fiber.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "short_lock.h"
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102	/* Linux 6.13 */
+#endif
+
+/* A guard made by mprotect splits a mapping in two, and the kernel allows 65 530 of them (vm.max_map_count). Without
+ * guards of the newer kind, so many fibers have one; the stack pointer of the others is checked when they park. */
+#define SPLITTING_GUARDS 10000
+
+#define MOST_FIBERS (4u << 20)
+#define LEAST_RESERVED (1u << 12)
+/* Memory is made writable for so many at a time: a stack's worth of system calls for 64 of them. */
+#define GROW_BY 256u
+
+struct table {
+	struct short_lock lock;
+	struct fiber *fibers;
+	char *stacks;
+	size_t stack_bytes;
+	_Atomic uint32_t used;	/* numbers below have been given out */
+	uint32_t ready;		/* numbers below are writable */
+	uint32_t reserved;
+};
+
+static struct table tables[] = {
+	[RT_STACK_DEFAULT] = { .stack_bytes = 64 << 10 },
+	[RT_STACK_LARGE] = { .stack_bytes = 256 << 10 },
+};
+#define NTABLES (sizeof tables / sizeof *tables)
+
+static size_t page_bytes = 4096;
+static _Atomic uint32_t splitting_guards;
+
+static void *reserve(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* As many as the address space allows (ulimit -v). */
+static int table_reserve(struct table *t)
+{
+	for (uint32_t n = MOST_FIBERS; n >= LEAST_RESERVED; n /= 2) {
+		t->fibers = reserve((size_t)n * sizeof *t->fibers);
+		t->stacks = t->fibers ? reserve((size_t)n * t->stack_bytes) : NULL;
+		if (t->stacks) {
+			/* One huge page would hold 32 stacks, of which one is used. */
+			madvise(t->stacks, (size_t)n * t->stack_bytes, MADV_NOHUGEPAGE);
+			t->reserved = n;
+			return 0;
+		}
+		if (t->fibers)
+			munmap(t->fibers, (size_t)n * sizeof *t->fibers);
+	}
+	t->fibers = NULL;
+	return -ENOMEM;
+}
+
+int fiber_table_init(void)
+{
+	page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+	for (size_t i = 0; i < NTABLES; i++) {
+		if (tables[i].fibers)
+			continue;
+		int r = table_reserve(&tables[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int table_make_writable(struct table *t)
+{
+	uint32_t n = t->reserved - t->ready < GROW_BY ? t->reserved - t->ready : GROW_BY;
+
+	if (n == 0)
+		return -ENOMEM;
+	if (mprotect(t->fibers + t->ready, n * sizeof *t->fibers, PROT_READ | PROT_WRITE) < 0 ||
+	    mprotect(t->stacks + (size_t)t->ready * t->stack_bytes, n * t->stack_bytes, PROT_READ | PROT_WRITE) < 0)
+		return -ENOMEM;
+	t->ready += n;
+	return 0;
+}
+
+static void guard(struct fiber *f)
+{
+	char *low = fiber_stack_low(f);
+
+	if (madvise(low, page_bytes, MADV_GUARD_INSTALL) == 0)
+		f->guarded = true;
+	else if (atomic_fetch_add(&splitting_guards, 1) < SPLITTING_GUARDS)
+		f->guarded = mprotect(low, page_bytes, PROT_NONE) == 0;
+}
+
+struct fiber *fiber_table_grow(enum rt_stack size)
+{
+	struct table *t = &tables[size];
+	struct fiber *f = NULL;
+	int kept = errno;
+
+	short_lock_take(&t->lock);
+	uint32_t i = atomic_load_explicit(&t->used, memory_order_relaxed);
+	if (i < t->ready || table_make_writable(t) == 0) {
+		f = &t->fibers[i];
+		f->stack_size = (uint8_t)size;
+		atomic_store_explicit(&t->used, i + 1, memory_order_release);
+	}
+	short_lock_give(&t->lock);
+	if (f)
+		guard(f);
+	errno = kept;
+	return f;
+}
+
+size_t fiber_stack_bytes(enum rt_stack size)
+{
+	return tables[size].stack_bytes;
+}
+
+char *fiber_stack_low(const struct fiber *f)
+{
+	struct table *t = &tables[f->stack_size];
+
+	return t->stacks + (size_t)(f - t->fibers) * t->stack_bytes;
+}
+
+/* Stacks whose tops lie at equal offsets share the sets of the caches, and evict each other there. Within a page, so that a
+ * parked fiber still costs one. */
+static size_t colour(const struct fiber *f)
+{
+	return (size_t)(f - tables[f->stack_size].fibers) % 16 * 64;
+}
+
+void fiber_prepare(struct fiber *f, void (*start)(void *))
+{
+	char *top = fiber_stack_low(f) + tables[f->stack_size].stack_bytes;
+
+	context_make(&f->context, top - colour(f), start, f);
+}
+
+struct fiber *fiber_of_address(const void *address, bool *ret_in_guard)
+{
+	for (size_t i = 0; i < NTABLES; i++) {
+		struct table *t = &tables[i];
+		size_t offset = (size_t)((const char *)address - t->stacks);
+		size_t used = atomic_load_explicit(&t->used, memory_order_acquire);
+		if (!t->stacks || (const char *)address < t->stacks || offset >= used * t->stack_bytes)
+			continue;
+		*ret_in_guard = offset % t->stack_bytes < page_bytes;
+		return &t->fibers[offset / t->stack_bytes];
+	}
+	return NULL;
+}

@@ -1,0 +1,66 @@
+/* A fiber, and the table of all of them.
+ *
+ * Fibers of one stack size lie in one array that only grows: number i has the i-th stack of that size. They are never given
+ * back, only used again, with another id; so a stale handle is told from a live one, and a reader from outside of the
+ * process walks an array. */
+#ifndef RT_FIBER_H
+#define RT_FIBER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "context.h"
+#include "osprey/rt/fiber.h"
+
+enum fiber_state {
+	FIBER_FREE,
+	FIBER_READY,	/* in a queue */
+	FIBER_RUNNING,	/* on a thread; in a blocking call too */
+	FIBER_PARKED,	/* waits for `wait_object` */
+	FIBER_ENDED,	/* waits to be joined */
+};
+
+enum fiber_wait {
+	FIBER_WAIT_NONE,
+	FIBER_WAIT_JOIN,
+	FIBER_WAIT_SLEEP,
+};
+
+struct fiber {
+	struct context context;		/* where it goes on, unless it runs */
+	struct fiber *next;		/* in the one queue or list that it is in */
+	_Atomic uint32_t state;		/* enum fiber_state */
+	uint8_t stack_size;		/* enum rt_stack */
+	bool joinable;
+	bool guarded;			/* its stack has its guard */
+	uint8_t wait;			/* enum fiber_wait, while parked */
+	_Atomic uint64_t id;		/* 0 when free */
+	void *wait_object;
+	rt_function *function;
+	void *arg;
+	/* NULL, the fiber that joins, or FIBER_JOIN_ENDED: whoever comes second finds the first. */
+	struct fiber *_Atomic join;
+	int result;
+	const char *name;
+	uint64_t creator_id;
+} __attribute__((aligned(128)));
+
+#define FIBER_JOIN_ENDED ((struct fiber *)1)
+
+/* Reserves address space for the tables. -ENOMEM. Once for a process: a second call does nothing. */
+int fiber_table_init(void);
+
+/* A fiber never used before, with a stack; NULL when there is no memory or no number left. Any thread. */
+struct fiber *fiber_table_grow(enum rt_stack size);
+
+size_t fiber_stack_bytes(enum rt_stack size);
+char *fiber_stack_low(const struct fiber *f);
+
+/* Lays out its first frame: it will call start(f). */
+void fiber_prepare(struct fiber *f, void (*start)(void *));
+
+/* The fiber whose stack holds `address`, or NULL. Async-signal-safe. */
+struct fiber *fiber_of_address(const void *address, bool *ret_in_guard);
+
+#endif

@@ -1,0 +1,51 @@
+/* What is ready to run on one processor, and the way it is shared out. */
+#ifndef RT_RUN_QUEUE_H
+#define RT_RUN_QUEUE_H
+
+#include <stdbool.h>
+
+#include "processor.h"
+
+/* The owner: at the end. False when the ring is full. */
+static inline bool run_queue_append(struct processor *p, struct fiber *f)
+{
+	uint32_t tail = atomic_load_explicit(&p->tail, memory_order_relaxed);
+
+	if (__builtin_expect(tail - atomic_load_explicit(&p->head, memory_order_acquire) >= RING, 0))
+		return false;
+	atomic_store_explicit(&p->ring[tail % RING], f, memory_order_relaxed);
+	atomic_store_explicit(&p->tail, tail + 1, memory_order_release);
+	return true;
+}
+
+static inline uint32_t run_queue_length(const struct processor *p)
+{
+	uint32_t tail = atomic_load_explicit(&p->tail, memory_order_acquire);
+	uint32_t n = tail - atomic_load_explicit(&p->head, memory_order_acquire);
+
+	return n <= RING ? n : 0;
+}
+
+/* Takes up to `most` off the front, in order; anybody may. Who copies slots that are overwritten meanwhile fails to move the head. */
+static inline uint32_t run_queue_take(struct processor *p, uint32_t most, struct fiber **ret)
+{
+	uint32_t head = atomic_load_explicit(&p->head, memory_order_acquire);
+
+	for (;;) {
+		uint32_t n = atomic_load_explicit(&p->tail, memory_order_acquire) - head;
+		if (n == 0)
+			return 0;
+		if (n > RING) {		/* head is old */
+			head = atomic_load_explicit(&p->head, memory_order_acquire);
+			continue;
+		}
+		n = n < most ? n : most;
+		for (uint32_t i = 0; i < n; i++)
+			ret[i] = atomic_load_explicit(&p->ring[(head + i) % RING], memory_order_relaxed);
+		if (atomic_compare_exchange_strong_explicit(&p->head, &head, head + n, memory_order_acq_rel,
+							    memory_order_acquire))
+			return n;
+	}
+}
+
+#endif

@@ -1,0 +1,64 @@
+/* A thread of the runtime. They are made as needed, wait for work when there is none, and are never freed while a run lasts. */
+#ifndef RT_THREAD_H
+#define RT_THREAD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "context.h"
+#include "fiber.h"
+
+struct processor;
+
+/* What is to be done about the fiber that was left, once its context is saved and another one stands on its own stack. */
+enum leave {
+	LEAVE_NOTHING,
+	LEAVE_READY,	/* it goes to the end of the ring */
+	LEAVE_OTHERS,	/* it goes to the queue of all, behind what waits there */
+	LEAVE_PARKED,	/* unlock(lock): from then on it may be made ready */
+	LEAVE_ENDED,
+};
+
+struct thread {
+	_Atomic uint32_t inside;	/* see door.h */
+	_Atomic uint32_t door;
+	struct processor *processor;	/* NULL without */
+	struct fiber *running;		/* NULL in its own loop */
+	struct fiber *left;
+	enum leave leave;
+	void (*unlock)(void *);
+	void *lock;
+	struct context loop;		/* its own stack, where it looks for work */
+	bool spinning;
+
+	/* Watched by others. */
+	_Atomic uint32_t blocked;	/* within rt_block_begin and _end */
+	bool parked;			/* in the list of idle threads */
+
+	_Atomic uint32_t wake;		/* futex: 1 when it has been called */
+	struct thread *next_idle;
+	struct thread *next;		/* all of them */
+	pthread_t handle;
+} __attribute__((aligned(128)));
+
+extern __thread struct thread *thread_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* The caller's thread. It is asked anew each time: a compiler that keeps the address of a thread-local variable over a switch
+ * of fibers, as gcc and clang do, would have another thread's. NULL on threads that are not the runtime's. */
+static inline struct thread *thread_self(void)
+{
+	struct thread *t;
+
+#if defined __x86_64__
+	__asm__ volatile("movq thread_current@gottpoff(%%rip), %0\n\tmovq %%fs:(%0), %0" : "=&r"(t));
+#elif defined __aarch64__
+	uint64_t offset;
+	__asm__ volatile("adrp %1, :gottprel:thread_current\n\tldr %1, [%1, :gottprel_lo12:thread_current]\n\t"
+			 "mrs %0, tpidr_el0\n\tldr %0, [%0, %1]" : "=&r"(t), "=&r"(offset));
+#endif
+	return t;
+}
+
+#endif

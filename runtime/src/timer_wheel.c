@@ -1,0 +1,159 @@
+#include "timer_wheel.h"
+
+#include <stddef.h>
+
+#define LAST_TICK ((1ull << WHEEL_LEVELS * 6) - 1)
+
+static uint64_t tick_after(int64_t deadline)
+{
+	uint64_t tick = ((uint64_t)deadline + (1u << WHEEL_TICK_BITS) - 1) >> WHEEL_TICK_BITS;
+
+	return deadline <= 0 ? 0 : tick < LAST_TICK ? tick : LAST_TICK;
+}
+
+void timer_wheel_init(struct timer_wheel *w, int64_t now)
+{
+	*w = (struct timer_wheel){ .now = (uint64_t)now >> WHEEL_TICK_BITS };
+	atomic_store(&w->earliest, INT64_MAX);
+}
+
+/* The level is that of the highest digit (of 6 bits) in which the tick differs from now. */
+static unsigned place_of(const struct timer_wheel *w, uint64_t tick)
+{
+	uint64_t differs = tick ^ w->now;
+	unsigned level = differs < WHEEL_SLOTS ? 0 : (63 - (unsigned)__builtin_clzll(differs)) / 6;
+
+	return level * WHEEL_SLOTS + (tick >> level * 6) % WHEEL_SLOTS;
+}
+
+static void put(struct timer_wheel *w, struct timer *t, uint64_t tick)
+{
+	unsigned place = place_of(w, tick <= w->now ? w->now + 1 : tick);
+	struct timer **slot = &w->slot[place / WHEEL_SLOTS][place % WHEEL_SLOTS];
+
+	t->place = (uint16_t)place;
+	if (*slot) {
+		t->next = *slot;
+		t->prev = (*slot)->prev;
+		t->prev->next = t;
+		t->next->prev = t;
+	} else {
+		t->next = t->prev = t;
+		*slot = t;
+		w->occupied[place / WHEEL_SLOTS] |= 1ull << place % WHEEL_SLOTS;
+	}
+}
+
+static void take(struct timer_wheel *w, struct timer *t)
+{
+	struct timer **slot = &w->slot[t->place / WHEEL_SLOTS][t->place % WHEEL_SLOTS];
+
+	if (t->next == t) {
+		*slot = NULL;
+		w->occupied[t->place / WHEEL_SLOTS] &= ~(1ull << t->place % WHEEL_SLOTS);
+	} else {
+		t->prev->next = t->next;
+		t->next->prev = t->prev;
+		if (*slot == t)
+			*slot = t->next;
+	}
+	t->next = t->prev = NULL;
+}
+
+void timer_arm(struct timer_wheel *w, struct timer *t)
+{
+	short_lock_take(&w->lock);
+	put(w, t, tick_after(t->deadline));
+	w->n++;
+	if (t->deadline < atomic_load_explicit(&w->earliest, memory_order_relaxed))
+		atomic_store_explicit(&w->earliest, t->deadline, memory_order_relaxed);
+	atomic_store_explicit(&t->wheel, w, memory_order_release);
+	short_lock_give(&w->lock);
+}
+
+bool timer_cancel(struct timer *t)
+{
+	struct timer_wheel *w = atomic_load_explicit(&t->wheel, memory_order_acquire);
+	bool armed = false;
+
+	if (!w)
+		return false;
+	short_lock_take(&w->lock);
+	if (atomic_load_explicit(&t->wheel, memory_order_relaxed) == w) {
+		take(w, t);
+		w->n--;
+		atomic_store_explicit(&t->wheel, NULL, memory_order_relaxed);
+		armed = true;
+	}
+	short_lock_give(&w->lock);
+	return armed;
+}
+
+/* The first slot that is not empty, and the tick at which its time begins. Lower levels come first: what is in a higher one lies
+ * beyond all that a lower one can hold. */
+static bool next_slot(const struct timer_wheel *w, unsigned *ret_level, unsigned *ret_slot, uint64_t *ret_tick)
+{
+	for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
+		uint64_t at = w->now >> level * 6;
+		uint64_t bits = w->occupied[level];
+		if (!bits)
+			continue;
+		unsigned from = at % WHEEL_SLOTS;
+		unsigned ahead = (unsigned)__builtin_ctzll(from ? bits >> from | bits << (64 - from) : bits);
+		*ret_level = level;
+		*ret_slot = (from + ahead) % WHEEL_SLOTS;
+		*ret_tick = (at + ahead) << level * 6;
+		return true;
+	}
+	return false;
+}
+
+/* Under the lock, which it gives back around what it fires. */
+static unsigned empty_slot(struct timer_wheel *w, unsigned level, unsigned slot)
+{
+	unsigned fired = 0;
+	struct timer *t, *waiting = w->slot[level][slot];
+
+	/* Its time begins: each goes to a lower level, or fires. */
+	if (level > 0) {
+		w->slot[level][slot] = NULL;
+		w->occupied[level] &= ~(1ull << slot);
+		waiting->prev->next = NULL;
+		while ((t = waiting)) {
+			waiting = t->next;
+			put(w, t, tick_after(t->deadline));
+		}
+		return 0;
+	}
+	while ((t = w->slot[0][slot])) {
+		take(w, t);
+		w->n--;
+		atomic_store_explicit(&t->wheel, NULL, memory_order_relaxed);
+		short_lock_give(&w->lock);
+		t->fire(t);
+		fired++;
+		short_lock_take(&w->lock);
+	}
+	return fired;
+}
+
+unsigned timer_wheel_run(struct timer_wheel *w, int64_t now)
+{
+	uint64_t until = (uint64_t)now >> WHEEL_TICK_BITS, tick;
+	unsigned level, slot, fired = 0;
+	int64_t earliest = INT64_MAX;
+
+	short_lock_take(&w->lock);
+	while (next_slot(w, &level, &slot, &tick) && tick <= until) {
+		if (tick > w->now)
+			w->now = tick;
+		fired += empty_slot(w, level, slot);
+	}
+	if (until > w->now)
+		w->now = until;
+	if (next_slot(w, &level, &slot, &tick))
+		earliest = (int64_t)(tick << WHEEL_TICK_BITS);
+	atomic_store_explicit(&w->earliest, earliest, memory_order_relaxed);
+	short_lock_give(&w->lock);
+	return fired;
+}

@@ -1,0 +1,97 @@
+#include "watcher.h"
+
+#include <limits.h>
+
+#include "door.h"
+#include "futex.h"
+#include "scheduler.h"
+
+#define BLOCKED_NS 20000
+#define HOG_NS 2000000
+#define SLICE_NS 10000000
+
+#define SHORTEST_NS 20000
+#define LONGEST_NS 1000000
+/* Rounds without a find after which it takes longer naps. */
+#define PATIENCE 50
+
+/* True when it did something. */
+static bool look_at(struct processor *p, int64_t now)
+{
+	struct thread *t = atomic_load_explicit(&p->thread, memory_order_acquire);
+	uint32_t turns = atomic_load_explicit(&p->turns, memory_order_relaxed);
+
+	if (!t)
+		return false;
+	if (turns != p->seen_turns) {
+		p->seen_turns = turns;
+		p->seen_since = now;
+		return false;
+	}
+	int64_t since = now - p->seen_since;
+	if (since >= SLICE_NS && !atomic_load_explicit(&t->inside, memory_order_relaxed))
+		atomic_fetch_or_explicit(&t->door, DOOR_YIELD, memory_order_relaxed);
+	bool blocked = atomic_load_explicit(&t->blocked, memory_order_relaxed);
+	return since >= (blocked ? BLOCKED_NS : HOG_NS) && scheduler_retake(t);
+}
+
+static bool all_idle(void)
+{
+	return atomic_load(&scheduler.nidle) == scheduler.nprocessors && atomic_load(&scheduler.stopping) == 0;
+}
+
+static void *watch(void *unused)
+{
+	_Atomic uint32_t never = 0;
+	int quiet = 0;
+	int64_t nap = SHORTEST_NS;
+
+	(void)unused;
+	while (!atomic_load(&scheduler.stopping)) {
+		futex_wait(&never, 0, rt_now() + nap);
+		if (all_idle()) {
+			atomic_store(&scheduler.watcher_asleep, 1);
+			door_barrier();
+			while (all_idle() && atomic_load(&scheduler.watcher_asleep))
+				futex_wait(&scheduler.watcher_asleep, 1, INT64_MAX);
+			atomic_store(&scheduler.watcher_asleep, 0);
+			nap = SHORTEST_NS;
+			quiet = 0;
+		}
+		bool found = false;
+		int64_t now = rt_now();
+		for (uint32_t i = 0; i < scheduler.nprocessors; i++)
+			found |= look_at(&scheduler.processors[i], now);
+		quiet = found ? 0 : quiet + 1;
+		if (found)
+			nap = SHORTEST_NS;
+		else if (quiet > PATIENCE && nap < LONGEST_NS)
+			nap *= 2;
+	}
+	return 0;
+}
+
+void watcher_wake(void)
+{
+	if (!atomic_load_explicit(&scheduler.watcher_asleep, memory_order_relaxed))
+		return;
+	atomic_store(&scheduler.watcher_asleep, 0);
+	futex_wake(&scheduler.watcher_asleep, INT_MAX);
+}
+
+int watcher_start(void)
+{
+	pthread_attr_t attr;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 64 << 10);
+	int r = pthread_create(&scheduler.watcher, &attr, watch, 0);
+	pthread_attr_destroy(&attr);
+	return -r;
+}
+
+void watcher_stop(void)
+{
+	watcher_wake();
+	pthread_join(scheduler.watcher, 0);
+}
