@@ -25,6 +25,9 @@ enum fiber_wait {
 	FIBER_WAIT_NONE,
 	FIBER_WAIT_JOIN,
 	FIBER_WAIT_SLEEP,
+	FIBER_WAIT_SEND,
+	FIBER_WAIT_RECEIVE,
+	FIBER_WAIT_SELECT,
 };
 
 struct fiber {
@@ -41,7 +44,9 @@ struct fiber {
 	void *arg;
 	/* NULL, the fiber that joins, or FIBER_JOIN_ENDED: whoever comes second finds the first. */
 	struct fiber *_Atomic join;
+	_Atomic uint32_t claimed;	/* of several who may end its waiting, who sets it first does (wait.h) */
 	int result;
+	void *woken_by;
 	const char *name;
 	uint64_t creator_id;
 } __attribute__((aligned(128)));

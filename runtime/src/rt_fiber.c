@@ -123,7 +123,8 @@ int rt_sleep_until(int64_t deadline)
 	struct thread *t = door_enter();
 	struct sleeper s = { .timer = { .deadline = deadline, .fire = sleeper_wake }, .fiber = t->running };
 
-	fiber_park(t, FIBER_WAIT_SLEEP, &s, sleeper_arm, &s);
+	fiber_park(t, FIBER_WAIT_SLEEP, NULL, sleeper_arm, &s);
+	timer_settle(&s.timer);
 	door_leave();
 	return 0;
 }

@@ -1,23 +1,30 @@
 #include "short_lock.h"
 
-#include "futex.h"
+#include <errno.h>
+#include <sched.h>
+#include <time.h>
+
 #include "relax.h"
 
-/* About a microsecond: a holder that runs is done by then, one that was put off the CPU is not. */
-#define SPINS 60
+/* A holder that runs is done within some turns. One that the kernel put off its CPU is not: it needs the CPU, and where this
+ * thread has a higher priority it gets one only while this one sleeps. */
+#define SPINS 100
+#define YIELDS 20
+#define NAP_NS 50000
 
 void short_lock_wait(struct short_lock *l)
 {
-	for (int i = 0; i < SPINS; i++) {
-		relax();
-		if (atomic_load_explicit(&l->word, memory_order_relaxed) == 0 && short_lock_try(l))
-			return;
-	}
-	while (atomic_exchange_explicit(&l->word, 2, memory_order_acquire) != 0)
-		futex_wait(&l->word, 2, INT64_MAX);
-}
+	int kept = errno;
 
-void short_lock_wake(struct short_lock *l)
-{
-	futex_wake(&l->word, 1);
+	for (int turn = 0;; turn++) {
+		if (turn < SPINS)
+			relax();
+		else if (turn < SPINS + YIELDS)
+			sched_yield();
+		else
+			nanosleep(&(struct timespec){ .tv_nsec = NAP_NS }, NULL);
+		if (atomic_load_explicit(&l->held, memory_order_relaxed) == 0 && short_lock_try(l))
+			break;
+	}
+	errno = kept;
 }

@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "relax.h"
+
 #define LAST_TICK ((1ull << WHEEL_LEVELS * 6) - 1)
 
 static uint64_t tick_after(int64_t deadline)
@@ -89,6 +91,12 @@ bool timer_cancel(struct timer *t)
 	return armed;
 }
 
+void timer_settle(struct timer *t)
+{
+	while (atomic_load_explicit(&t->wheel, memory_order_acquire))
+		relax();
+}
+
 /* The first slot that is not empty, and the tick at which its time begins. Lower levels come first: what is in a higher one lies
  * beyond all that a lower one can hold. */
 static bool next_slot(const struct timer_wheel *w, unsigned *ret_level, unsigned *ret_slot, uint64_t *ret_tick)
@@ -108,7 +116,7 @@ static bool next_slot(const struct timer_wheel *w, unsigned *ret_level, unsigned
 	return false;
 }
 
-/* Under the lock, which it gives back around what it fires. */
+/* Under the lock. */
 static unsigned empty_slot(struct timer_wheel *w, unsigned level, unsigned slot)
 {
 	unsigned fired = 0;
@@ -128,11 +136,9 @@ static unsigned empty_slot(struct timer_wheel *w, unsigned level, unsigned slot)
 	while ((t = w->slot[0][slot])) {
 		take(w, t);
 		w->n--;
-		atomic_store_explicit(&t->wheel, NULL, memory_order_relaxed);
-		short_lock_give(&w->lock);
 		t->fire(t);
+		atomic_store_explicit(&t->wheel, NULL, memory_order_release);
 		fired++;
-		short_lock_take(&w->lock);
 	}
 	return fired;
 }

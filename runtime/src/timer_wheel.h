@@ -19,8 +19,8 @@
 struct timer {
 	struct timer *next, *prev;	/* in the slot's circle; NULL when it is not armed */
 	int64_t deadline;
-	struct timer_wheel *_Atomic wheel;	/* where it is armed, NULL when it is not; changed under that wheel's lock */
-	void (*fire)(struct timer *);	/* without the lock; the timer is not armed any more and may be gone when it returns */
+	struct timer_wheel *_Atomic wheel;	/* where it is armed; NULL when it is not, and nobody touches it any more */
+	void (*fire)(struct timer *);	/* under the wheel's lock: makes fibers ready, and no more */
 	uint16_t place;			/* level and slot */
 };
 
@@ -35,11 +35,14 @@ struct timer_wheel {
 
 void timer_wheel_init(struct timer_wheel *w, int64_t now);
 
-/* Any thread. The timer is the caller's and stays where it is until it has fired or was cancelled. */
+/* Any thread. The timer is the caller's and stays where it is until it was cancelled or has settled. */
 void timer_arm(struct timer_wheel *w, struct timer *t);
 
-/* True: it will not fire. False: it has, or is about to, or was never armed. Any thread. */
+/* True: it will not fire. False: it has, or was never armed. Either way its memory may go afterwards. Any thread. */
 bool timer_cancel(struct timer *t);
+
+/* For who knows that it fires or has: returns when its memory may go. */
+void timer_settle(struct timer *t);
 
 /* Fires what is due at `now`. Returns how many. */
 unsigned timer_wheel_run(struct timer_wheel *w, int64_t now);

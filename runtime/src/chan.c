@@ -1,0 +1,254 @@
+#include "chan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "door.h"
+#include "misuse.h"
+#include "scheduler.h"
+
+int rt_chan_new(size_t element_bytes, size_t capacity, struct rt_chan **ret)
+{
+	struct rt_chan *c;
+	size_t bytes;
+
+	if (__builtin_mul_overflow(element_bytes, capacity, &bytes) ||
+	    __builtin_add_overflow(bytes, sizeof *c + 63, &bytes))
+		return -EOVERFLOW;
+	c = aligned_alloc(64, bytes & ~(size_t)63);
+	if (!c)
+		return -ENOMEM;
+	*c = (struct rt_chan){ .element_bytes = element_bytes, .capacity = capacity };
+	*ret = c;
+	return 0;
+}
+
+void rt_chan_free(struct rt_chan *c)
+{
+	if (c && (c->senders.first || c->receivers.first))
+		misuse("rt_chan_free: fibers wait at the channel");
+	free(c);
+}
+
+static inline char *element_at(struct rt_chan *c, size_t i)
+{
+	return c->elements + i * c->element_bytes;
+}
+
+static inline void push(struct rt_chan *c, const void *element)
+{
+	size_t end = c->at + c->length;
+
+	chan_copy(c, element_at(c, end < c->capacity ? end : end - c->capacity), element);
+	c->length++;
+}
+
+static inline void pop(struct rt_chan *c, void *ret_element)
+{
+	chan_copy(c, ret_element, element_at(c, c->at));
+	c->at = c->at + 1 < c->capacity ? c->at + 1 : 0;
+	c->length--;
+}
+
+enum chan_done chan_send_now(struct rt_chan *c, const void *element, struct fiber **ret_wake)
+{
+	struct waiter *w;
+
+	if (c->closed)
+		return CHAN_CLOSED;
+	if (c->receivers.first && (w = wait_list_claim(&c->receivers))) {
+		chan_copy(c, w->element, element);
+		w->done = true;
+		*ret_wake = w->fiber;
+		return CHAN_DONE;
+	}
+	if (c->length == c->capacity)
+		return CHAN_WOULD_WAIT;
+	push(c, element);
+	return CHAN_DONE;
+}
+
+enum chan_done chan_receive_now(struct rt_chan *c, void *ret_element, struct fiber **ret_wake)
+{
+	struct waiter *w = c->senders.first ? wait_list_claim(&c->senders) : NULL;
+
+	if (c->length) {
+		pop(c, ret_element);
+		if (w)
+			push(c, w->element);
+	} else if (w) {
+		chan_copy(c, ret_element, w->element);
+	} else if (c->closed) {
+		if (ret_element)
+			memset(ret_element, 0, c->element_bytes);
+		return CHAN_CLOSED;
+	} else {
+		return CHAN_WOULD_WAIT;
+	}
+	if (w) {
+		w->done = true;
+		*ret_wake = w->fiber;
+	}
+	return CHAN_DONE;
+}
+
+struct parking {
+	struct rt_chan *chan;
+	struct wait_deadline *deadline;
+};
+
+/* Once the fiber's context is saved. The timer first: it must not be armed after somebody has ended the waiting. */
+static void parked(void *arg)
+{
+	struct parking *p = arg;
+	struct rt_chan *c = p->chan;
+
+	if (p->deadline)
+		timer_arm(&thread_self()->processor->timers, &p->deadline->timer);
+	if (c)
+		short_lock_give(&c->lock);
+}
+
+/* Parks in `list` under the channel's lock, which is given back. 1: woken by a peer or by close; -ETIMEDOUT. */
+static int wait_in(struct thread *t, struct rt_chan *c, struct wait_list *list, struct waiter *w, enum fiber_wait what,
+		   int64_t deadline)
+{
+	struct fiber *f = t->running;
+	struct wait_deadline d = { { .deadline = deadline, .fire = wait_deadline_fire }, f };
+	struct parking p = { c, deadline == RT_FOREVER ? NULL : &d };
+
+	w->fiber = f;
+	w->contested = p.deadline != NULL;
+	atomic_store_explicit(&f->claimed, 0, memory_order_relaxed);
+	if (list)
+		wait_list_append(list, w);
+	fiber_park(t, what, c, parked, &p);
+	if (!p.deadline)
+		return 1;
+	timer_cancel(&d.timer);
+	if (f->woken_by)
+		return 1;
+	if (c) {
+		short_lock_take(&c->lock);
+		wait_list_remove(list, w);
+		short_lock_give(&c->lock);
+	}
+	return -ETIMEDOUT;
+}
+
+static _Noreturn void sent_on_closed(void)
+{
+	misuse("rt_send: the channel is closed");
+}
+
+static inline int send(struct thread *t, struct rt_chan *c, const void *element, bool wait, int64_t deadline)
+{
+	struct waiter w = { .element = (void *)(uintptr_t)element };
+	struct fiber *wake = NULL;
+
+	if (!c)
+		return wait ? wait_in(t, NULL, NULL, &w, FIBER_WAIT_SEND, deadline) : -EAGAIN;
+	short_lock_take(&c->lock);
+	enum chan_done done = chan_send_now(c, element, &wake);
+	if (done == CHAN_WOULD_WAIT && wait) {
+		int r = wait_in(t, c, &c->senders, &w, FIBER_WAIT_SEND, deadline);
+		if (r > 0 && !w.done)
+			sent_on_closed();
+		return r < 0 ? r : 0;
+	}
+	short_lock_give(&c->lock);
+	if (done == CHAN_CLOSED)
+		sent_on_closed();
+	if (wake)
+		fiber_ready(t, wake);
+	return done == CHAN_DONE ? 0 : -EAGAIN;
+}
+
+static inline int receive(struct thread *t, struct rt_chan *c, void *ret_element, bool wait, int64_t deadline)
+{
+	struct waiter w = { .element = ret_element };
+	struct fiber *wake = NULL;
+
+	if (!c)
+		return wait ? wait_in(t, NULL, NULL, &w, FIBER_WAIT_RECEIVE, deadline) : -EAGAIN;
+	if (!wait && chan_looks_empty(c))
+		return -EAGAIN;
+	short_lock_take(&c->lock);
+	enum chan_done done = chan_receive_now(c, ret_element, &wake);
+	if (done == CHAN_WOULD_WAIT && wait) {
+		int r = wait_in(t, c, &c->receivers, &w, FIBER_WAIT_RECEIVE, deadline);
+		if (r < 0 || w.done)
+			return r < 0 ? r : 0;
+		if (ret_element)
+			memset(ret_element, 0, c->element_bytes);
+		return -EPIPE;
+	}
+	short_lock_give(&c->lock);
+	if (wake)
+		fiber_ready(t, wake);
+	return done == CHAN_DONE ? 0 : done == CHAN_CLOSED ? -EPIPE : -EAGAIN;
+}
+
+int rt_send(struct rt_chan *c, const void *element, int64_t deadline)
+{
+	int r = send(door_enter(), c, element, true, deadline);
+
+	door_leave();
+	return r;
+}
+
+int rt_receive(struct rt_chan *c, void *ret_element, int64_t deadline)
+{
+	int r = receive(door_enter(), c, ret_element, true, deadline);
+
+	door_leave();
+	return r;
+}
+
+int rt_try_send(struct rt_chan *c, const void *element)
+{
+	int r = send(door_enter(), c, element, false, 0);
+
+	door_leave();
+	return r;
+}
+
+int rt_try_receive(struct rt_chan *c, void *ret_element)
+{
+	int r = receive(door_enter(), c, ret_element, false, 0);
+
+	door_leave();
+	return r;
+}
+
+size_t rt_chan_length(struct rt_chan *c)
+{
+	door_enter();
+	short_lock_take(&c->lock);
+	size_t n = c->length;
+	short_lock_give(&c->lock);
+	door_leave();
+	return n;
+}
+
+void rt_close(struct rt_chan *c)
+{
+	struct thread *t = door_enter();
+	struct fiber *woken = NULL, *f;
+	struct waiter *w;
+
+	short_lock_take(&c->lock);
+	if (c->closed)
+		misuse("rt_close: the channel is closed already");
+	c->closed = true;
+	while ((w = wait_list_claim(&c->receivers)) || (w = wait_list_claim(&c->senders))) {
+		w->fiber->next = woken;
+		woken = w->fiber;
+	}
+	short_lock_give(&c->lock);
+	while ((f = woken)) {
+		woken = f->next;
+		fiber_ready(t, f);
+	}
+	door_leave();
+}

@@ -1,0 +1,207 @@
+#include <errno.h>
+#include <stdlib.h>
+
+#include "chan.h"
+#include "door.h"
+#include "misuse.h"
+#include "scheduler.h"
+
+#define FEW 16
+#define MOST 65535
+
+/* Cases in the order in which their channels are locked, with their waiters. */
+struct selection {
+	struct rt_case *cases;
+	size_t n;
+	uint16_t *order;
+	struct waiter *waiters;
+	struct wait_deadline *deadline;
+};
+
+/* By address, so that two selects never wait for each other's locks. Insertion suits the few cases that selects have. */
+static void order_by_address(struct selection *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		size_t at = i;
+		for (; at > 0 && (uintptr_t)s->cases[s->order[at - 1]].chan > (uintptr_t)s->cases[i].chan; at--)
+			s->order[at] = s->order[at - 1];
+		s->order[at] = (uint16_t)i;
+	}
+}
+
+/* The same channel in several cases is locked once; cases without one come first and are skipped. */
+static bool locks_here(const struct selection *s, size_t i)
+{
+	struct rt_chan *c = s->cases[s->order[i]].chan;
+
+	return c && (i == 0 || s->cases[s->order[i - 1]].chan != c);
+}
+
+static void lock_all(struct selection *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (locks_here(s, i))
+			short_lock_take(&s->cases[s->order[i]].chan->lock);
+}
+
+static void unlock_all(struct selection *s)
+{
+	for (size_t i = s->n; i-- > 0;)
+		if (locks_here(s, i))
+			short_lock_give(&s->cases[s->order[i]].chan->lock);
+}
+
+static enum chan_done try_case(struct rt_case *k, struct fiber **ret_wake)
+{
+	if (!k->chan)
+		return CHAN_WOULD_WAIT;
+	if (!k->send)
+		return chan_receive_now(k->chan, k->receive, ret_wake);
+	enum chan_done done = chan_send_now(k->chan, k->send, ret_wake);
+	if (done == CHAN_CLOSED)
+		misuse("rt_select: sends on a closed channel");
+	return done;
+}
+
+/* The first case that can go on, from a random one. */
+static int try_all(struct thread *t, struct selection *s, struct fiber **ret_wake)
+{
+	struct processor *p = t->processor;
+
+	p->luck = p->luck * 6364136223846793005u + 1442695040888963407u;
+	size_t at = (size_t)((p->luck >> 32) * s->n >> 32);
+	for (size_t i = 0; i < s->n; i++, at = at + 1 < s->n ? at + 1 : 0) {
+		enum chan_done done = try_case(&s->cases[at], ret_wake);
+		if (done == CHAN_WOULD_WAIT)
+			continue;
+		s->cases[at].result = done == CHAN_CLOSED ? -EPIPE : 0;
+		return (int)at;
+	}
+	return -EAGAIN;
+}
+
+static struct wait_list *list_of(const struct rt_case *k)
+{
+	return k->send ? &k->chan->senders : &k->chan->receivers;
+}
+
+static void parked(void *arg)
+{
+	struct selection *s = arg;
+
+	if (s->deadline)
+		timer_arm(&thread_self()->processor->timers, &s->deadline->timer);
+	unlock_all(s);
+}
+
+static int wait(struct thread *t, struct selection *s, int64_t deadline)
+{
+	struct fiber *f = t->running;
+	struct wait_deadline d = { { .deadline = deadline, .fire = wait_deadline_fire }, f };
+
+	s->deadline = deadline == RT_FOREVER ? NULL : &d;
+	atomic_store_explicit(&f->claimed, 0, memory_order_relaxed);
+	for (size_t i = 0; i < s->n; i++) {
+		struct rt_case *k = &s->cases[i];
+		if (!k->chan)
+			continue;
+		void *element = k->send ? (void *)(uintptr_t)k->send : k->receive;
+		s->waiters[i] = (struct waiter){ .fiber = f, .element = element, .contested = true };
+		wait_list_append(list_of(k), &s->waiters[i]);
+	}
+	fiber_park(t, FIBER_WAIT_SELECT, s->cases, parked, s);
+	if (s->deadline)
+		timer_cancel(&d.timer);
+	lock_all(s);
+	for (size_t i = 0; i < s->n; i++)
+		if (s->cases[i].chan)
+			wait_list_remove(list_of(&s->cases[i]), &s->waiters[i]);
+	unlock_all(s);
+	struct waiter *by = f->woken_by;
+	if (!by)
+		return -ETIMEDOUT;
+	struct rt_case *k = &s->cases[by - s->waiters];
+	if (!by->done && k->send)
+		misuse("rt_select: sends on a closed channel");
+	if (!by->done && k->receive)
+		memset(k->receive, 0, k->chan->element_bytes);
+	k->result = by->done ? 0 : -EPIPE;
+	return (int)(by - s->waiters);
+}
+
+/* Nothing to wait for: each channel by itself, and those that look empty without their lock. */
+static int poll(struct thread *t, struct selection *s)
+{
+	struct processor *p = t->processor;
+	struct fiber *wake = NULL;
+
+	p->luck = p->luck * 6364136223846793005u + 1442695040888963407u;
+	size_t at = (size_t)((p->luck >> 32) * s->n >> 32);
+	for (size_t i = 0; i < s->n; i++, at = at + 1 < s->n ? at + 1 : 0) {
+		struct rt_case *k = &s->cases[at];
+		if (!k->chan || (!k->send && chan_looks_empty(k->chan)))
+			continue;
+		short_lock_take(&k->chan->lock);
+		enum chan_done done = try_case(k, &wake);
+		short_lock_give(&k->chan->lock);
+		if (done == CHAN_WOULD_WAIT)
+			continue;
+		k->result = done == CHAN_CLOSED ? -EPIPE : 0;
+		if (wake)
+			fiber_ready(t, wake);
+		return (int)at;
+	}
+	return -ETIMEDOUT;
+}
+
+static int select_or_wait(struct thread *t, struct selection *s, int64_t deadline)
+{
+	struct fiber *wake = NULL;
+
+	order_by_address(s);
+	lock_all(s);
+	int r = try_all(t, s, &wake);
+	if (r < 0)
+		return wait(t, s, deadline);
+	unlock_all(s);
+	if (wake)
+		fiber_ready(t, wake);
+	return r;
+}
+
+/* Apart, so that others do not pay for the room. */
+static __attribute__((noinline)) int select_few(struct thread *t, struct selection *s, int64_t deadline)
+{
+	uint16_t order[FEW];
+	struct waiter waiters[FEW];
+
+	s->order = order;
+	s->waiters = waiters;
+	return select_or_wait(t, s, deadline);
+}
+
+static __attribute__((noinline)) int select_many(struct thread *t, struct selection *s, int64_t deadline)
+{
+	char *room = calloc(s->n, sizeof *s->order + sizeof *s->waiters);
+
+	if (!room)
+		return -ENOMEM;
+	s->waiters = (struct waiter *)(void *)room;
+	s->order = (uint16_t *)(void *)(room + s->n * sizeof *s->waiters);
+	int r = select_or_wait(t, s, deadline);
+	free(room);
+	return r;
+}
+
+int rt_select(struct rt_case *cases, size_t n, int64_t deadline)
+{
+	struct selection s = { .cases = cases, .n = n };
+
+	if (n > MOST)
+		return -EINVAL;
+	struct thread *t = door_enter();
+	int r = deadline <= 0 && n ? poll(t, &s) :
+		n <= FEW ? select_few(t, &s, deadline) : select_many(t, &s, deadline);
+	door_leave();
+	return r;
+}
