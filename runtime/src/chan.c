@@ -92,50 +92,6 @@ enum chan_done chan_receive_now(struct rt_chan *c, void *ret_element, struct fib
 	return CHAN_DONE;
 }
 
-struct parking {
-	struct rt_chan *chan;
-	struct wait_deadline *deadline;
-};
-
-/* Once the fiber's context is saved. The timer first: it must not be armed after somebody has ended the waiting. */
-static void parked(void *arg)
-{
-	struct parking *p = arg;
-	struct rt_chan *c = p->chan;
-
-	if (p->deadline)
-		timer_arm(&thread_self()->processor->timers, &p->deadline->timer);
-	if (c)
-		short_lock_give(&c->lock);
-}
-
-/* Parks in `list` under the channel's lock, which is given back. 1: woken by a peer or by close; -ETIMEDOUT. */
-static int wait_in(struct thread *t, struct rt_chan *c, struct wait_list *list, struct waiter *w, enum fiber_wait what,
-		   int64_t deadline)
-{
-	struct fiber *f = t->running;
-	struct wait_deadline d = { { .deadline = deadline, .fire = wait_deadline_fire }, f };
-	struct parking p = { c, deadline == RT_FOREVER ? NULL : &d };
-
-	w->fiber = f;
-	w->contested = p.deadline != NULL;
-	atomic_store_explicit(&f->claimed, 0, memory_order_relaxed);
-	if (list)
-		wait_list_append(list, w);
-	fiber_park(t, what, c, parked, &p);
-	if (!p.deadline)
-		return 1;
-	timer_cancel(&d.timer);
-	if (f->woken_by)
-		return 1;
-	if (c) {
-		short_lock_take(&c->lock);
-		wait_list_remove(list, w);
-		short_lock_give(&c->lock);
-	}
-	return -ETIMEDOUT;
-}
-
 static _Noreturn void sent_on_closed(void)
 {
 	misuse("rt_send: the channel is closed");
@@ -147,14 +103,14 @@ static inline int send(struct thread *t, struct rt_chan *c, const void *element,
 	struct fiber *wake = NULL;
 
 	if (!c)
-		return wait ? wait_in(t, NULL, NULL, &w, FIBER_WAIT_SEND, deadline) : -EAGAIN;
+		return wait ? wait_in(t, NULL, NULL, &w, FIBER_WAIT_SEND, NULL, deadline) : -EAGAIN;
 	short_lock_take(&c->lock);
 	enum chan_done done = chan_send_now(c, element, &wake);
 	if (done == CHAN_WOULD_WAIT && wait) {
-		int r = wait_in(t, c, &c->senders, &w, FIBER_WAIT_SEND, deadline);
-		if (r > 0 && !w.done)
+		int r = wait_in(t, &c->senders, &c->lock, &w, FIBER_WAIT_SEND, c, deadline);
+		if (r == 0 && !w.done)
 			sent_on_closed();
-		return r < 0 ? r : 0;
+		return r;
 	}
 	short_lock_give(&c->lock);
 	if (done == CHAN_CLOSED)
@@ -170,15 +126,15 @@ static inline int receive(struct thread *t, struct rt_chan *c, void *ret_element
 	struct fiber *wake = NULL;
 
 	if (!c)
-		return wait ? wait_in(t, NULL, NULL, &w, FIBER_WAIT_RECEIVE, deadline) : -EAGAIN;
+		return wait ? wait_in(t, NULL, NULL, &w, FIBER_WAIT_RECEIVE, NULL, deadline) : -EAGAIN;
 	if (!wait && chan_looks_empty(c))
 		return -EAGAIN;
 	short_lock_take(&c->lock);
 	enum chan_done done = chan_receive_now(c, ret_element, &wake);
 	if (done == CHAN_WOULD_WAIT && wait) {
-		int r = wait_in(t, c, &c->receivers, &w, FIBER_WAIT_RECEIVE, deadline);
+		int r = wait_in(t, &c->receivers, &c->lock, &w, FIBER_WAIT_RECEIVE, c, deadline);
 		if (r < 0 || w.done)
-			return r < 0 ? r : 0;
+			return r;
 		if (ret_element)
 			memset(ret_element, 0, c->element_bytes);
 		return -EPIPE;

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "fiber.h"
+#include "short_lock.h"
 #include "timer_wheel.h"
 
 struct waiter {
@@ -76,12 +77,20 @@ static inline struct waiter *wait_list_claim(struct wait_list *l)
 	return NULL;
 }
 
-/* A deadline for the running fiber; nothing for RT_FOREVER. It lies on the fiber's stack. */
+/* A deadline of the running fiber. It lies on the fiber's stack. */
 struct wait_deadline {
 	struct timer timer;
 	struct fiber *fiber;
 };
 
 void wait_deadline_fire(struct timer *t);
+
+struct thread;
+
+/* The running fiber waits in `list` (NULL: in none), under `lock` (NULL: there is none), which is given back once its context is
+ * saved. `w->element` is the caller's. 0: somebody claimed it, and took it from the list; -ETIMEDOUT, and it stands in no list. The lock is
+ * not held afterwards. */
+int wait_in(struct thread *t, struct wait_list *list, struct short_lock *lock, struct waiter *w, enum fiber_wait what,
+	    void *object, int64_t deadline);
 
 #endif
