@@ -12,6 +12,14 @@
 
 #include "context.h"
 #include "osprey/rt/fiber.h"
+#include "short_lock.h"
+
+struct scope;
+struct waiter;
+
+struct wait_list {
+	struct waiter *first;
+};
 
 enum fiber_state {
 	FIBER_FREE,
@@ -28,6 +36,15 @@ enum fiber_wait {
 	FIBER_WAIT_SEND,
 	FIBER_WAIT_RECEIVE,
 	FIBER_WAIT_SELECT,
+	FIBER_WAIT_MUTEX,
+	FIBER_WAIT_READ_LOCK,
+	FIBER_WAIT_WRITE_LOCK,
+	FIBER_WAIT_SEMAPHORE,
+	FIBER_WAIT_EVENT,
+	FIBER_WAIT_CONDITION,
+	FIBER_WAIT_GROUP,
+	FIBER_WAIT_ONCE,
+	FIBER_WAIT_SCOPE,
 };
 
 struct fiber {
@@ -42,16 +59,21 @@ struct fiber {
 	void *wait_object;
 	rt_function *function;
 	void *arg;
-	/* NULL, the fiber that joins, or FIBER_JOIN_ENDED: whoever comes second finds the first. */
-	struct fiber *_Atomic join;
-	_Atomic uint32_t claimed;	/* of several who may end its waiting, who sets it first does (wait.h) */
+	struct short_lock lock;		/* joiner, ended */
+	bool ended;			/* joinable, and nothing of it runs any more */
+	struct wait_list joiner;
+	_Atomic uint32_t claim;		/* who of several ends its waiting (wait.h) */
 	int result;
-	void *woken_by;
+	struct waiter *woken_by;
+	struct scope *scope;		/* in which it was started; NULL: nobody cancels it */
+	struct fiber *next_in_scope, *prev_in_scope;
+	struct scope *opened;	/* the innermost that it has opened */
+	_Atomic bool cancelled;
+	void **locals;			/* RT_LOCALS of them, once it has some */
+	uint32_t shields;		/* while there are some its waits are not cancelled */
 	const char *name;
 	uint64_t creator_id;
 } __attribute__((aligned(128)));
-
-#define FIBER_JOIN_ENDED ((struct fiber *)1)
 
 /* Reserves address space for the tables. -ENOMEM. Once for a process: a second call does nothing. */
 int fiber_table_init(void);

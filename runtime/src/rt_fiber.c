@@ -6,7 +6,9 @@
 
 #include "door.h"
 #include "misuse.h"
+#include "rt_spawn.h"
 #include "scheduler.h"
+#include "wait.h"
 
 int64_t rt_now(void)
 {
@@ -16,8 +18,7 @@ int64_t rt_now(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static struct fiber *spawn(struct thread *t, rt_function *function, void *arg, const struct rt_spawn_options *options,
-			   bool joinable)
+struct fiber *spawn_prepare(struct thread *t, rt_function *function, void *arg, const struct rt_spawn_options *options)
 {
 	struct fiber *f = fiber_new(t->processor, options ? options->stack : RT_STACK_DEFAULT);
 
@@ -25,60 +26,67 @@ static struct fiber *spawn(struct thread *t, rt_function *function, void *arg, c
 		return NULL;
 	f->function = function;
 	f->arg = arg;
-	f->joinable = joinable;
+	f->joinable = false;
+	f->ended = false;
 	f->name = options ? options->name : NULL;
 	f->creator_id = t->running ? atomic_load_explicit(&t->running->id, memory_order_relaxed) : 0;
-	atomic_store_explicit(&f->join, NULL, memory_order_relaxed);
-	fiber_start(t, f);
+	f->scope = NULL;
+	f->opened = NULL;
+	f->shields = 0;
+	atomic_store_explicit(&f->cancelled, false, memory_order_relaxed);
 	return f;
 }
 
 int rt_go(rt_function *function, void *arg)
 {
-	struct fiber *f = spawn(door_enter(), function, arg, NULL, false);
+	struct thread *t = door_enter();
+	struct fiber *f = spawn_prepare(t, function, arg, NULL);
 
+	if (f)
+		fiber_start(t, f);
 	door_leave();
 	return f ? 0 : -ENOMEM;
 }
 
 int rt_spawn(rt_function *function, void *arg, const struct rt_spawn_options *options, struct rt_fiber *ret)
 {
-	struct fiber *f = spawn(door_enter(), function, arg, options, true);
+	if (options && (unsigned)options->stack > RT_STACK_LARGE)
+		return -EINVAL;
+	struct thread *t = door_enter();
+	struct fiber *f = spawn_prepare(t, function, arg, options);
 
-	if (f)
+	if (f) {
+		f->joinable = true;
 		*ret = (struct rt_fiber){ f, atomic_load_explicit(&f->id, memory_order_relaxed) };
+		fiber_start(t, f);
+	}
 	door_leave();
 	return f ? 0 : -ENOMEM;
 }
 
-/* Once the joining fiber's context is saved it shows itself; the other may have ended meanwhile. */
-static void show_joiner(void *ended)
-{
-	struct fiber *f = ended, *nobody = NULL;
-	struct thread *t = thread_self();
-	struct fiber *joiner = t->left;
-
-	if (!atomic_compare_exchange_strong_explicit(&f->join, &nobody, joiner, memory_order_acq_rel, memory_order_acquire))
-		fiber_ready(t, joiner);
-}
-
-int rt_join(struct rt_fiber fiber, int *ret_result)
+int rt_join(struct rt_fiber fiber, int *ret_result, int64_t deadline)
 {
 	struct thread *t = door_enter();
 	struct fiber *f = fiber.fiber;
+	struct waiter w = { 0 };
+	int r = 0;
 
 	if (!f || atomic_load_explicit(&f->id, memory_order_relaxed) != fiber.id)
 		misuse("rt_join: fiber %llu has been joined already", (unsigned long long)fiber.id);
-	struct fiber *join = atomic_load_explicit(&f->join, memory_order_acquire);
-	if (join && join != FIBER_JOIN_ENDED)
+	short_lock_take(&f->lock);
+	if (f->joiner.first)
 		misuse("rt_join: fiber %llu is being joined already", (unsigned long long)fiber.id);
-	if (!join)
-		fiber_park(t, FIBER_WAIT_JOIN, f, show_joiner, f);
-	if (ret_result)
-		*ret_result = f->result;
-	fiber_recycle(thread_self()->processor, f);
+	if (f->ended)
+		short_lock_give(&f->lock);
+	else
+		r = wait_in(t, &f->joiner, &f->lock, &w, FIBER_WAIT_JOIN, f, deadline);
+	if (r == 0) {
+		if (ret_result)
+			*ret_result = f->result;
+		fiber_recycle(thread_self()->processor, f);
+	}
 	door_leave();
-	return 0;
+	return r;
 }
 
 void rt_yield(void)
@@ -99,34 +107,13 @@ void rt_block_end(void)
 	door_leave();
 }
 
-struct sleeper {
-	struct timer timer;
-	struct fiber *fiber;
-};
-
-static void sleeper_wake(struct timer *t)
-{
-	struct sleeper *s = (struct sleeper *)t;
-
-	fiber_ready(thread_self(), s->fiber);
-}
-
-static void sleeper_arm(void *arg)
-{
-	struct sleeper *s = arg;
-
-	timer_arm(&thread_self()->processor->timers, &s->timer);
-}
-
 int rt_sleep_until(int64_t deadline)
 {
-	struct thread *t = door_enter();
-	struct sleeper s = { .timer = { .deadline = deadline, .fire = sleeper_wake }, .fiber = t->running };
+	struct waiter w = { 0 };
+	int r = wait_in(door_enter(), NULL, NULL, &w, FIBER_WAIT_SLEEP, NULL, deadline);
 
-	fiber_park(t, FIBER_WAIT_SLEEP, NULL, sleeper_arm, &s);
-	timer_settle(&s.timer);
 	door_leave();
-	return 0;
+	return r == -ETIMEDOUT ? 0 : r;
 }
 
 int rt_sleep(int64_t ns)
@@ -165,7 +152,10 @@ int rt_run(const struct rt_options *options, rt_function *first, void *arg)
 	n = n < MOST_PROCESSORS ? n : MOST_PROCESSORS;
 	int r = scheduler_start(n, options && options->threads ? options->threads : 10000);
 	if (r == 0) {
-		r = spawn(thread_self(), run_first, &of, NULL, false) ? 0 : -ENOMEM;
+		struct fiber *f = spawn_prepare(thread_self(), run_first, &of, NULL);
+		r = f ? 0 : -ENOMEM;
+		if (f)
+			fiber_start(thread_self(), f);
 		scheduler_run();
 	}
 	atomic_store(&running, 0);

@@ -6,9 +6,12 @@
 
 #include "door.h"
 #include "futex.h"
+#include "local.h"
 #include "misuse.h"
 #include "relax.h"
 #include "run_queue.h"
+#include "scope.h"
+#include "wait.h"
 #include "watcher.h"
 
 /* The queue of all is looked at first once in so many turns, so that a busy ring does not starve it. */
@@ -197,7 +200,12 @@ static inline void arrive(struct thread *t)
 			fiber_recycle(t->processor, f);
 			break;
 		}
-		struct fiber *joiner = atomic_exchange_explicit(&f->join, FIBER_JOIN_ENDED, memory_order_acq_rel);
+		short_lock_take(&f->lock);
+		f->ended = true;
+		struct waiter *w = wait_list_claim(&f->joiner);
+		/* Once the lock is given back `f` is the joiner's. */
+		struct fiber *joiner = w ? w->fiber : NULL;
+		short_lock_give(&f->lock);
 		if (joiner)
 			fiber_ready(t, joiner);
 		break;
@@ -251,7 +259,10 @@ static void fiber_main(void *arg)
 	arrive(thread_self());
 	door_leave();
 	int result = f->function(f->arg);
-	fiber_end(door_enter(), result);
+	local_end(f);
+	struct thread *t = door_enter();
+	scope_leave(t, f, result);
+	fiber_end(t, result);
 }
 
 void fiber_start(struct thread *t, struct fiber *f)

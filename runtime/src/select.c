@@ -15,7 +15,8 @@ struct selection {
 	size_t n;
 	uint16_t *order;
 	struct waiter *waiters;
-	struct wait_deadline *deadline;
+	size_t channels;
+	struct waiting *waiting;	/* NULL when only the channels can end it */
 };
 
 /* By address, so that two selects never wait for each other's locks. Insertion suits the few cases that selects have. */
@@ -44,9 +45,14 @@ static void lock_all(struct selection *s)
 			short_lock_take(&s->cases[s->order[i]].chan->lock);
 }
 
+/* The last channel is given back last, and nothing is looked at after that: the waiting fiber may go on, and `s` with it. */
 static void unlock_all(struct selection *s)
 {
-	for (size_t i = s->n; i-- > 0;)
+	size_t without = 0;
+
+	while (without < s->n && !s->cases[s->order[without]].chan)
+		without++;
+	for (size_t i = s->n; i-- > without;)
 		if (locks_here(s, i))
 			short_lock_give(&s->cases[s->order[i]].chan->lock);
 }
@@ -89,37 +95,42 @@ static void parked(void *arg)
 {
 	struct selection *s = arg;
 
-	if (s->deadline)
-		timer_arm(&thread_self()->processor->timers, &s->deadline->timer);
-	unlock_all(s);
+	/* Without a channel no lock keeps the fiber back. */
+	size_t channels = s->channels;
+	if (s->waiting)
+		waiting_parked(s->waiting);
+	if (channels)
+		unlock_all(s);
 }
 
 static int wait(struct thread *t, struct selection *s, int64_t deadline)
 {
 	struct fiber *f = t->running;
-	struct wait_deadline d = { { .deadline = deadline, .fire = wait_deadline_fire }, f };
+	struct waiting waiting;
 
-	s->deadline = deadline == RT_FOREVER ? NULL : &d;
-	atomic_store_explicit(&f->claimed, 0, memory_order_relaxed);
+	s->channels = 0;
+	for (size_t i = 0; i < s->n; i++)
+		s->channels += s->cases[i].chan != NULL;
+	bool contested = waiting_begin(&waiting, f, deadline, s->channels > 1);
+	s->waiting = contested ? &waiting : NULL;
 	for (size_t i = 0; i < s->n; i++) {
 		struct rt_case *k = &s->cases[i];
 		if (!k->chan)
 			continue;
 		void *element = k->send ? (void *)(uintptr_t)k->send : k->receive;
-		s->waiters[i] = (struct waiter){ .fiber = f, .element = element, .contested = true };
+		s->waiters[i] = (struct waiter){ .fiber = f, .element = element, .contested = contested };
 		wait_list_append(list_of(k), &s->waiters[i]);
 	}
 	fiber_park(t, FIBER_WAIT_SELECT, s->cases, parked, s);
-	if (s->deadline)
-		timer_cancel(&d.timer);
+	int r = s->waiting ? waiting_end(&waiting) : 0;
 	lock_all(s);
 	for (size_t i = 0; i < s->n; i++)
 		if (s->cases[i].chan)
 			wait_list_remove(list_of(&s->cases[i]), &s->waiters[i]);
 	unlock_all(s);
+	if (r < 0)
+		return r;
 	struct waiter *by = f->woken_by;
-	if (!by)
-		return -ETIMEDOUT;
 	struct rt_case *k = &s->cases[by - s->waiters];
 	if (!by->done && k->send)
 		misuse("rt_select: sends on a closed channel");

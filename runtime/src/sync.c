@@ -75,7 +75,7 @@ static bool mutex_take_or_mark(struct rt_mutex *m, uint64_t me, bool others)
 	}
 }
 
-/* A waiter's element tells what became of it: NULL, it is awake and competes; its fiber, the mutex is its own. */
+/* A waiter's element is its fiber when it has waited long enough to be given the mutex; `done`, when it was. */
 static int mutex_wait(struct thread *t, struct rt_mutex *m, int64_t deadline)
 {
 	struct queue *q = queue_of(&m->waiters);
@@ -93,58 +93,410 @@ static int mutex_wait(struct thread *t, struct rt_mutex *m, int64_t deadline)
 		if (!since)
 			since = rt_now();
 		int r = wait_in(t, &q->list, &q->lock, &w, FIBER_WAIT_MUTEX, m, deadline);
-		t = thread_self();
 		if (r < 0 || w.done)
 			return r;
+		t = thread_self();
 	}
+}
+
+/* The fast ways need no door: they touch nothing of the thread but which fiber runs. */
+static inline struct thread *caller(void)
+{
+	struct thread *t = thread_self();
+
+	if (__builtin_expect(!t, 0))
+		misuse("called from a thread that is not one of the runtime's");
+	return t;
+}
+
+static __attribute__((noinline)) int mutex_lock_slow(struct rt_mutex *m, int64_t deadline)
+{
+	struct thread *t = door_enter();
+
+	if ((__atomic_load_n(&m->owner, __ATOMIC_RELAXED) & ~CONTENDED) == my_id(t))
+		misuse("rt_lock: this fiber holds the mutex already");
+	int r = mutex_wait(t, m, deadline);
+	door_leave();
+	return r;
 }
 
 int rt_lock(struct rt_mutex *m, int64_t deadline)
 {
+	return __builtin_expect(mutex_try(m, my_id(caller())), 1) ? 0 : mutex_lock_slow(m, deadline);
+}
+
+bool rt_try_lock(struct rt_mutex *m)
+{
+	return mutex_try(m, my_id(caller()));
+}
+
+/* A waiter is woken and competes with those that come, or owns the mutex when it wakes, if it has lost for long. */
+static void mutex_pass_on(struct thread *t, struct rt_mutex *m)
+{
+	struct queue *q = queue_of(&m->waiters);
+
+	short_lock_take(&q->lock);
+	struct waiter *w = wait_list_claim(&q->list);
+	uint64_t owner = q->list.first ? CONTENDED : 0;
+	if (w && w->element) {
+		w->done = true;
+		owner |= atomic_load_explicit(&w->fiber->id, memory_order_relaxed);
+	}
+	__atomic_store_n(&m->owner, owner, __ATOMIC_RELEASE);
+	short_lock_give(&q->lock);
+	if (w)
+		fiber_ready(t, w->fiber);
+}
+
+static __attribute__((noinline)) void mutex_unlock_slow(struct rt_mutex *m)
+{
 	struct thread *t = door_enter();
+
+	if ((__atomic_load_n(&m->owner, __ATOMIC_RELAXED) & ~CONTENDED) != my_id(t))
+		misuse("rt_unlock: the mutex is not held by this fiber");
+	mutex_pass_on(t, m);
+	door_leave();
+}
+
+void rt_unlock(struct rt_mutex *m)
+{
+	uint64_t me = my_id(caller());
+
+	if (__builtin_expect(!__atomic_compare_exchange_n(&m->owner, &me, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED), 0))
+		mutex_unlock_slow(m);
+}
+
+/* -- readers and writers: all under the queue's lock, in the order in which they came */
+
+enum { WANTS_TO_READ = 1, WANTS_TO_WRITE };
+
+static void *wants(int what)
+{
+	return (void *)(intptr_t)what;
+}
+
+/* As many from the front as may have it together. */
+static struct fiber *rw_grant(struct rt_rwlock *l)
+{
+	struct queue *q = queue_of(&l->waiters);
+	struct fiber *woken = NULL, **end = &woken;
+	struct waiter *w;
+
+	while (!l->writer && (w = q->list.first)) {
+		bool writes = w->element == wants(WANTS_TO_WRITE);
+		if (writes && l->readers)
+			break;
+		if (!wait_list_claim_first(&q->list))
+			continue;
+		if (writes)
+			l->writer = atomic_load_explicit(&w->fiber->id, memory_order_relaxed);
+		else
+			l->readers++;
+		w->fiber->next = NULL;
+		*end = w->fiber;
+		end = &w->fiber->next;
+	}
+	return woken;
+}
+
+static int rw_lock(struct rt_rwlock *l, int what, enum fiber_wait wait, int64_t deadline)
+{
+	struct thread *t = door_enter();
+	struct queue *q = queue_of(&l->waiters);
+	struct waiter w = { .element = wants(what) };
 	int r = 0;
 
-	if (!mutex_try(m, my_id(t))) {
-		if ((__atomic_load_n(&m->owner, __ATOMIC_RELAXED) & ~CONTENDED) == my_id(t))
-			misuse("rt_lock: this fiber holds the mutex already");
-		r = mutex_wait(t, m, deadline);
+	short_lock_take(&q->lock);
+	if (l->writer == my_id(t))
+		misuse("%s: this fiber holds the lock as its writer already",
+		       what == WANTS_TO_READ ? "rt_read_lock" : "rt_write_lock");
+	if (l->writer || q->list.first || (what == WANTS_TO_WRITE && l->readers)) {
+		r = wait_in(t, &q->list, &q->lock, &w, wait, l, deadline);
+		if (r < 0) {
+			/* It may have been what kept those behind it waiting. */
+			short_lock_take(&q->lock);
+			give_and_wake(thread_self(), q, rw_grant(l));
+		}
+	} else {
+		if (what == WANTS_TO_WRITE)
+			l->writer = my_id(t);
+		else
+			l->readers++;
+		short_lock_give(&q->lock);
 	}
 	door_leave();
 	return r;
 }
 
-bool rt_try_lock(struct rt_mutex *m)
+int rt_read_lock(struct rt_rwlock *l, int64_t deadline)
 {
-	bool taken = mutex_try(m, my_id(door_enter()));
+	return rw_lock(l, WANTS_TO_READ, FIBER_WAIT_READ_LOCK, deadline);
+}
 
+int rt_write_lock(struct rt_rwlock *l, int64_t deadline)
+{
+	return rw_lock(l, WANTS_TO_WRITE, FIBER_WAIT_WRITE_LOCK, deadline);
+}
+
+void rt_read_unlock(struct rt_rwlock *l)
+{
+	struct thread *t = door_enter();
+	struct queue *q = queue_of(&l->waiters);
+
+	short_lock_take(&q->lock);
+	if (l->readers == 0)
+		misuse("rt_read_unlock: nobody reads");
+	l->readers--;
+	give_and_wake(t, q, rw_grant(l));
+	door_leave();
+}
+
+void rt_write_unlock(struct rt_rwlock *l)
+{
+	struct thread *t = door_enter();
+	struct queue *q = queue_of(&l->waiters);
+
+	short_lock_take(&q->lock);
+	if (l->writer != my_id(t))
+		misuse("rt_write_unlock: the lock is not held by this fiber");
+	l->writer = 0;
+	give_and_wake(t, q, rw_grant(l));
+	door_leave();
+}
+
+/* -- semaphore: a waiter's element is how much it wants */
+
+void rt_semaphore_init(struct rt_semaphore *s, uint64_t count)
+{
+	*s = (struct rt_semaphore){ .count = count };
+}
+
+static struct fiber *semaphore_grant(struct rt_semaphore *s)
+{
+	struct queue *q = queue_of(&s->waiters);
+	struct fiber *woken = NULL, **end = &woken;
+	struct waiter *w;
+
+	while ((w = q->list.first) && *(uint64_t *)w->element <= s->count) {
+		uint64_t n = *(uint64_t *)w->element;
+		if (!wait_list_claim_first(&q->list))
+			continue;
+		s->count -= n;
+		w->fiber->next = NULL;
+		*end = w->fiber;
+		end = &w->fiber->next;
+	}
+	return woken;
+}
+
+int rt_semaphore_wait(struct rt_semaphore *s, uint64_t n, int64_t deadline)
+{
+	struct thread *t = door_enter();
+	struct queue *q = queue_of(&s->waiters);
+	struct waiter w = { .element = &n };
+	int r = 0;
+
+	short_lock_take(&q->lock);
+	if (q->list.first || s->count < n) {
+		r = wait_in(t, &q->list, &q->lock, &w, FIBER_WAIT_SEMAPHORE, s, deadline);
+		if (r < 0) {
+			/* Those behind it may want less. */
+			short_lock_take(&q->lock);
+			give_and_wake(thread_self(), q, semaphore_grant(s));
+		}
+	} else {
+		s->count -= n;
+		short_lock_give(&q->lock);
+	}
+	door_leave();
+	return r;
+}
+
+bool rt_semaphore_try(struct rt_semaphore *s, uint64_t n)
+{
+	struct queue *q = queue_of(&s->waiters);
+
+	door_enter();
+	short_lock_take(&q->lock);
+	bool taken = !q->list.first && s->count >= n;
+	if (taken)
+		s->count -= n;
+	short_lock_give(&q->lock);
 	door_leave();
 	return taken;
 }
 
-static void mutex_give(struct thread *t, struct rt_mutex *m)
+void rt_semaphore_post(struct rt_semaphore *s, uint64_t n)
 {
-	struct queue *q = queue_of(&m->waiters);
-	uint64_t me = my_id(t), was = me;
+	struct thread *t = door_enter();
+	struct queue *q = queue_of(&s->waiters);
 
-	if (__atomic_compare_exchange_n(&m->owner, &was, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		return;
-	if ((was & ~CONTENDED) != me)
-		misuse("rt_unlock: the mutex is not held by this fiber");
+	short_lock_take(&q->lock);
+	if (__builtin_add_overflow(s->count, n, &s->count))
+		misuse("rt_semaphore_post: the count overflows");
+	give_and_wake(t, q, semaphore_grant(s));
+	door_leave();
+}
+
+/* -- event */
+
+bool rt_event_is_set(struct rt_event *e)
+{
+	return __atomic_load_n(&e->set, __ATOMIC_ACQUIRE) != 0;
+}
+
+int rt_event_wait(struct rt_event *e, int64_t deadline)
+{
+	struct queue *q = queue_of(&e->waiters);
+	struct waiter w = { 0 };
+	int r = 0;
+
+	if (rt_event_is_set(e))
+		return 0;
+	struct thread *t = door_enter();
+	short_lock_take(&q->lock);
+	if (rt_event_is_set(e))
+		short_lock_give(&q->lock);
+	else
+		r = wait_in(t, &q->list, &q->lock, &w, FIBER_WAIT_EVENT, e, deadline);
+	door_leave();
+	return r;
+}
+
+void rt_event_set(struct rt_event *e)
+{
+	struct thread *t = door_enter();
+	struct queue *q = queue_of(&e->waiters);
+
+	short_lock_take(&q->lock);
+	__atomic_store_n(&e->set, 1, __ATOMIC_RELEASE);
+	give_and_wake(t, q, claim_all(q));
+	door_leave();
+}
+
+void rt_event_reset(struct rt_event *e)
+{
+	__atomic_store_n(&e->set, 0, __ATOMIC_RELEASE);
+}
+
+/* -- condition */
+
+int rt_condition_wait(struct rt_condition *c, struct rt_mutex *m, int64_t deadline)
+{
+	struct thread *t = door_enter();
+	struct queue *q = queue_of(&c->waiters);
+	struct waiter w = { 0 };
+	uint64_t me = my_id(t), owner = me;
+
+	/* Who signals after the mutex is free comes to the queue's lock, and finds this fiber in the list. */
+	short_lock_take(&q->lock);
+	if (!__atomic_compare_exchange_n(&m->owner, &owner, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+		if ((owner & ~CONTENDED) != me)
+			misuse("rt_condition_wait: the mutex is not held by this fiber");
+		mutex_pass_on(t, m);
+	}
+	int r = wait_in(t, &q->list, &q->lock, &w, FIBER_WAIT_CONDITION, c, deadline);
+	t = thread_self();
+	if (!mutex_try(m, me)) {
+		/* It comes back with the mutex, whatever happened. */
+		t->running->shields++;
+		mutex_wait(t, m, RT_FOREVER);
+		thread_self()->running->shields--;
+	}
+	door_leave();
+	return r;
+}
+
+void rt_condition_signal(struct rt_condition *c)
+{
+	struct thread *t = door_enter();
+	struct queue *q = queue_of(&c->waiters);
+
 	short_lock_take(&q->lock);
 	struct waiter *w = wait_list_claim(&q->list);
-	uint64_t rest = q->list.first ? CONTENDED : 0;
-	/* Who has lost for long owns it when it wakes. */
-	w ? (void)(w->done = w->element != NULL) : (void)0;
-	__atomic_store_n(&m->owner, (w && w->done ? atomic_load_explicit(&w->fiber->id, memory_order_relaxed) : 0) | rest,
-			 __ATOMIC_RELEASE);
 	struct fiber *woken = w ? w->fiber : NULL;
 	short_lock_give(&q->lock);
 	if (woken)
 		fiber_ready(t, woken);
+	door_leave();
 }
 
-void rt_unlock(struct rt_mutex *m)
+void rt_condition_broadcast(struct rt_condition *c)
 {
-	mutex_give(door_enter(), m);
+	struct thread *t = door_enter();
+	struct queue *q = queue_of(&c->waiters);
+
+	short_lock_take(&q->lock);
+	give_and_wake(t, q, claim_all(q));
+	door_leave();
+}
+
+/* -- wait group */
+
+void rt_wait_group_add(struct rt_wait_group *g, int64_t n)
+{
+	int64_t count = __atomic_add_fetch(&g->count, n, __ATOMIC_ACQ_REL);
+
+	if (count < 0)
+		misuse("rt_wait_group_add: the count is below zero");
+	if (count > 0 || n >= 0)
+		return;
+	struct thread *t = door_enter();
+	struct queue *q = queue_of(&g->waiters);
+	short_lock_take(&q->lock);
+	give_and_wake(t, q, claim_all(q));
+	door_leave();
+}
+
+void rt_wait_group_done(struct rt_wait_group *g)
+{
+	rt_wait_group_add(g, -1);
+}
+
+int rt_wait_group_wait(struct rt_wait_group *g, int64_t deadline)
+{
+	struct queue *q = queue_of(&g->waiters);
+	struct waiter w = { 0 };
+	int r = 0;
+
+	struct thread *t = door_enter();
+	short_lock_take(&q->lock);
+	if (__atomic_load_n(&g->count, __ATOMIC_ACQUIRE) == 0)
+		short_lock_give(&q->lock);
+	else
+		r = wait_in(t, &q->list, &q->lock, &w, FIBER_WAIT_GROUP, g, deadline);
+	door_leave();
+	return r;
+}
+
+/* -- once */
+
+enum { ONCE_NEVER, ONCE_RUNS, ONCE_RAN };
+
+void rt_once_run(struct rt_once *o, void (*function)(void *), void *arg)
+{
+	struct queue *q = queue_of(&o->waiters);
+	struct waiter w = { 0 };
+
+	if (__builtin_expect(__atomic_load_n(&o->state, __ATOMIC_ACQUIRE) == ONCE_RAN, 1))
+		return;
+	struct thread *t = door_enter();
+	short_lock_take(&q->lock);
+	if (o->state == ONCE_NEVER) {
+		o->state = ONCE_RUNS;
+		short_lock_give(&q->lock);
+		door_leave();
+		function(arg);
+		t = door_enter();
+		short_lock_take(&q->lock);
+		__atomic_store_n(&o->state, ONCE_RAN, __ATOMIC_RELEASE);
+		give_and_wake(t, q, claim_all(q));
+	} else if (o->state == ONCE_RAN) {
+		short_lock_give(&q->lock);
+	} else {
+		t->running->shields++;
+		wait_in(t, &q->list, &q->lock, &w, FIBER_WAIT_ONCE, o, RT_FOREVER);
+		thread_self()->running->shields--;
+	}
 	door_leave();
 }

@@ -4,29 +4,89 @@
 
 #include "scheduler.h"
 
-void wait_deadline_fire(struct timer *t)
-{
-	struct wait_deadline *d = (struct wait_deadline *)t;
+struct waiter wait_timed_out, wait_cancelled;
 
-	if (!fiber_claim(d->fiber))
+static void timed_out(struct timer *timer)
+{
+	struct fiber *f = ((struct waiting *)timer)->fiber;
+
+	if (!fiber_claim(f))
 		return;
-	d->fiber->woken_by = NULL;
-	fiber_ready(thread_self(), d->fiber);
+	f->woken_by = &wait_timed_out;
+	fiber_ready(thread_self(), f);
+}
+
+bool waiting_begin(struct waiting *w, struct fiber *f, int64_t deadline, bool several)
+{
+	w->fiber = f;
+	w->timed = deadline != RT_FOREVER;
+	w->cancellable = f->scope && !f->shields;
+	if (!w->timed && !w->cancellable && !several)
+		return false;
+	atomic_store_explicit(&w->timer.wheel, NULL, memory_order_relaxed);
+	w->timer.deadline = deadline;
+	w->timer.fire = timed_out;
+	w->number = atomic_load_explicit(&f->claim, memory_order_relaxed) + CLAIM_STATES;
+	atomic_store_explicit(&f->claim, w->number + CLAIM_OPEN, memory_order_relaxed);
+	return true;
+}
+
+/* For those without a lock: they come when it is parked. */
+static bool claim_settled(struct fiber *f)
+{
+	uint32_t is = atomic_load(&f->claim);
+
+	return is % CLAIM_STATES == CLAIM_SETTLED && atomic_compare_exchange_strong(&f->claim, &is, is - CLAIM_SETTLED);
+}
+
+static void cancel_if_settled(struct thread *t, struct fiber *f)
+{
+	if (!claim_settled(f))
+		return;
+	f->woken_by = &wait_cancelled;
+	fiber_ready(t, f);
+}
+
+void waiting_parked(struct waiting *w)
+{
+	struct thread *t = thread_self();
+	struct fiber *f = w->fiber;
+	bool cancellable = w->cancellable;
+	uint32_t open = w->number + CLAIM_OPEN;
+
+	if (w->timed)
+		timer_arm(&t->processor->timers, &w->timer);
+	/* It may have run already, and wait for something else by now: then the number is another. And who cancels sets the flag and
+	 * then looks whether it has settled; this side settles and then looks at the flag. */
+	if (cancellable && atomic_compare_exchange_strong(&f->claim, &open, open - CLAIM_OPEN + CLAIM_SETTLED) &&
+	    atomic_load(&f->cancelled))
+		cancel_if_settled(t, f);
+}
+
+int waiting_end(struct waiting *w)
+{
+	if (w->timed)
+		timer_cancel(&w->timer);
+	return w->fiber->woken_by == &wait_timed_out ? -ETIMEDOUT : w->fiber->woken_by == &wait_cancelled ? -ECANCELED : 0;
+}
+
+void wait_cancel(struct thread *t, struct fiber *f)
+{
+	atomic_store(&f->cancelled, true);
+	cancel_if_settled(t, f);
 }
 
 struct parking {
 	struct short_lock *lock;
-	struct wait_deadline *deadline;
+	struct waiting *waiting;	/* NULL when nobody competes */
 };
 
-/* The timer first: once the lock is given back the waiting may be over, and `arg` gone. A timer that fires before finds a
- * fiber that takes the lock next. */
 static void parked(void *arg)
 {
 	struct parking p = *(struct parking *)arg;
 
-	if (p.deadline)
-		timer_arm(&thread_self()->processor->timers, &p.deadline->timer);
+	if (p.waiting)
+		waiting_parked(p.waiting);
 	if (p.lock)
 		short_lock_give(p.lock);
 }
@@ -35,25 +95,22 @@ int wait_in(struct thread *t, struct wait_list *list, struct short_lock *lock, s
 	    void *object, int64_t deadline)
 {
 	struct fiber *f = t->running;
-	struct wait_deadline d = { { .deadline = deadline, .fire = wait_deadline_fire }, f };
-	struct parking p = { lock, deadline == RT_FOREVER ? NULL : &d };
+	struct waiting waiting;
+	struct parking p = { lock, &waiting };
 
 	w->fiber = f;
-	w->contested = p.deadline != NULL;
+	w->contested = waiting_begin(&waiting, f, deadline, false);
 	w->next = w->prev = NULL;
-	atomic_store_explicit(&f->claimed, 0, memory_order_relaxed);
+	if (!w->contested)
+		p.waiting = NULL;
 	if (list)
 		wait_list_append(list, w);
 	fiber_park(t, what, object, parked, &p);
-	if (!p.deadline)
-		return 0;
-	timer_cancel(&d.timer);
-	if (f->woken_by)
-		return 0;
-	if (list) {
+	int r = p.waiting ? waiting_end(&waiting) : 0;
+	if (r < 0 && list) {
 		short_lock_take(lock);
 		wait_list_remove(list, w);
 		short_lock_give(lock);
 	}
-	return -ETIMEDOUT;
+	return r;
 }

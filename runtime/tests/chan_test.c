@@ -40,7 +40,7 @@ static int fan(void *arg)
 	struct rt_fiber p[8]; int n[8] = { 0 }; long total = 0, v;
 	rt_chan_new(8, (size_t)(long)arg, &a); rt_chan_new(8, 0, &done);
 	for (int i = 0; i < 8; i++) { rt_spawn(producer, NULL, NULL, &p[i]); rt_go(consumer, &n[i]); }
-	for (int i = 0; i < 8; i++) rt_join(p[i], NULL);
+	for (int i = 0; i < 8; i++) rt_join(p[i], NULL, RT_FOREVER);
 	rt_close(a);
 	for (int i = 0; i < 8; i++) { CHECK(rt_receive(done, &v, RT_FOREVER) == 0); total += v; }
 	CHECK(total == 8L * (20000L * 19999 / 2));
@@ -106,7 +106,7 @@ static int deadlines(void *arg)
 	rt_chan_new(8, 0, &a);
 	for (int i = 0; i < 16; i++) rt_spawn(deadliner, NULL, NULL, &f[i]);
 	for (int i = 0; i < 2000; i++) sent += rt_send(a, &sent, rt_now() + 60000) == 0;
-	for (int i = 0; i < 16; i++) { rt_join(f[i], &r); got += r; }
+	for (int i = 0; i < 16; i++) { rt_join(f[i], &r, RT_FOREVER); got += r; }
 	CHECK(got == sent);
 	fprintf(stderr, "deadlines: %ld sent\n", sent);
 	rt_chan_free(a);

@@ -19,7 +19,7 @@ static int many(void *arg)
 		CHECK(rt_spawn(add, (void *)1L, NULL, &f[i]) == 0);
 	for (int i = 0; i < n; i++) {
 		int r;
-		CHECK(rt_join(f[i], &r) == 0);
+		CHECK(rt_join(f[i], &r, RT_FOREVER) == 0);
 		sum += r;
 	}
 	CHECK(sum == 2L * n);
@@ -62,7 +62,7 @@ static int blocks(void *arg)
 	for (int i = 0; i < 50; i++)
 		CHECK(rt_spawn(blocker, NULL, NULL, &f[i]) == 0);
 	for (int i = 0; i < 50; i++)
-		rt_join(f[i], NULL);
+		rt_join(f[i], NULL, RT_FOREVER);
 	fprintf(stderr, "50 blocking calls of 20 ms: %.1f ms\n", (rt_now() - t) / 1e6);
 	return 0;
 }

@@ -10,5 +10,8 @@
 
 #include <osprey/rt/chan.h>
 #include <osprey/rt/fiber.h>
+#include <osprey/rt/local.h>
+#include <osprey/rt/scope.h>
+#include <osprey/rt/sync.h>
 
 #endif

@@ -48,12 +48,12 @@ RT_API int rt_run(const struct rt_options *options, rt_function *first, void *ar
 /* Starts a fiber that nobody joins. -ENOMEM. Fiber; does not block. */
 RT_API int rt_go(rt_function *function, void *arg);
 
-/* Starts a fiber that has to be joined once. `options` may be NULL. -ENOMEM, and `ret` untouched. Fiber; does not block. */
+/* Starts a fiber that has to be joined once. `options` may be NULL. -ENOMEM, -EINVAL, and `ret` untouched. Fiber; does not block. */
 RT_API int rt_spawn(rt_function *function, void *arg, const struct rt_spawn_options *options, struct rt_fiber *ret);
 
-/* Waits for the fiber's end; `ret_result` may be NULL. A second join of the same fiber ends the process with a line.
- * Fiber; blocks. */
-RT_API int rt_join(struct rt_fiber fiber, int *ret_result);
+/* Waits for the fiber's end; `ret_result` may be NULL. 0; -ETIMEDOUT or -ECANCELED, and it is still to be joined. A second join of the same
+ * fiber ends the process with a line. Fiber; blocks. */
+RT_API int rt_join(struct rt_fiber fiber, int *ret_result, int64_t deadline);
 
 /* Lets the others that are ready run first. Fiber. */
 RT_API void rt_yield(void);
@@ -66,7 +66,7 @@ RT_API void rt_block_end(void);
 /* CLOCK_MONOTONIC in nanoseconds. Anywhere. */
 RT_API int64_t rt_now(void);
 
-/* Sleeps until `deadline`; at once when it has passed. 0. Fiber; blocks. */
+/* Sleeps until `deadline`, or `ns` from now. 0, -ECANCELED. Fiber; blocks. */
 RT_API int rt_sleep_until(int64_t deadline);
 RT_API int rt_sleep(int64_t ns);
 

@@ -2,7 +2,8 @@
  * copied while it is used. They do not work between processes, and threads that are not the runtime's cannot take them.
  *
  * Memory order: what was done before an unlock (post, set, done, signal) is seen after the lock (wait) that it lets go on.
- * Deadlines as everywhere: absolute, RT_FOREVER, -ETIMEDOUT. All functions: fiber. */
+ * Deadlines as everywhere: absolute, RT_FOREVER, -ETIMEDOUT. What blocks returns -ECANCELED in a cancelled scope (scope.h), but
+ * where it says otherwise. All functions: fiber. */
 #ifndef OSPREY_RT_SYNC_H
 #define OSPREY_RT_SYNC_H
 
@@ -29,11 +30,11 @@ RT_API int rt_lock(struct rt_mutex *m, int64_t deadline);	/* 0, -ETIMEDOUT. Bloc
 RT_API bool rt_try_lock(struct rt_mutex *m);
 RT_API void rt_unlock(struct rt_mutex *m);
 
-/* Many readers, or one writer. A writer that waits keeps later readers out. */
+/* Many readers, or one writer. Served in the order in which they come: a writer that waits keeps
+ * later readers out, so who reads must not ask to read once more. */
 struct rt_rwlock {
 	struct rt_queue waiters;
 	uint32_t readers;
-	uint32_t writers_waiting;
 	uint64_t writer;
 };
 RT_API int rt_read_lock(struct rt_rwlock *l, int64_t deadline);
@@ -61,7 +62,7 @@ RT_API void rt_event_set(struct rt_event *e);
 RT_API void rt_event_reset(struct rt_event *e);
 RT_API bool rt_event_is_set(struct rt_event *e);
 
-/* Waits for a signal with the mutex given back meanwhile, and taken again when it returns, also at the deadline. There are no
+/* Waits for a signal with the mutex given back meanwhile, and taken again when it returns, also at the deadline and cancelled. There are no
  * signals without a cause, but others may have come first: look at the condition again. */
 struct rt_condition {
 	struct rt_queue waiters;
@@ -79,7 +80,7 @@ RT_API void rt_wait_group_add(struct rt_wait_group *g, int64_t n);
 RT_API void rt_wait_group_done(struct rt_wait_group *g);
 RT_API int rt_wait_group_wait(struct rt_wait_group *g, int64_t deadline);
 
-/* Runs a function once; all others wait until it has returned. */
+/* Runs a function once; all others wait until it has returned, also in a cancelled scope. */
 struct rt_once {
 	struct rt_queue waiters;
 	uint32_t state;
