@@ -83,7 +83,9 @@ bool timer_cancel(struct timer *t)
 	short_lock_take(&w->lock);
 	if (atomic_load_explicit(&t->wheel, memory_order_relaxed) == w) {
 		take(w, t);
-		w->n--;
+		/* Whoever waits for the last one is not to do so. */
+		if (--w->n == 0)
+			atomic_store_explicit(&w->earliest, INT64_MAX, memory_order_relaxed);
 		atomic_store_explicit(&t->wheel, NULL, memory_order_relaxed);
 		armed = true;
 	}
