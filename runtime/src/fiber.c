@@ -121,6 +121,16 @@ struct fiber *fiber_table_grow(enum rt_stack size)
 	return f;
 }
 
+uint32_t fiber_used(enum rt_stack size)
+{
+	return atomic_load_explicit(&tables[size].used, memory_order_acquire);
+}
+
+struct fiber *fiber_at(enum rt_stack size, uint32_t i)
+{
+	return &tables[size].fibers[i];
+}
+
 size_t fiber_stack_bytes(enum rt_stack size)
 {
 	return tables[size].stack_bytes;

@@ -81,6 +81,11 @@ int fiber_table_init(void);
 /* A fiber never used before, with a stack; NULL when there is no memory or no number left. Any thread. */
 struct fiber *fiber_table_grow(enum rt_stack size);
 
+/* All that were ever used, to walk over them. Any thread. */
+#define FIBER_STACK_SIZES 2
+uint32_t fiber_used(enum rt_stack size);
+struct fiber *fiber_at(enum rt_stack size, uint32_t i);
+
 size_t fiber_stack_bytes(enum rt_stack size);
 char *fiber_stack_low(const struct fiber *f);
 

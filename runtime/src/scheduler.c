@@ -1,16 +1,18 @@
 #include "scheduler.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "door.h"
 #include "futex.h"
 #include "local.h"
-#include "misuse.h"
 #include "relax.h"
 #include "run_queue.h"
 #include "scope.h"
+#include "tell.h"
 #include "wait.h"
 #include "watcher.h"
 
@@ -194,6 +196,9 @@ static inline void arrive(struct thread *t)
 	case LEAVE_PARKED:
 		if (t->unlock)
 			t->unlock(t->lock);
+		break;
+	case LEAVE_SHOW:
+		tell_shown(t, f);
 		break;
 	case LEAVE_ENDED:
 		if (!f->joinable) {
@@ -555,8 +560,11 @@ static int64_t alive(void)
 /* Under the lock. Nobody runs and nothing will come: it is over, or it is a deadlock. */
 static void nothing_will_come(void)
 {
-	if (alive() > 0)
-		misuse("all fibers wait for each other: deadlock");
+	if (alive() > 0) {
+		dprintf(STDERR_FILENO, "osprey/rt: deadlock: every fiber waits, and nothing is left that could wake one\n");
+		tell_waiting(thread_self());
+		abort();
+	}
 	atomic_store(&scheduler.stopping, 1);
 	for (struct thread *t = scheduler.threads; t; t = t->next) {
 		atomic_store(&t->wake, 1);

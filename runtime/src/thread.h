@@ -19,6 +19,7 @@ enum leave {
 	LEAVE_OTHERS,	/* it goes to the queue of all, behind what waits there */
 	LEAVE_PARKED,	/* unlock(lock): from then on it may be made ready */
 	LEAVE_ENDED,
+	LEAVE_SHOW,	/* nobody was left: the fiber that is switched to shows its stack (tell.h) */
 };
 
 struct thread {

@@ -1,0 +1,112 @@
+#include "tell.h"
+
+#include <dlfcn.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <unwind.h>
+
+#include "thread.h"
+
+/* So many fibers are told one by one; a million lines help nobody. */
+#define MOST_TOLD 100
+#define MOST_FRAMES 64
+
+static const char *const waits_for[] = {
+	[FIBER_WAIT_NONE] = "runs",
+	[FIBER_WAIT_JOIN] = "joins fiber at",
+	[FIBER_WAIT_SLEEP] = "sleeps",
+	[FIBER_WAIT_SEND] = "sends to channel",
+	[FIBER_WAIT_RECEIVE] = "receives from channel",
+	[FIBER_WAIT_SELECT] = "selects among the cases at",
+	[FIBER_WAIT_MUTEX] = "waits for mutex",
+	[FIBER_WAIT_READ_LOCK] = "waits to read under lock",
+	[FIBER_WAIT_WRITE_LOCK] = "waits to write under lock",
+	[FIBER_WAIT_SEMAPHORE] = "waits for semaphore",
+	[FIBER_WAIT_EVENT] = "waits for event",
+	[FIBER_WAIT_CONDITION] = "waits for condition",
+	[FIBER_WAIT_GROUP] = "waits for wait group",
+	[FIBER_WAIT_ONCE] = "waits for once",
+	[FIBER_WAIT_SCOPE] = "closes scope",
+};
+
+void tell_fiber(const struct fiber *f)
+{
+	bool parked = atomic_load(&f->state) == FIBER_PARKED;
+
+	dprintf(STDERR_FILENO, "fiber %" PRIu64 "%s%s%s, started by ", atomic_load(&f->id), f->name ? " (" : "",
+		f->name ? f->name : "", f->name ? ")" : "");
+	if (f->creator_id)
+		dprintf(STDERR_FILENO, "fiber %" PRIu64, f->creator_id);
+	else
+		dprintf(STDERR_FILENO, "rt_run");
+	if (!parked)
+		dprintf(STDERR_FILENO, "\n");
+	else if (f->wait_object)
+		dprintf(STDERR_FILENO, ": %s %p\n", waits_for[f->wait], f->wait_object);
+	else
+		dprintf(STDERR_FILENO, ": %s%s\n", waits_for[f->wait], f->wait == FIBER_WAIT_SLEEP ? "" : " NULL, for ever");
+}
+
+struct telling {
+	int skip;
+	int n;
+};
+
+static _Unwind_Reason_Code tell_frame(struct _Unwind_Context *context, void *arg)
+{
+	struct telling *telling = arg;
+	int before = 0;
+	uintptr_t pc = (uintptr_t)_Unwind_GetIPInfo(context, &before);
+	Dl_info info;
+
+	if (pc == 0 || telling->n == MOST_FRAMES)
+		return _URC_END_OF_STACK;
+	if (telling->skip-- > 0)
+		return _URC_NO_REASON;
+	telling->n++;
+	if (!before)
+		pc--;	/* into the call, not behind it */
+	if (!dladdr((void *)pc, &info) || !info.dli_fname)
+		dprintf(STDERR_FILENO, "    %#" PRIxPTR "\n", pc);
+	else if (info.dli_sname)
+		dprintf(STDERR_FILENO, "    %s+%#" PRIxPTR " (%s+%#" PRIxPTR ")\n", info.dli_sname, pc - (uintptr_t)info.dli_saddr,
+			info.dli_fname, pc - (uintptr_t)info.dli_fbase);
+	else
+		dprintf(STDERR_FILENO, "    %s+%#" PRIxPTR "\n", info.dli_fname, pc - (uintptr_t)info.dli_fbase);
+	return _URC_NO_REASON;
+}
+
+__attribute__((noinline)) void tell_stack(int skip)
+{
+	struct telling telling = { .skip = skip + 1 };
+
+	_Unwind_Backtrace(tell_frame, &telling);
+}
+
+void tell_shown(struct thread *t, struct fiber *f)
+{
+	/* Without this function and the two of the scheduler that led here. */
+	tell_stack(2);
+	context_switch(&f->context, &t->loop);
+}
+
+void tell_waiting(struct thread *t)
+{
+	uint32_t n = 0;
+
+	for (int size = 0; size < FIBER_STACK_SIZES; size++) {
+		uint32_t used = fiber_used((enum rt_stack)size);
+		for (uint32_t i = 0; i < used; i++) {
+			struct fiber *f = fiber_at((enum rt_stack)size, i);
+			if (atomic_load(&f->state) != FIBER_PARKED || n++ >= MOST_TOLD)
+				continue;
+			tell_fiber(f);
+			t->left = f;
+			t->leave = LEAVE_SHOW;
+			context_switch(&t->loop, &f->context);
+		}
+	}
+	if (n > MOST_TOLD)
+		dprintf(STDERR_FILENO, "… and %u more\n", n - MOST_TOLD);
+}

@@ -1,0 +1,21 @@
+/* What people are told of fibers when a program ends by its own fault: on standard error, without allocation. */
+#ifndef RT_TELL_H
+#define RT_TELL_H
+
+#include "fiber.h"
+
+struct thread;
+
+/* "fiber 12 (name), started by fiber 3: waits for a mutex 0x…", a line. */
+void tell_fiber(const struct fiber *f);
+
+/* The caller's frames, a line each. Without the first `skip` of them. */
+void tell_stack(int skip);
+
+/* Every fiber that waits, with its stack, by the thread that runs none. Nobody runs meanwhile. */
+void tell_waiting(struct thread *t);
+
+/* On the stack of a fiber that is shown (LEAVE_SHOW): tells it, and goes back. */
+void tell_shown(struct thread *t, struct fiber *f);
+
+#endif
