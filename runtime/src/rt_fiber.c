@@ -144,6 +144,8 @@ int rt_run(const struct rt_options *options, rt_function *first, void *arg)
 	struct first of = { first, arg, 0 };
 	cpu_set_t cpus;
 
+	if (thread_self())
+		misuse("rt_run: called within a run");
 	if (atomic_exchange(&running, 1))
 		return -EBUSY;
 	uint32_t n = options ? options->processors : 0;

@@ -9,6 +9,7 @@
 #include "door.h"
 #include "futex.h"
 #include "local.h"
+#include "overflow.h"
 #include "relax.h"
 #include "run_queue.h"
 #include "scope.h"
@@ -712,8 +713,13 @@ static void thread_loop(struct thread *t)
 
 static void *thread_main(void *arg)
 {
-	thread_current = arg;
-	thread_loop(arg);
+	struct thread *t = arg;
+
+	thread_current = t;
+	/* Without one an overflow of a stack is a plain fault. */
+	overflow_thread_begin(t);
+	thread_loop(t);
+	overflow_thread_end(t);
 	return NULL;
 }
 
@@ -792,7 +798,13 @@ int scheduler_start(uint32_t processors, uint32_t threads)
 	scheduler.threads = t;
 	t->handle = pthread_self();
 	thread_current = t;
-	r = watcher_start();
+	r = overflow_begin();
+	if (r == 0)
+		overflow_thread_begin(t);
+	if (r == 0 && (r = watcher_start()) < 0) {
+		overflow_thread_end(t);
+		overflow_end();
+	}
 	if (r < 0) {
 		thread_current = NULL;
 		free(t);
@@ -807,6 +819,8 @@ void scheduler_run(void)
 
 	thread_loop(self);
 	watcher_stop();
+	overflow_thread_end(self);
+	overflow_end();
 	for (t = scheduler.threads; t; t = next) {
 		next = t->next;
 		if (t != self)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <unwind.h>
 
+#include "symbol_self.h"
 #include "thread.h"
 
 /* So many fibers are told one by one; a million lines help nobody. */
@@ -48,6 +49,29 @@ void tell_fiber(const struct fiber *f)
 		dprintf(STDERR_FILENO, ": %s%s\n", waits_for[f->wait], f->wait == FIBER_WAIT_SLEEP ? "" : " NULL, for ever");
 }
 
+/* "    name+0x12 (file+0x3412)". */
+static void tell_place(uintptr_t pc)
+{
+	char name[128];
+	uint64_t offset;
+	Dl_info info;
+
+	if (!dladdr((void *)pc, &info) || !info.dli_fname) {
+		dprintf(STDERR_FILENO, "    %#" PRIxPTR "\n", pc);
+		return;
+	}
+	/* A program that is loaded where it was linked for counts from zero. */
+	uintptr_t base = (uintptr_t)info.dli_fbase;
+	if (symbol_self(info.dli_fname, pc - base, name, sizeof name, &offset) == 0 ||
+	    symbol_self(info.dli_fname, pc, name, sizeof name, &offset) == 0)
+		dprintf(STDERR_FILENO, "    %s+%#" PRIx64 " (%s+%#" PRIxPTR ")\n", name, offset, info.dli_fname, pc - base);
+	else if (info.dli_sname)
+		dprintf(STDERR_FILENO, "    %s+%#" PRIxPTR " (%s+%#" PRIxPTR ")\n", info.dli_sname, pc - (uintptr_t)info.dli_saddr,
+			info.dli_fname, pc - base);
+	else
+		dprintf(STDERR_FILENO, "    %s+%#" PRIxPTR "\n", info.dli_fname, pc - base);
+}
+
 struct telling {
 	int skip;
 	int n;
@@ -58,7 +82,6 @@ static _Unwind_Reason_Code tell_frame(struct _Unwind_Context *context, void *arg
 	struct telling *telling = arg;
 	int before = 0;
 	uintptr_t pc = (uintptr_t)_Unwind_GetIPInfo(context, &before);
-	Dl_info info;
 
 	if (pc == 0 || telling->n == MOST_FRAMES)
 		return _URC_END_OF_STACK;
@@ -67,13 +90,7 @@ static _Unwind_Reason_Code tell_frame(struct _Unwind_Context *context, void *arg
 	telling->n++;
 	if (!before)
 		pc--;	/* into the call, not behind it */
-	if (!dladdr((void *)pc, &info) || !info.dli_fname)
-		dprintf(STDERR_FILENO, "    %#" PRIxPTR "\n", pc);
-	else if (info.dli_sname)
-		dprintf(STDERR_FILENO, "    %s+%#" PRIxPTR " (%s+%#" PRIxPTR ")\n", info.dli_sname, pc - (uintptr_t)info.dli_saddr,
-			info.dli_fname, pc - (uintptr_t)info.dli_fbase);
-	else
-		dprintf(STDERR_FILENO, "    %s+%#" PRIxPTR "\n", info.dli_fname, pc - (uintptr_t)info.dli_fbase);
+	tell_place(pc);
 	return _URC_NO_REASON;
 }
 

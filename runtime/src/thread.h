@@ -42,6 +42,7 @@ struct thread {
 	struct thread *next_idle;
 	struct thread *next;		/* all of them */
 	pthread_t handle;
+	void *signal_stack;		/* NULL: it had one (overflow.h) */
 } __attribute__((aligned(128)));
 
 extern __thread struct thread *thread_current __attribute__((tls_model("initial-exec"), visibility("hidden")));

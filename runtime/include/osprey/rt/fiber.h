@@ -42,7 +42,7 @@ struct rt_spawn_options {
 
 /* Runs first(arg) as a fiber, and the caller's thread as one of the runtime's, until that fiber and all that were
  * started within have ended. Returns what `first` returned. `options` may be NULL. -EBUSY: a run is under way in this
- * process; -ENOMEM, -EAGAIN: no memory, no threads. */
+ * process (within it, a call ends the process with a line); -ENOMEM, -EAGAIN: no memory, no threads. */
 RT_API int rt_run(const struct rt_options *options, rt_function *first, void *arg);
 
 /* Starts a fiber that nobody joins. -ENOMEM. Fiber; does not block. */
