@@ -200,6 +200,20 @@ bench: all benches
 	tools/setup bench
 	bench/run
 
+#: make runtime      build/runtime/libospreyrt.{a,so.0}: fibers for C, a library by itself (docs/runtime.md)
+RUNTIME = $(MAKE) -C runtime BUILD=$(abspath $(BUILD))/runtime
+runtime:
+	$(RUNTIME) all
+
+runtime-tests:
+	$(RUNTIME) all tests benches examples
+
+#: make bench-runtime   the runtime's claims, each beside Go, pthreads and Debian's allocators
+bench-runtime:
+	tools/setup bench
+	$(RUNTIME) all benches examples
+	BUILD=$(abspath $(BUILD)) runtime/bench/run
+
 #: make bless        take the output of today's commands as what the tests expect
 bless: all
 	tests/cli/run --bless
@@ -209,7 +223,8 @@ new-condition:
 	@tools/new-condition "$(NAME)"
 
 #: make clean        remove build/
-.PHONY: all unit-tests tests benches fuzzers sanitized sanitized-library clean help doctor check check-fresh check-kernels bench bless new-condition
+.PHONY: all unit-tests tests benches fuzzers sanitized sanitized-library clean help doctor check check-fresh check-kernels bench \
+        runtime runtime-tests bench-runtime bless new-condition
 .SECONDARY:
 
 -include $(LIB_O:.o=.d) $(BUILD)/src/main.d $(TESTS:$(BUILD)/test/%=$(BUILD)/src/%.d)
