@@ -3,6 +3,10 @@
 # Variants are builds of their own: make BUILD=build/tsan SAN=thread all tests
 
 BUILD ?= build
+# BPF programs and their skeletons, the same ones for all variants.
+GEN ?= $(BUILD)/gen
+# Layers (folders of src) to build; a variant may do with some of the lower ones.
+LAYERS ?= *
 CC ?= gcc
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
@@ -15,11 +19,13 @@ DEBUG ?= -g
 WARN = -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wformat=2 \
        -Wno-missing-field-initializers $(if $(WERROR),-Werror)
 # Of the sanitizers' macros clang has none.
-CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -I. -I$(BUILD)/gen \
+CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -I. -I$(GEN) \
             -DOSPREY_VERSION='"$(VERSION)"' $(if $(findstring address,$(SAN)),-D__SANITIZE_ADDRESS__=1)
 CFLAGS += -std=gnu17 $(OPT) $(DEBUG) $(WARN) -ffunction-sections -fdata-sections -fno-omit-frame-pointer \
           $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined)
 LDFLAGS += -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN),-static)
+# Tests are linked often and shipped never: by the faster linker, where it can.
+TEST_LD := $(if $(SAN),,$(if $(shell command -v ld.gold),-fuse-ld=gold))
 LDLIBS = -lbpf -ldw -lelf -lz -llzma -lbz2 -lzstd -ldeflate -liberty -lcmark -lncursesw -ltinfo -lm -pthread
 
 VERSION = 0.1.0
@@ -29,7 +35,7 @@ V ?=
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@)
 
-ALL_C := $(sort $(wildcard src/*.c src/*/*.c src/*/*/*.c))
+ALL_C := $(sort $(wildcard src/*.c $(foreach layer,$(LAYERS),src/$(layer)/*.c src/$(layer)/*/*.c)))
 TEST_C := $(filter %_test.c,$(ALL_C))
 BENCH_C := $(wildcard bench/*.c)
 FUZZ_C := $(wildcard tests/fuzz/*_fuzz.c)
@@ -38,7 +44,7 @@ BPF_C := $(wildcard src/*/*/*.bpf.c src/*/*.bpf.c)
 LIB_C := $(filter-out $(BPF_C),$(LIB_C))
 
 LIB_O := $(LIB_C:%.c=$(BUILD)/%.o)
-SKEL_H := $(patsubst src/%.bpf.c,$(BUILD)/gen/%.skel.h,$(BPF_C))
+SKEL_H := $(patsubst src/%.bpf.c,$(GEN)/%.skel.h,$(BPF_C))
 TESTS := $(TEST_C:src/%.c=$(BUILD)/test/%)
 BENCHES := $(BENCH_C:%.c=$(BUILD)/%)
 FUZZERS := $(FUZZ_C:%.c=$(BUILD)/%)
@@ -73,16 +79,16 @@ $(BUILD)/src/conditions/conditions.o: $(wildcard src/conditions/*/guide.md)
 $(BUILD)/src/report/flame_svg.o: src/report/flame.js
 
 # BPF: C -> object (BTF kept, DWARF dropped) -> two skeletons, see src/kernel/bpf_load.h.
-$(BUILD)/gen/%.bpf.o: src/%.bpf.c $(wildcard src/kernel/*.bpf.h src/source/*/*.bpf.h src/dig/*/*.bpf.h)
+$(GEN)/%.bpf.o: src/%.bpf.c $(wildcard src/kernel/*.bpf.h src/source/*/*.bpf.h src/dig/*/*.bpf.h)
 	@mkdir -p $(@D)
 	$(call say,BPF)
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -D__bpf__ -O2 -g -Wall -Isrc -c -o $@ $<
 	$(Q)llvm-strip -g $@
 
 # It includes the other.
-$(BUILD)/gen/source/process/task_walk.bpf.o: src/source/process/task.bpf.c
+$(GEN)/source/process/task_walk.bpf.o: src/source/process/task.bpf.c
 
-$(BUILD)/gen/%.skel.h: $(BUILD)/gen/%.bpf.o Makefile
+$(GEN)/%.skel.h: $(GEN)/%.bpf.o Makefile
 	$(Q)$(BPFTOOL) gen skeleton -L $< name $(notdir $*)_light > $@.tmp
 	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_full >> $@.tmp
 	$(Q)mv $@.tmp $@
@@ -90,7 +96,7 @@ $(BUILD)/gen/%.skel.h: $(BUILD)/gen/%.bpf.o Makefile
 $(BUILD)/test/%: $(BUILD)/src/%.o $(BUILD)/libosprey.a
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) $(TEST_LD) -o $@ $^ $(LDLIBS)
 
 # It reads its own debug information: all of it, also where a variant makes do with less.
 $(BUILD)/src/dig/symbol/prototype_test.o: override DEBUG = -g
@@ -147,7 +153,7 @@ $(BUILD)/tools/capture.d/%: $(BUILD)/tools/capture.d/%.o $(BUILD)/libosprey.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # One library with all sanitizers, made by clang: the unit tests of `sanitized` and the fuzzers link it.
-SANITIZED = BUILD=$(BUILD)/sanitized CC=$(CLANG) SAN=fuzzer-no-link,address,undefined OPT=-O1 DEBUG=-g1
+SANITIZED = BUILD=$(BUILD)/sanitized GEN=$(GEN) CC=$(CLANG) SAN=fuzzer-no-link,address,undefined OPT=-O1 DEBUG=-g1
 
 $(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(LIB_C) | sanitized-library
 	@mkdir -p $(@D)

@@ -88,18 +88,35 @@ static void between(const struct task *t, const char *name, reading before, read
 
 #define TICK_NS 10000000 /* the step of /proc's times */
 
+#define SAME_RANGE(member, slack) between(t, #member, a->member, t->member, b->member, slack)
+#define SUM(of, member) reading_sum((of)->member, (of)->dead_##member)
+#define SAME_SUM(member) between(t, #member " with the dead", SUM(a, member), SUM(t, member), SUM(b, member), 0)
+
+/* What a process has done of which one thread is left. Of threads that ended before they were ever looked at /proc knows nothing,
+ * and takes for the last one's what they did. */
+static void compare_last_thread(const struct task *a, const struct task *t, const struct task *b)
+{
+	SAME_SUM(minor_faults);
+	SAME_SUM(major_faults);
+	SAME_SUM(read_bytes);
+	SAME_SUM(write_bytes);
+}
+
+static void compare_work(const struct task *a, const struct task *t, const struct task *b)
+{
+	SAME_RANGE(minor_faults, 0);
+	SAME_RANGE(major_faults, 0);
+	SAME_RANGE(read_bytes, 0);
+	SAME_RANGE(write_bytes, 0);
+}
+
 static void compare_counters(const struct task *a, const struct task *t, const struct task *b)
 {
-#define SAME_RANGE(member, slack) between(t, #member, a->member, t->member, b->member, slack)
 	SAME_RANGE(run_ns, 0);
 	SAME_RANGE(wait_ns, 0);
 	SAME_RANGE(runs, 0);
 	SAME_RANGE(voluntary_switches, 0);
 	SAME_RANGE(involuntary_switches, 0);
-	SAME_RANGE(minor_faults, 0);
-	SAME_RANGE(major_faults, 0);
-	SAME_RANGE(read_bytes, 0);
-	SAME_RANGE(write_bytes, 0);
 	if (reading_ok(t->block_delay_ns)) /* /proc writes 0 for a task that began without accounting */
 		SAME_RANGE(block_delay_ns, TICK_NS);
 	/* The sum is exact; the split is a guess of each, made from ticks. */
@@ -131,8 +148,18 @@ static void compare_children(const struct task *a, const struct task *t, const s
 	SAME_RANGE(children_minor_faults, 0);
 }
 
-/* What goes up and down, of a process that did not run in between; and what its dead left
- * behind: of two sums in steps of 10 ms, exact to three such steps. */
+/* What the dead of a process left behind: of two sums in steps of 10 ms, exact to three such steps. */
+static void compare_dead(const struct task *a, const struct task *t, const struct task *b)
+{
+	between(t, "dead user + system", reading_sum(a->dead_user_ns, a->dead_system_ns),
+		reading_sum(t->dead_user_ns, t->dead_system_ns), reading_sum(b->dead_user_ns, b->dead_system_ns), 3 * TICK_NS);
+	SAME_RANGE(dead_minor_faults, 0);
+	SAME_RANGE(dead_major_faults, 0);
+	SAME_RANGE(dead_read_bytes, 0);
+	SAME_RANGE(dead_write_bytes, 0);
+}
+
+/* What goes up and down, of a process that did not run in between. */
 static void compare_rested(const struct task *a, const struct task *t, const struct task *b)
 {
 	SAME_RANGE(threads, 0);
@@ -143,12 +170,6 @@ static void compare_rested(const struct task *a, const struct task *t, const str
 	SAME_RANGE(swap_bytes, page_slack());
 	SAME_RANGE(fd_limit, 0);
 	SAME_RANGE(fd_count, 0);
-	between(t, "dead user + system", reading_sum(a->dead_user_ns, a->dead_system_ns),
-		reading_sum(t->dead_user_ns, t->dead_system_ns), reading_sum(b->dead_user_ns, b->dead_system_ns), 3 * TICK_NS);
-	SAME_RANGE(dead_minor_faults, 0);
-	SAME_RANGE(dead_major_faults, 0);
-	SAME_RANGE(dead_read_bytes, 0);
-	SAME_RANGE(dead_write_bytes, 0);
 	if (!reading_ok(a->anon_bytes))
 		CHECK_U64(t->anon_bytes, a->anon_bytes);
 	if (!reading_ok(a->fd_count))
@@ -226,12 +247,17 @@ static void compare_task(const struct task *a, const struct task *t, const struc
 
 	compare_identity(a, t, b);
 	compare_counters(a, t, b);
+	/* We were looked at from the first on. */
+	bool apart = ours || t->threads != 1 || !(t->flags & TASK_IS_LEADER);
+	apart ? compare_work(a, t, b) : compare_last_thread(a, t, b);
 	if (rested(a, b))
 		compare_wait(a, t, b);
 	if (t->flags & TASK_IS_LEADER) {
 		compare_children(a, t, b);
 		if (idle)
 			compare_rested(a, t, b);
+		if (idle && apart)
+			compare_dead(a, t, b);
 	}
 	if (ours) { /* nobody moves us about */
 		compare_split(a, t, b);
