@@ -1,10 +1,12 @@
 /* A context: where a stack that does not run goes on. What must be preserved lies on the stack itself.
  *
- * Supported: x86-64 (without shadow stacks: CET's are one for each thread) and AArch64. The same layout is read from outside
- * of the process by those who inspect fibers: CONTEXT_… says at which offsets from `sp` the registers lie.
+ * Supported: x86-64 (without shadow stacks: CET's are one for each thread) and AArch64. The same layout is
+ * read from outside of the process by those who inspect fibers: CONTEXT_… says at which offsets from `sp` the
+ * registers lie.
  *
- * Floating-point control (rounding, flushing, traps) belongs to the thread, not to the context: reading it costs as much as
- * the rest of a switch, and nearly nobody changes it. A fiber that does sets it back before it calls the runtime. */
+ * Floating-point control (rounding, flushing, traps) belongs to the thread, not to the context: reading it
+ * costs as much as the rest of a switch, and nearly nobody changes it. A fiber that does sets it back before
+ * it calls the runtime. */
 #ifndef RT_CONTEXT_H
 #define RT_CONTEXT_H
 
@@ -31,12 +33,13 @@ struct context {
 	void *sp;
 };
 
-/* Saves where the caller is into `from` and goes on where `to` was saved. Returns when somebody switches to `from`, perhaps
- * on another thread: nothing that was read from thread-local storage before is true after it. */
+/* Saves where the caller is into `from` and goes on where `to` was saved. Returns when somebody switches to
+ * `from`, perhaps on another thread: nothing that was read from thread-local storage before is true after
+ * it. */
 void context_switch(struct context *from, const struct context *to);
 
-/* Lays out a context at `top` (any address within a stack; what lies below is overwritten) that calls function(arg),
- * which must not return. */
+/* Lays out a context at `top` (any address within a stack; what lies below is overwritten) that calls
+ * function(arg), which must not return. */
 void context_make(struct context *ret, void *top, void (*function)(void *), void *arg);
 
 #endif

@@ -1,13 +1,15 @@
-/* The door of the runtime: how a thread's own scheduling state is plain memory, and still can be taken from it.
+/* The door of the runtime: how a thread's own scheduling state is plain memory, and still can be taken from
+ * it.
  *
- * A thread that calls the runtime stores `inside` = 1 and then looks at `door`; it stores `inside` = 0 when it leaves. A
- * stranger who wants something of that thread stores a claim into `door`, makes every CPU pass a barrier (membarrier(2),
- * Linux 4.14) and then looks at `inside`. One of both sees the other: either the stranger finds the thread inside, and
- * gives up its claim, or the thread finds the claim when it comes, and waits. So the owner, who comes millions of times a
- * second, pays two plain stores and a load; the stranger, who comes when it has nothing better to do, pays some microseconds.
+ * A thread that calls the runtime stores `inside` = 1 and then looks at `door`; it stores `inside` = 0 when
+ * it leaves. A stranger who wants something of that thread stores a claim into `door`, makes every CPU pass a
+ * barrier (membarrier(2), Linux 4.14) and then looks at `inside`. One of both sees the other: either the
+ * stranger finds the thread inside, and gives up its claim, or the thread finds the claim when it comes, and
+ * waits. So the owner, who comes millions of times a second, pays two plain stores and a load; the stranger,
+ * who comes when it has nothing better to do, pays some microseconds.
  *
- * The flags are the thread's, not the processor's: a thread that lost its processor while it ran code of the user stores its
- * `inside` before it looks, and must not store it into what is another's by then. */
+ * The flags are the thread's, not the processor's: a thread that lost its processor while it ran code of the
+ * user stores its `inside` before it looks, and must not store it into what is another's by then. */
 #ifndef RT_DOOR_H
 #define RT_DOOR_H
 
@@ -23,7 +25,8 @@ enum {
 /* Slow: what to do when the door is not open. Returns with the thread inside, holding a processor. */
 void door_opened(struct thread *t);
 
-/* Into the runtime. Returns the thread, which holds a processor that nobody takes until door_leave. The caller is a fiber. */
+/* Into the runtime. Returns the thread, which holds a processor that nobody takes until door_leave. The
+ * caller is a fiber. */
 static inline struct thread *door_enter(void)
 {
 	struct thread *t = thread_self();
@@ -52,8 +55,8 @@ int door_init(void);
 /* Every thread of the process that runs passes a full barrier before this returns. */
 void door_barrier(void);
 
-/* For strangers. True: `t` is outside and stays so until door_close (it was claimed with DOOR_VISITED), and what it owns is the
- * caller's to read and change. False: it is inside, or another visits. */
+/* For strangers. True: `t` is outside and stays so until door_close (it was claimed with DOOR_VISITED), and
+ * what it owns is the caller's to read and change. False: it is inside, or another visits. */
 bool door_visit(struct thread *t);
 
 /* Ends the visit. `taken`: it has lost its processor. */

@@ -11,8 +11,9 @@
 #define MADV_GUARD_INSTALL 102	/* Linux 6.13 */
 #endif
 
-/* A guard made by mprotect splits a mapping in two, and the kernel allows 65 530 of them (vm.max_map_count). Without
- * guards of the newer kind, so many fibers have one; the stack pointer of the others is checked when they park. */
+/* A guard made by mprotect splits a mapping in two, and the kernel allows 65 530 of them (vm.max_map_count).
+ * Without guards of the newer kind, so many fibers have one; the stack pointer of the others is checked when
+ * they park. */
 #define SPLITTING_GUARDS 10000
 
 #define MOST_FIBERS (4u << 20)
@@ -82,10 +83,9 @@ static int table_make_writable(struct table *t)
 {
 	uint32_t n = t->reserved - t->ready < GROW_BY ? t->reserved - t->ready : GROW_BY;
 
-	if (n == 0)
-		return -ENOMEM;
-	if (mprotect(t->fibers + t->ready, n * sizeof *t->fibers, PROT_READ | PROT_WRITE) < 0 ||
-	    mprotect(t->stacks + (size_t)t->ready * t->stack_bytes, n * t->stack_bytes, PROT_READ | PROT_WRITE) < 0)
+	char *stacks = t->stacks + (size_t)t->ready * t->stack_bytes;
+	if (n == 0 || mprotect(t->fibers + t->ready, n * sizeof *t->fibers, PROT_READ | PROT_WRITE) < 0 ||
+	    mprotect(stacks, n * t->stack_bytes, PROT_READ | PROT_WRITE) < 0)
 		return -ENOMEM;
 	t->ready += n;
 	return 0;
@@ -143,8 +143,8 @@ char *fiber_stack_low(const struct fiber *f)
 	return t->stacks + (size_t)(f - t->fibers) * t->stack_bytes;
 }
 
-/* Stacks whose tops lie at equal offsets share the sets of the caches, and evict each other there. Within a page, so that a
- * parked fiber still costs one. */
+/* Stacks whose tops lie at equal offsets share the sets of the caches, and evict each other there. Within a
+ * page, so that a parked fiber still costs one. */
 static size_t colour(const struct fiber *f)
 {
 	return (size_t)(f - tables[f->stack_size].fibers) % 16 * 64;

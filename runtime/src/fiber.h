@@ -1,8 +1,8 @@
 /* A fiber, and the table of all of them.
  *
- * Fibers of one stack size lie in one array that only grows: number i has the i-th stack of that size. They are never given
- * back, only used again, with another id; so a stale handle is told from a live one, and a reader from outside of the
- * process walks an array. */
+ * Fibers of one stack size lie in one array that only grows: number i has the i-th stack of that size. They
+ * are never given back, only used again, with another id; so a stale handle is told from a live one, and a
+ * reader from outside of the process walks an array. */
 #ifndef RT_FIBER_H
 #define RT_FIBER_H
 

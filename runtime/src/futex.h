@@ -5,8 +5,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* Waits while *word == value, until it is woken or `deadline` (CLOCK_MONOTONIC, ns; INT64_MAX: without end). May return
- * without a cause: the caller looks at its word. Leaves errno as it was. */
+/* Waits while *word == value, until it is woken or `deadline` (CLOCK_MONOTONIC, ns; INT64_MAX: without end).
+ * May return without a cause: the caller looks at its word. Leaves errno as it was. */
 void futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline);
 
 /* Wakes `most` waiters. Leaves errno as it was. */

@@ -1,8 +1,9 @@
-/* A processor: the right to run fibers, with all that one needs to do so without asking anybody. A thread that runs fibers
- * holds one; there are as many as CPUs may be used.
+/* A processor: the right to run fibers, with all that one needs to do so without asking anybody. A thread
+ * that runs fibers holds one; there are as many as CPUs may be used.
  *
- * Whose is what. The ring is shared: its owner appends, anybody takes. All else is the owner's alone, plain memory;
- * a stranger may touch it only past the owner's door (door.h), or while the processor is idle and the scheduler's lock held. */
+ * Whose is what. The ring is shared: its owner appends, anybody takes. All else is the owner's alone, plain
+ * memory; a stranger may touch it only past the owner's door (door.h), or while the processor is idle and the
+ * scheduler's lock held. */
 #ifndef RT_PROCESSOR_H
 #define RT_PROCESSOR_H
 
@@ -19,13 +20,13 @@ struct processor {
 	/* Owner's. */
 	struct fiber *first;		/* runs next, before the rest: who was made ready last */
 	uint32_t first_in_a_row;
-	uint32_t nbatch, batch_at;	/* fibers taken out of the ring, in order: batch[batch_at .. nbatch) */
+	uint32_t nbatch, batch_at;	/* taken out of the ring, in order: batch[batch_at .. nbatch) */
 	struct fiber *batch[BATCH];
 	_Atomic uint32_t turns;		/* fibers that it switched to; others look whether it moves */
 	struct fiber *free[2];		/* ended fibers by stack size */
 	uint32_t nfree[2];
 	uint64_t ids;
-	int64_t alive;			/* spawned here less ended here: only the sum over all processors means something */
+	int64_t alive;			/* spawned here less ended here: only the sum of all says something */
 	uint64_t luck;			/* of the draw whom to steal from first */
 	uint32_t number;
 	struct processor *next_idle;

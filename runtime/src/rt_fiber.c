@@ -18,7 +18,8 @@ int64_t rt_now(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-struct fiber *spawn_prepare(struct thread *t, rt_function *function, void *arg, const struct rt_spawn_options *options)
+struct fiber *spawn_prepare(struct thread *t, rt_function *function, void *arg,
+			    const struct rt_spawn_options *options)
 {
 	struct fiber *f = fiber_new(t->processor, options ? options->stack : RT_STACK_DEFAULT);
 

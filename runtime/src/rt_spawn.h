@@ -4,7 +4,9 @@
 
 #include "scheduler.h"
 
-/* A fiber that nobody joins, in no scope; the caller changes that before fiber_start. NULL: no memory. Inside. */
-struct fiber *spawn_prepare(struct thread *t, rt_function *function, void *arg, const struct rt_spawn_options *options);
+/* A fiber that nobody joins, in no scope; the caller changes that before fiber_start. NULL: no memory.
+ * Inside. */
+struct fiber *spawn_prepare(struct thread *t, rt_function *function, void *arg,
+			    const struct rt_spawn_options *options);
 
 #endif

@@ -26,7 +26,8 @@ static inline uint32_t run_queue_length(const struct processor *p)
 	return n <= RING ? n : 0;
 }
 
-/* Takes up to `most` off the front, in order; anybody may. Who copies slots that are overwritten meanwhile fails to move the head. */
+/* Takes up to `most` off the front, in order; anybody may. Who copies slots that are overwritten meanwhile
+ * fails to move the head. */
 static inline uint32_t run_queue_take(struct processor *p, uint32_t most, struct fiber **ret)
 {
 	uint32_t head = atomic_load_explicit(&p->head, memory_order_acquire);

@@ -1,4 +1,5 @@
-/* Which fiber runs where. All of it is called inside (door.h), by the thread that holds the processor, unless said. */
+/* Which fiber runs where. All of it is called inside (door.h), by the thread that holds the processor, unless
+ * said. */
 #ifndef RT_SCHEDULER_H
 #define RT_SCHEDULER_H
 
@@ -19,7 +20,7 @@ struct scheduler {
 	_Atomic uint32_t nqueue;
 	_Atomic uint32_t nidle;		/* processors */
 	_Atomic uint32_t nspinning;	/* threads that look for work */
-	struct thread *keeper;		/* the idle thread that wakes by itself, for timers, at keeper_until */
+	struct thread *keeper;		/* the idle thread that wakes by itself at keeper_until, for timers */
 	int64_t keeper_until;
 	uint32_t noutside;		/* threads that run a fiber but lost their processor */
 	_Atomic uint32_t stopping;
@@ -45,8 +46,8 @@ void fiber_ready(struct thread *t, struct fiber *f);
 /* The same from a thread without a processor, which need not be the runtime's. */
 void fiber_ready_from_outside(struct fiber *f);
 
-/* Leaves the running fiber, which others make ready again; unlock(lock) is called once its context is saved, and not before
- * may anybody do so. Returns when it runs again, perhaps on another thread. */
+/* Leaves the running fiber, which others make ready again; unlock(lock) is called once its context is saved,
+ * and not before may anybody do so. Returns when it runs again, perhaps on another thread. */
 void fiber_park(struct thread *t, enum fiber_wait wait, void *object, void (*unlock)(void *), void *lock);
 
 /* Leaves it to run again later. */
@@ -61,10 +62,12 @@ int scheduler_start(uint32_t processors, uint32_t threads);
 /* Runs fibers on the calling thread until none is left, then takes everything down. */
 void scheduler_run(void);
 
-/* For the watcher: takes the processor of a thread that is outside, and gives it to another. False: it came in, or has none. */
+/* For the watcher: takes the processor of a thread that is outside, and gives it to another. False: it came
+ * in, or has none. */
 bool scheduler_retake(struct thread *t);
 
-/* For who comes back to a processor that was taken: another one, or its turn in the queue. Inside afterwards. */
+/* For who comes back to a processor that was taken: another one, or its turn in the queue. Inside
+ * afterwards. */
 void scheduler_return(struct thread *t);
 
 #endif

@@ -1,7 +1,7 @@
 /* Scopes, inside of the runtime.
  *
- * A scope's lock guards its list of fibers, its flag and result, and which scopes its fibers have opened. Locks are taken from outer
- * scopes to inner ones, after a wheel's and before none but the scheduler's. */
+ * A scope's lock guards its list of fibers, its flag and result, and which scopes its fibers have opened.
+ * Locks are taken from outer scopes to inner ones, after a wheel's and before none but the scheduler's. */
 #ifndef RT_SCOPE_H
 #define RT_SCOPE_H
 

@@ -19,12 +19,18 @@ struct selection {
 	struct waiting *waiting;	/* NULL when only the channels can end it */
 };
 
-/* By address, so that two selects never wait for each other's locks. Insertion suits the few cases that selects have. */
+static uintptr_t address_of(const struct selection *s, size_t i)
+{
+	return (uintptr_t)s->cases[i].chan;
+}
+
+/* By address, so that two selects never wait for each other's locks. Insertion suits the few cases that
+ * selects have. */
 static void order_by_address(struct selection *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		size_t at = i;
-		for (; at > 0 && (uintptr_t)s->cases[s->order[at - 1]].chan > (uintptr_t)s->cases[i].chan; at--)
+		for (; at > 0 && address_of(s, s->order[at - 1]) > address_of(s, i); at--)
 			s->order[at] = s->order[at - 1];
 		s->order[at] = (uint16_t)i;
 	}
@@ -45,7 +51,8 @@ static void lock_all(struct selection *s)
 			short_lock_take(&s->cases[s->order[i]].chan->lock);
 }
 
-/* The last channel is given back last, and nothing is looked at after that: the waiting fiber may go on, and `s` with it. */
+/* The last channel is given back last, and nothing is looked at after that: the waiting fiber may go on, and
+ * `s` with it. */
 static void unlock_all(struct selection *s)
 {
 	size_t without = 0;

@@ -6,8 +6,8 @@
 
 #include "relax.h"
 
-/* A holder that runs is done within some turns. One that the kernel put off its CPU is not: it needs the CPU, and where this
- * thread has a higher priority it gets one only while this one sleeps. */
+/* A holder that runs is done within some turns. One that the kernel put off its CPU is not: it needs the CPU,
+ * and where this thread has a higher priority it gets one only while this one sleeps. */
 #define SPINS 100
 #define YIELDS 20
 #define NAP_NS 50000

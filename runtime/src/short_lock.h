@@ -1,6 +1,6 @@
-/* A lock between threads for some tens of instructions. Giving it back is a plain store, so there is nobody to call: who finds it
- * held spins, then lets others have the CPU, then naps. No fairness. Never held across a switch of fibers, a system call of the
- * user or memory allocation. */
+/* A lock between threads for some tens of instructions. Giving it back is a plain store, so there is nobody
+ * to call: who finds it held spins, then lets others have the CPU, then naps. No fairness. Never held across
+ * a switch of fibers, a system call of the user or memory allocation. */
 #ifndef RT_SHORT_LOCK_H
 #define RT_SHORT_LOCK_H
 

@@ -75,7 +75,8 @@ static bool mutex_take_or_mark(struct rt_mutex *m, uint64_t me, bool others)
 	}
 }
 
-/* A waiter's element is its fiber when it has waited long enough to be given the mutex; `done`, when it was. */
+/* A waiter's element is its fiber when it has waited long enough to be given the mutex; `done`, when it
+ * was. */
 static int mutex_wait(struct thread *t, struct rt_mutex *m, int64_t deadline)
 {
 	struct queue *q = queue_of(&m->waiters);
@@ -130,7 +131,8 @@ bool rt_try_lock(struct rt_mutex *m)
 	return mutex_try(m, my_id(caller()));
 }
 
-/* A waiter is woken and competes with those that come, or owns the mutex when it wakes, if it has lost for long. */
+/* A waiter is woken and competes with those that come, or owns the mutex when it wakes, if it has lost for
+ * long. */
 static void mutex_pass_on(struct thread *t, struct rt_mutex *m)
 {
 	struct queue *q = queue_of(&m->waiters);

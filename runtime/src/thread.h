@@ -1,4 +1,5 @@
-/* A thread of the runtime. They are made as needed, wait for work when there is none, and are never freed while a run lasts. */
+/* A thread of the runtime. They are made as needed, wait for work when there is none, and are never freed
+ * while a run lasts. */
 #ifndef RT_THREAD_H
 #define RT_THREAD_H
 
@@ -12,7 +13,8 @@
 
 struct processor;
 
-/* What is to be done about the fiber that was left, once its context is saved and another one stands on its own stack. */
+/* What is to be done about the fiber that was left, once its context is saved and another one stands on its
+ * own stack. */
 enum leave {
 	LEAVE_NOTHING,
 	LEAVE_READY,	/* it goes to the end of the ring */
@@ -45,10 +47,12 @@ struct thread {
 	void *signal_stack;		/* NULL: it had one (overflow.h) */
 } __attribute__((aligned(128)));
 
-extern __thread struct thread *thread_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
+extern __thread struct thread *thread_current
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* The caller's thread. It is asked anew each time: a compiler that keeps the address of a thread-local variable over a switch
- * of fibers, as gcc and clang do, would have another thread's. NULL on threads that are not the runtime's. */
+/* The caller's thread. It is asked anew each time: a compiler that keeps the address of a thread-local
+ * variable over a switch of fibers, as gcc and clang do, would have another thread's. NULL on threads that
+ * are not the runtime's. */
 static inline struct thread *thread_self(void)
 {
 	struct thread *t;
@@ -57,10 +61,22 @@ static inline struct thread *thread_self(void)
 	__asm__ volatile("movq thread_current@gottpoff(%%rip), %0\n\tmovq %%fs:(%0), %0" : "=&r"(t));
 #elif defined __aarch64__
 	uint64_t offset;
-	__asm__ volatile("adrp %1, :gottprel:thread_current\n\tldr %1, [%1, :gottprel_lo12:thread_current]\n\t"
-			 "mrs %0, tpidr_el0\n\tldr %0, [%0, %1]" : "=&r"(t), "=&r"(offset));
+	__asm__ volatile("adrp %1, :gottprel:thread_current\n\t"
+			 "ldr %1, [%1, :gottprel_lo12:thread_current]\n\t"
+			 "mrs %0, tpidr_el0\n\t"
+			 "ldr %0, [%0, %1]" : "=&r"(t), "=&r"(offset));
 #endif
 	return t;
 }
+
+/* A thread without a processor. NULL: no memory. */
+struct thread *thread_new(void);
+
+/* Gives a processor to a thread that sleeps, or to a new one. -EAGAIN: there can be none. Not under the
+ * scheduler's lock. */
+int thread_call(struct processor *p, bool spinning);
+
+/* Runs fibers on the calling thread until the run is over. */
+void thread_loop(struct thread *t);
 
 #endif

@@ -99,9 +99,10 @@ void timer_settle(struct timer *t)
 		relax();
 }
 
-/* The first slot that is not empty, and the tick at which its time begins. Lower levels come first: what is in a higher one lies
- * beyond all that a lower one can hold. */
-static bool next_slot(const struct timer_wheel *w, unsigned *ret_level, unsigned *ret_slot, uint64_t *ret_tick)
+/* The first slot that is not empty, and the tick at which its time begins. Lower levels come first: what is
+ * in a higher one lies beyond all that a lower one can hold. */
+static bool next_slot(const struct timer_wheel *w, unsigned *ret_level, unsigned *ret_slot,
+		      uint64_t *ret_tick)
 {
 	for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
 		uint64_t at = w->now >> level * 6;

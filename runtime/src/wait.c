@@ -36,7 +36,8 @@ static bool claim_settled(struct fiber *f)
 {
 	uint32_t is = atomic_load(&f->claim);
 
-	return is % CLAIM_STATES == CLAIM_SETTLED && atomic_compare_exchange_strong(&f->claim, &is, is - CLAIM_SETTLED);
+	return is % CLAIM_STATES == CLAIM_SETTLED &&
+	       atomic_compare_exchange_strong(&f->claim, &is, is - CLAIM_SETTLED);
 }
 
 static void cancel_if_settled(struct thread *t, struct fiber *f)
@@ -56,9 +57,11 @@ void waiting_parked(struct waiting *w)
 
 	if (w->timed)
 		timer_arm(&t->processor->timers, &w->timer);
-	/* It may have run already, and wait for something else by now: then the number is another. And who cancels sets the flag and
-	 * then looks whether it has settled; this side settles and then looks at the flag. */
-	if (cancellable && atomic_compare_exchange_strong(&f->claim, &open, open - CLAIM_OPEN + CLAIM_SETTLED) &&
+	/* It may have run already, and wait for something else by now: then the number is another. And who
+	 * cancels sets the flag and then looks whether it has settled; this side settles and then looks at
+	 * the flag. */
+	if (cancellable &&
+	    atomic_compare_exchange_strong(&f->claim, &open, open - CLAIM_OPEN + CLAIM_SETTLED) &&
 	    atomic_load(&f->cancelled))
 		cancel_if_settled(t, f);
 }
@@ -67,7 +70,8 @@ int waiting_end(struct waiting *w)
 {
 	if (w->timed)
 		timer_cancel(&w->timer);
-	return w->fiber->woken_by == &wait_timed_out ? -ETIMEDOUT : w->fiber->woken_by == &wait_cancelled ? -ECANCELED : 0;
+	struct waiter *by = w->fiber->woken_by;
+	return by == &wait_timed_out ? -ETIMEDOUT : by == &wait_cancelled ? -ECANCELED : 0;
 }
 
 void wait_cancel(struct thread *t, struct fiber *f)
@@ -91,8 +95,8 @@ static void parked(void *arg)
 		short_lock_give(p.lock);
 }
 
-int wait_in(struct thread *t, struct wait_list *list, struct short_lock *lock, struct waiter *w, enum fiber_wait what,
-	    void *object, int64_t deadline)
+int wait_in(struct thread *t, struct wait_list *list, struct short_lock *lock, struct waiter *w,
+	    enum fiber_wait what, void *object, int64_t deadline)
 {
 	struct fiber *f = t->running;
 	struct waiting waiting;

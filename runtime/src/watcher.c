@@ -37,7 +37,8 @@ static bool look_at(struct processor *p, int64_t now)
 
 static bool all_idle(void)
 {
-	return atomic_load(&scheduler.nidle) == scheduler.nprocessors && atomic_load(&scheduler.stopping) == 0;
+	return atomic_load(&scheduler.nidle) == scheduler.nprocessors &&
+	       atomic_load(&scheduler.stopping) == 0;
 }
 
 static void *watch(void *unused)

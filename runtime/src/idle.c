@@ -1,0 +1,168 @@
+#include "idle.h"
+
+#include "door.h"
+#include "futex.h"
+#include "run.h"
+#include "watcher.h"
+#include "work.h"
+
+struct processor *idle_processor_take(void)
+{
+	struct processor *p = scheduler.idle_processors;
+
+	if (p) {
+		scheduler.idle_processors = p->next_idle;
+		atomic_fetch_sub(&scheduler.nidle, 1);
+	}
+	return p;
+}
+
+void idle_processor_put(struct processor *p)
+{
+	atomic_store_explicit(&p->thread, NULL, memory_order_relaxed);
+	p->next_idle = scheduler.idle_processors;
+	scheduler.idle_processors = p;
+	atomic_fetch_add(&scheduler.nidle, 1);
+}
+
+struct thread *idle_thread_take(void)
+{
+	struct thread *t = scheduler.idle_threads;
+
+	if (t) {
+		scheduler.idle_threads = t->next_idle;
+		t->parked = false;
+	}
+	return t;
+}
+
+static void idle_thread_remove(struct thread *t)
+{
+	struct thread **at = &scheduler.idle_threads;
+
+	while (*at && *at != t)
+		at = &(*at)->next_idle;
+	if (*at)
+		*at = t->next_idle;
+	t->parked = false;
+}
+
+void processor_hold(struct thread *t, struct processor *p)
+{
+	t->processor = p;
+	p->seen_turns = atomic_load_explicit(&p->turns, memory_order_relaxed) - 1;
+	atomic_store_explicit(&p->thread, t, memory_order_release);
+}
+
+void wake_another(void)
+{
+	uint32_t none = 0;
+
+	if (atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) == 0 ||
+	    !atomic_compare_exchange_strong(&scheduler.nspinning, &none, 1))
+		return;
+	short_lock_take(&scheduler.lock);
+	struct processor *p = idle_processor_take();
+	short_lock_give(&scheduler.lock);
+	if (!p || thread_call(p, true) < 0)
+		atomic_fetch_sub(&scheduler.nspinning, 1);
+	else
+		watcher_wake();
+}
+
+void stop_spinning(struct thread *t, bool found)
+{
+	if (!t->spinning)
+		return;
+	t->spinning = false;
+	if (atomic_fetch_sub(&scheduler.nspinning, 1) == 1 && found)
+		wake_another();
+}
+
+static int64_t earliest_timer(void)
+{
+	int64_t earliest = INT64_MAX;
+
+	for (uint32_t i = 0; i < scheduler.nprocessors; i++) {
+		struct timer_wheel *w = &scheduler.processors[i].timers;
+		int64_t at = atomic_load_explicit(&w->earliest, memory_order_relaxed);
+		earliest = at < earliest ? at : earliest;
+	}
+	return earliest;
+}
+
+bool thread_sleep(struct thread *t)
+{
+	bool called = true;
+
+	short_lock_take(&scheduler.lock);
+	for (;;) {
+		int64_t earliest = earliest_timer();
+		if (!t->parked) {
+			atomic_store(&t->wake, 0);
+			t->next_idle = scheduler.idle_threads;
+			scheduler.idle_threads = t;
+			t->parked = true;
+		}
+		if (atomic_load(&scheduler.nidle) == scheduler.nprocessors && scheduler.noutside == 0 &&
+		    atomic_load(&scheduler.nqueue) == 0 && earliest == INT64_MAX)
+			run_is_over();
+		if (atomic_load(&scheduler.stopping))
+			break;
+		/* While none is idle those that run see to the timers. */
+		bool keeper = atomic_load(&scheduler.nidle) > 0 && earliest < scheduler.keeper_until;
+		if (keeper) {
+			scheduler.keeper = t;
+			scheduler.keeper_until = earliest;
+		}
+		short_lock_give(&scheduler.lock);
+		futex_wait(&t->wake, 0, keeper ? earliest : INT64_MAX);
+		short_lock_take(&scheduler.lock);
+		if (scheduler.keeper == t) {
+			scheduler.keeper = NULL;
+			scheduler.keeper_until = INT64_MAX;
+		}
+		if (!t->parked)
+			break;		/* it was given a processor */
+		struct processor *p = keeper ? idle_processor_take() : NULL;
+		if (p) {
+			idle_thread_remove(t);
+			processor_hold(t, p);
+			called = false;
+			break;
+		}
+	}
+	bool stopping = atomic_load(&scheduler.stopping);
+	short_lock_give(&scheduler.lock);
+	if (stopping)
+		return false;
+	while (called && atomic_load_explicit(&t->wake, memory_order_acquire) == 0)
+		futex_wait(&t->wake, 0, INT64_MAX);
+	return true;
+}
+
+/* What was pushed meanwhile is looked for once more: pushers look at nidle without a fence, so the barrier is
+ * this side's. */
+bool give_up_processor(struct thread *t)
+{
+	struct processor *p = t->processor;
+
+	short_lock_take(&scheduler.lock);
+	if (atomic_load(&scheduler.nqueue)) {
+		short_lock_give(&scheduler.lock);
+		return true;
+	}
+	t->processor = NULL;
+	idle_processor_put(p);
+	short_lock_give(&scheduler.lock);
+	stop_spinning(t, false);
+	door_barrier();
+	if (!work_anywhere())
+		return false;
+	short_lock_take(&scheduler.lock);
+	p = idle_processor_take();
+	if (p)
+		processor_hold(t, p);
+	short_lock_give(&scheduler.lock);
+	return p != NULL;
+}

@@ -1,0 +1,30 @@
+/* Processors and threads that have nothing to do, and who calls them. */
+#ifndef RT_IDLE_H
+#define RT_IDLE_H
+
+#include "scheduler.h"
+
+/* Under the scheduler's lock. NULL: there is none. */
+struct processor *idle_processor_take(void);
+void idle_processor_put(struct processor *p);
+struct thread *idle_thread_take(void);
+
+/* `t` holds `p` from now on; for a processor that nobody holds. */
+void processor_hold(struct thread *t, struct processor *p);
+
+/* One more thread looks for work, unless one does already: it will call the next when it finds more than it
+ * can run. */
+void wake_another(void);
+
+/* The thread no longer looks for work. */
+void stop_spinning(struct thread *t, bool found);
+
+/* Sleeps until somebody gives it a processor, or it takes one, since a timer is due. False: the run is
+ * over. */
+bool thread_sleep(struct thread *t);
+
+/* The processor goes to the idle ones, unless there is work after all. True: there is, and `t` has a
+ * processor. */
+bool give_up_processor(struct thread *t);
+
+#endif

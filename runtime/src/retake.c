@@ -1,0 +1,43 @@
+/* Processors that are taken away from threads that do not come back (door.h). */
+#include "door.h"
+#include "idle.h"
+#include "run_queue.h"
+#include "scheduler.h"
+#include "watcher.h"
+
+bool scheduler_retake(struct thread *t)
+{
+	if (!door_visit(t))
+		return false;
+	struct processor *p = t->processor;
+	bool wanted = p && (p->first || p->batch_at < p->nbatch || run_queue_length(p) ||
+			    (atomic_load(&scheduler.nqueue) && atomic_load(&scheduler.nidle) == 0) ||
+			    atomic_load_explicit(&p->timers.earliest, memory_order_relaxed) <= rt_now());
+	if (wanted) {
+		short_lock_take(&scheduler.lock);
+		scheduler.noutside++;
+		short_lock_give(&scheduler.lock);
+		t->processor = NULL;
+		/* Nobody visits it through a thread that it does not belong to. */
+		atomic_store_explicit(&p->thread, NULL, memory_order_relaxed);
+	}
+	door_close(t, wanted);
+	if (wanted)
+		thread_call(p, false);
+	return wanted;
+}
+
+void scheduler_return(struct thread *t)
+{
+	short_lock_take(&scheduler.lock);
+	struct processor *p = idle_processor_take();
+	if (p) {
+		scheduler.noutside--;
+		processor_hold(t, p);
+	}
+	short_lock_give(&scheduler.lock);
+	if (p)
+		watcher_wake();
+	else
+		fiber_yield(t, LEAVE_OTHERS);
+}

@@ -1,0 +1,134 @@
+#include "run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "door.h"
+#include "futex.h"
+#include "idle.h"
+#include "overflow.h"
+#include "scheduler.h"
+#include "spare.h"
+#include "tell.h"
+#include "watcher.h"
+
+struct scheduler scheduler;
+
+static int64_t alive(void)
+{
+	int64_t n = 0;
+
+	for (uint32_t i = 0; i < scheduler.nprocessors; i++)
+		n += scheduler.processors[i].alive;
+	return n;
+}
+
+void run_is_over(void)
+{
+	if (alive() > 0) {
+		dprintf(STDERR_FILENO, "osprey/rt: deadlock: "
+				       "every fiber waits, and nothing is left that could wake one\n");
+		tell_waiting(thread_self());
+		abort();
+	}
+	atomic_store(&scheduler.stopping, 1);
+	for (struct thread *t = scheduler.threads; t; t = t->next) {
+		atomic_store(&t->wake, 1);
+		futex_wake(&t->wake, 1);
+	}
+}
+
+/* What other runs left for this one stays: fibers that ended. */
+static int processors_init(uint32_t n, uint32_t threads)
+{
+	struct scheduler fresh = { .nprocessors = n, .most_threads = threads, .nthreads = 1,
+				   .keeper_until = INT64_MAX };
+
+	for (int size = 0; size < FIBER_STACK_SIZES; size++) {
+		fresh.free[size] = scheduler.free[size];
+		fresh.nfree[size] = scheduler.nfree[size];
+	}
+	fresh.processors = aligned_alloc(_Alignof(struct processor), n * sizeof *fresh.processors);
+	if (!fresh.processors)
+		return -ENOMEM;
+	scheduler = fresh;
+	scheduler.queue_end = &scheduler.queue;
+	memset(scheduler.processors, 0, n * sizeof *scheduler.processors);
+	int64_t now = rt_now();
+	for (uint32_t i = n; i-- > 0;) {
+		struct processor *p = &scheduler.processors[i];
+		p->number = i;
+		p->luck = i + 1;
+		timer_wheel_init(&p->timers, now);
+		if (i > 0)
+			idle_processor_put(p);
+	}
+	return 0;
+}
+
+static int helpers_start(struct thread *t)
+{
+	int r = overflow_begin();
+
+	if (r < 0)
+		return r;
+	overflow_thread_begin(t);
+	r = watcher_start();
+	if (r < 0) {
+		overflow_thread_end(t);
+		overflow_end();
+	}
+	return r;
+}
+
+int scheduler_start(uint32_t processors, uint32_t threads)
+{
+	int r = fiber_table_init();
+
+	if (r < 0 || (r = door_init()) < 0)
+		return r;
+	struct thread *t = thread_new();
+	if (!t)
+		return -ENOMEM;
+	r = processors_init(processors, threads);
+	if (r < 0) {
+		free(t);
+		return r;
+	}
+	processor_hold(t, &scheduler.processors[0]);
+	scheduler.threads = t;
+	t->handle = pthread_self();
+	thread_current = t;
+	r = helpers_start(t);
+	if (r < 0) {
+		thread_current = NULL;
+		free(t);
+		free(scheduler.processors);
+	}
+	return r;
+}
+
+void scheduler_run(void)
+{
+	struct thread *self = thread_self(), *t, *next;
+
+	thread_loop(self);
+	watcher_stop();
+	overflow_thread_end(self);
+	overflow_end();
+	for (t = scheduler.threads; t; t = next) {
+		next = t->next;
+		if (t != self)
+			pthread_join(t->handle, NULL);
+		free(t);
+	}
+	thread_current = NULL;
+	/* The fibers stay for the next run. */
+	for (uint32_t i = 0; i < scheduler.nprocessors; i++)
+		for (int size = 0; size < FIBER_STACK_SIZES; size++)
+			spare_to_all(&scheduler.processors[i], size, UINT32_MAX);
+	free(scheduler.processors);
+}

@@ -1,0 +1,64 @@
+#include "spare.h"
+
+#include "scheduler.h"
+
+#define SPARE_FIBERS 512u
+
+void spare_to_all(struct processor *p, int size, uint32_t n)
+{
+	short_lock_take(&scheduler.lock);
+	while (n-- && p->free[size]) {
+		struct fiber *f = p->free[size];
+		p->free[size] = f->next;
+		p->nfree[size]--;
+		f->next = scheduler.free[size];
+		scheduler.free[size] = f;
+		atomic_fetch_add_explicit(&scheduler.nfree[size], 1, memory_order_relaxed);
+	}
+	short_lock_give(&scheduler.lock);
+}
+
+static void spare_from_all(struct processor *p, int size, uint32_t n)
+{
+	short_lock_take(&scheduler.lock);
+	while (n-- && scheduler.free[size]) {
+		struct fiber *f = scheduler.free[size];
+		scheduler.free[size] = f->next;
+		atomic_fetch_sub_explicit(&scheduler.nfree[size], 1, memory_order_relaxed);
+		f->next = p->free[size];
+		p->free[size] = f;
+		p->nfree[size]++;
+	}
+	short_lock_give(&scheduler.lock);
+}
+
+struct fiber *fiber_new(struct processor *p, enum rt_stack size)
+{
+	if (!p->free[size] && atomic_load_explicit(&scheduler.nfree[size], memory_order_relaxed))
+		spare_from_all(p, size, SPARE_FIBERS / 2);
+	struct fiber *f = p->free[size];
+	if (f) {
+		p->free[size] = f->next;
+		p->nfree[size]--;
+	} else {
+		f = fiber_table_grow(size);
+		if (!f)
+			return NULL;
+	}
+	p->alive++;
+	atomic_store_explicit(&f->id, ++p->ids << 8 | p->number, memory_order_relaxed);
+	return f;
+}
+
+void fiber_recycle(struct processor *p, struct fiber *f)
+{
+	int size = f->stack_size;
+
+	p->alive--;
+	atomic_store_explicit(&f->id, 0, memory_order_relaxed);
+	atomic_store_explicit(&f->state, FIBER_FREE, memory_order_relaxed);
+	f->next = p->free[size];
+	p->free[size] = f;
+	if (++p->nfree[size] > SPARE_FIBERS)
+		spare_to_all(p, size, SPARE_FIBERS / 2);
+}

@@ -1,0 +1,11 @@
+/* Fibers that ended, for use again: each processor keeps some, the rest is for all. Inside, by who holds the
+ * processor. */
+#ifndef RT_SPARE_H
+#define RT_SPARE_H
+
+#include "processor.h"
+
+/* Gives up to `n` of a processor's spare fibers to all. */
+void spare_to_all(struct processor *p, int size, uint32_t n);
+
+#endif

@@ -1,0 +1,119 @@
+#include "thread.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "futex.h"
+#include "idle.h"
+#include "overflow.h"
+#include "queues.h"
+#include "scheduler.h"
+#include "switch.h"
+#include "work.h"
+
+__thread struct thread *thread_current;
+
+struct thread *thread_new(void)
+{
+	struct thread *t = aligned_alloc(_Alignof(struct thread), sizeof *t);
+
+	if (!t)
+		return NULL;
+	memset(t, 0, sizeof *t);
+	atomic_store(&t->inside, 1);
+	return t;
+}
+
+void thread_loop(struct thread *t)
+{
+	struct fiber *f;
+
+	while ((f = find_work(t))) {
+		switch_from_loop(t, f);
+		if (!t->processor) {
+			/* It had come back from a blocking call, and its fiber waits in the queue now. */
+			short_lock_take(&scheduler.lock);
+			scheduler.noutside--;
+			short_lock_give(&scheduler.lock);
+			atomic_thread_fence(memory_order_seq_cst);
+			wake_another();
+		}
+	}
+}
+
+static void *thread_main(void *arg)
+{
+	struct thread *t = arg;
+
+	thread_current = t;
+	/* Without one an overflow of a stack is a plain fault. */
+	overflow_thread_begin(t);
+	thread_loop(t);
+	overflow_thread_end(t);
+	return NULL;
+}
+
+/* -EAGAIN: the system, or memory, has none. */
+static int create(struct processor *p, bool spinning)
+{
+	struct thread *t = thread_new();
+	pthread_attr_t attr;
+
+	if (!t)
+		return -EAGAIN;
+	t->spinning = spinning;
+	processor_hold(t, p);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 256 << 10);
+	short_lock_take(&scheduler.lock);
+	int r = pthread_create(&t->handle, &attr, thread_main, t);
+	if (r == 0) {
+		t->next = scheduler.threads;
+		scheduler.threads = t;
+	}
+	short_lock_give(&scheduler.lock);
+	pthread_attr_destroy(&attr);
+	if (r)
+		free(t);
+	return r ? -EAGAIN : 0;
+}
+
+static void call(struct thread *t, struct processor *p, bool spinning)
+{
+	t->spinning = spinning;
+	processor_hold(t, p);
+	atomic_store_explicit(&t->wake, 1, memory_order_release);
+	futex_wake(&t->wake, 1);
+}
+
+/* What only its owner may touch has no owner now. */
+static void processor_lay_down(struct processor *p)
+{
+	while (p->batch_at < p->nbatch)
+		queue_for_all(p->batch[p->batch_at++]);
+	if (p->first)
+		queue_for_all(p->first);
+	p->first = NULL;
+}
+
+int thread_call(struct processor *p, bool spinning)
+{
+	short_lock_take(&scheduler.lock);
+	struct thread *t = idle_thread_take();
+	bool make = !t && scheduler.nthreads < scheduler.most_threads;
+	scheduler.nthreads += make;
+	short_lock_give(&scheduler.lock);
+	if (t) {
+		call(t, p, spinning);
+		return 0;
+	}
+	if (make && create(p, spinning) == 0)
+		return 0;
+	processor_lay_down(p);
+	short_lock_take(&scheduler.lock);
+	scheduler.nthreads -= make;
+	idle_processor_put(p);
+	short_lock_give(&scheduler.lock);
+	return -EAGAIN;
+}
