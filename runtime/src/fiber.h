@@ -45,6 +45,7 @@ enum fiber_wait {
 	FIBER_WAIT_GROUP,
 	FIBER_WAIT_ONCE,
 	FIBER_WAIT_SCOPE,
+	FIBER_WAIT_POOL,
 };
 
 struct fiber {

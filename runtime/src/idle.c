@@ -2,6 +2,7 @@
 
 #include "door.h"
 #include "futex.h"
+#include "outside.h"
 #include "run.h"
 #include "watcher.h"
 #include "work.h"
@@ -32,6 +33,7 @@ struct thread *idle_thread_take(void)
 	if (t) {
 		scheduler.idle_threads = t->next_idle;
 		t->parked = false;
+		atomic_store(&t->wake, 0);	/* it may have been asked to look again (outside.c) */
 	}
 	return t;
 }
@@ -105,7 +107,7 @@ bool thread_sleep(struct thread *t)
 			t->parked = true;
 		}
 		if (atomic_load(&scheduler.nidle) == scheduler.nprocessors && scheduler.noutside == 0 &&
-		    atomic_load(&scheduler.nqueue) == 0 && earliest == INT64_MAX)
+		    atomic_load(&scheduler.nqueue) == 0 && earliest == INT64_MAX && !outside_expected())
 			run_is_over();
 		if (atomic_load(&scheduler.stopping))
 			break;
@@ -124,6 +126,7 @@ bool thread_sleep(struct thread *t)
 		}
 		if (!t->parked)
 			break;		/* it was given a processor */
+		atomic_store(&t->wake, 0);
 		struct processor *p = keeper ? idle_processor_take() : NULL;
 		if (p) {
 			idle_thread_remove(t);

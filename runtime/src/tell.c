@@ -29,6 +29,7 @@ static const char *const waits_for[] = {
 	[FIBER_WAIT_GROUP] = "waits for wait group",
 	[FIBER_WAIT_ONCE] = "waits for once",
 	[FIBER_WAIT_SCOPE] = "closes scope",
+	[FIBER_WAIT_POOL] = "waits for a thread's call of",
 };
 
 void tell_fiber(const struct fiber *f)

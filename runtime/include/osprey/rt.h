@@ -11,7 +11,9 @@
 #include <osprey/rt/chan.h>
 #include <osprey/rt/fiber.h>
 #include <osprey/rt/local.h>
+#include <osprey/rt/pool.h>
 #include <osprey/rt/scope.h>
 #include <osprey/rt/sync.h>
+#include <osprey/rt/workers.h>
 
 #endif
