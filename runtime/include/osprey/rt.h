@@ -12,6 +12,7 @@
 #include <osprey/rt/fiber.h>
 #include <osprey/rt/local.h>
 #include <osprey/rt/pool.h>
+#include <osprey/rt/processes.h>
 #include <osprey/rt/scope.h>
 #include <osprey/rt/sync.h>
 #include <osprey/rt/workers.h>
