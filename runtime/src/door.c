@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "perturb.h"
 #include "relax.h"
 #include "scheduler.h"
 
@@ -33,6 +34,7 @@ bool door_visit(struct thread *t)
 	if (atomic_load_explicit(&t->inside, memory_order_relaxed) || (door & (DOOR_VISITED | DOOR_TAKEN)) ||
 	    !atomic_compare_exchange_strong(&t->door, &door, door | DOOR_VISITED))
 		return false;
+	perturb();
 	door_barrier();
 	if (!atomic_load_explicit(&t->inside, memory_order_acquire))
 		return true;

@@ -14,6 +14,7 @@
 #define RT_DOOR_H
 
 #include "misuse.h"
+#include "perturb.h"
 #include "thread.h"
 
 enum {
@@ -35,6 +36,7 @@ static inline struct thread *door_enter(void)
 		misuse("called from a thread that is not one of the runtime's");
 	atomic_store_explicit(&t->inside, 1, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
+	perturb();
 	if (__builtin_expect(atomic_load_explicit(&t->door, memory_order_acquire) != 0, 0)) {
 		door_opened(t);
 		t = thread_self();
@@ -46,6 +48,7 @@ static inline void door_leave(void)
 {
 	struct thread *t = thread_self();
 
+	perturb();
 	atomic_store_explicit(&t->inside, 0, memory_order_release);
 }
 

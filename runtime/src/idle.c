@@ -3,6 +3,7 @@
 #include "door.h"
 #include "futex.h"
 #include "outside.h"
+#include "perturb.h"
 #include "run.h"
 #include "watcher.h"
 #include "work.h"
@@ -63,6 +64,7 @@ void wake_another(void)
 	if (atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) == 0 ||
 	    !atomic_compare_exchange_strong(&scheduler.nspinning, &none, 1))
 		return;
+	perturb();
 	short_lock_take(&scheduler.lock);
 	struct processor *p = idle_processor_take();
 	short_lock_give(&scheduler.lock);
@@ -159,6 +161,7 @@ bool give_up_processor(struct thread *t)
 	idle_processor_put(p);
 	short_lock_give(&scheduler.lock);
 	stop_spinning(t, false);
+	perturb();
 	door_barrier();
 	if (!work_anywhere())
 		return false;

@@ -1,6 +1,7 @@
 /* Processors that are taken away from threads that do not come back (door.h). */
 #include "door.h"
 #include "idle.h"
+#include "perturb.h"
 #include "run_queue.h"
 #include "scheduler.h"
 #include "watcher.h"
@@ -22,6 +23,7 @@ bool scheduler_retake(struct thread *t)
 		atomic_store_explicit(&p->thread, NULL, memory_order_relaxed);
 	}
 	door_close(t, wanted);
+	perturb();
 	if (wanted)
 		thread_call(p, false);
 	return wanted;

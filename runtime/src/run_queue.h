@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "perturb.h"
 #include "processor.h"
 
 /* The owner: at the end. False when the ring is full. */
@@ -14,6 +15,7 @@ static inline bool run_queue_append(struct processor *p, struct fiber *f)
 	if (__builtin_expect(tail - atomic_load_explicit(&p->head, memory_order_acquire) >= RING, 0))
 		return false;
 	atomic_store_explicit(&p->ring[tail % RING], f, memory_order_relaxed);
+	perturb();
 	atomic_store_explicit(&p->tail, tail + 1, memory_order_release);
 	return true;
 }
@@ -43,6 +45,7 @@ static inline uint32_t run_queue_take(struct processor *p, uint32_t most, struct
 		n = n < most ? n : most;
 		for (uint32_t i = 0; i < n; i++)
 			ret[i] = atomic_load_explicit(&p->ring[(head + i) % RING], memory_order_relaxed);
+		perturb();
 		if (atomic_compare_exchange_strong_explicit(&p->head, &head, head + n, memory_order_acq_rel,
 							    memory_order_acquire))
 			return n;

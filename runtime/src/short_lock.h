@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "perturb.h"
+
 struct short_lock {
 	_Atomic uint32_t held;
 };
@@ -21,12 +23,14 @@ static inline bool short_lock_try(struct short_lock *l)
 
 static inline void short_lock_take(struct short_lock *l)
 {
+	perturb();
 	if (__builtin_expect(!short_lock_try(l), 0))
 		short_lock_wait(l);
 }
 
 static inline void short_lock_give(struct short_lock *l)
 {
+	perturb();
 	atomic_store_explicit(&l->held, 0, memory_order_release);
 }
 

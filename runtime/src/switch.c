@@ -3,6 +3,7 @@
 #include "door.h"
 #include "idle.h"
 #include "local.h"
+#include "perturb.h"
 #include "queues.h"
 #include "scheduler.h"
 #include "scope.h"
@@ -40,6 +41,7 @@ static inline void arrive(struct thread *t)
 		queue_for_all(f);
 		break;
 	case LEAVE_PARKED:
+		perturb();
 		if (t->unlock)
 			t->unlock(t->lock);
 		break;
@@ -154,6 +156,7 @@ void fiber_ready(struct thread *t, struct fiber *f)
 	p->first = f;
 	if (before)
 		append(p, before);
+	perturb();
 	if (atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) != 0)
 		wake_another();
 }

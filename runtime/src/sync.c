@@ -20,6 +20,13 @@ static inline struct queue *queue_of(struct rt_queue *q)
 	return (struct queue *)(void *)q;
 }
 
+/* For ways without the lock: true when nobody is in there who had it before what the caller has read (acquire) was written. So whoever
+ * goes on at once may free the memory. */
+static inline bool queue_is_left(struct rt_queue *q)
+{
+	return atomic_load_explicit(&queue_of(q)->lock.held, memory_order_acquire) == 0;
+}
+
 /* Gives the lock back and makes ready what a chain of fibers (by `next`) holds. */
 static void give_and_wake(struct thread *t, struct queue *q, struct fiber *woken)
 {
@@ -137,17 +144,26 @@ static void mutex_pass_on(struct thread *t, struct rt_mutex *m)
 {
 	struct queue *q = queue_of(&m->waiters);
 
-	short_lock_take(&q->lock);
-	struct waiter *w = wait_list_claim(&q->list);
-	uint64_t owner = q->list.first ? CONTENDED : 0;
-	if (w && w->element) {
-		w->done = true;
-		owner |= atomic_load_explicit(&w->fiber->id, memory_order_relaxed);
+	for (;;) {
+		short_lock_take(&q->lock);
+		struct waiter *w = wait_list_claim(&q->list);
+		uint64_t owner = q->list.first ? CONTENDED : 0, me = my_id(t);
+		if (w) {
+			if (w->element) {
+				w->done = true;
+				owner |= atomic_load_explicit(&w->fiber->id, memory_order_relaxed);
+			}
+			__atomic_store_n(&m->owner, owner, __ATOMIC_RELEASE);
+			short_lock_give(&q->lock);
+			fiber_ready(t, w->fiber);
+			return;
+		}
+		/* All have given up. The next owner may free the mutex: so nothing of it is touched once it is free. */
+		__atomic_store_n(&m->owner, me, __ATOMIC_RELAXED);
+		short_lock_give(&q->lock);
+		if (__atomic_compare_exchange_n(&m->owner, &me, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			return;
 	}
-	__atomic_store_n(&m->owner, owner, __ATOMIC_RELEASE);
-	short_lock_give(&q->lock);
-	if (w)
-		fiber_ready(t, w->fiber);
 }
 
 static __attribute__((noinline)) void mutex_unlock_slow(struct rt_mutex *m)
@@ -353,7 +369,7 @@ int rt_event_wait(struct rt_event *e, int64_t deadline)
 	struct waiter w = { 0 };
 	int r = 0;
 
-	if (rt_event_is_set(e))
+	if (rt_event_is_set(e) && queue_is_left(&e->waiters))
 		return 0;
 	struct thread *t = door_enter();
 	short_lock_take(&q->lock);
@@ -437,16 +453,24 @@ void rt_condition_broadcast(struct rt_condition *c)
 
 void rt_wait_group_add(struct rt_wait_group *g, int64_t n)
 {
-	int64_t count = __atomic_add_fetch(&g->count, n, __ATOMIC_ACQ_REL);
+	int64_t count = __atomic_load_n(&g->count, __ATOMIC_RELAXED), sum;
 
-	if (count < 0)
-		misuse("rt_wait_group_add: the count is below zero");
-	if (count > 0 || n >= 0)
-		return;
+	/* To zero only under the lock: who finds it zero may free the group. */
+	do {
+		if (__builtin_add_overflow(count, n, &sum))
+			misuse("rt_wait_group_add: the count overflows");
+		if (sum <= 0 && n < 0)
+			break;
+		if (__atomic_compare_exchange_n(&g->count, &count, sum, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return;
+	} while (true);
 	struct thread *t = door_enter();
 	struct queue *q = queue_of(&g->waiters);
 	short_lock_take(&q->lock);
-	give_and_wake(t, q, claim_all(q));
+	sum = __atomic_add_fetch(&g->count, n, __ATOMIC_ACQ_REL);
+	if (sum < 0)
+		misuse("rt_wait_group_add: the count is below zero");
+	give_and_wake(t, q, sum == 0 ? claim_all(q) : NULL);
 	door_leave();
 }
 
@@ -480,7 +504,7 @@ void rt_once_run(struct rt_once *o, void (*function)(void *), void *arg)
 	struct queue *q = queue_of(&o->waiters);
 	struct waiter w = { 0 };
 
-	if (__builtin_expect(__atomic_load_n(&o->state, __ATOMIC_ACQUIRE) == ONCE_RAN, 1))
+	if (__builtin_expect(__atomic_load_n(&o->state, __ATOMIC_ACQUIRE) == ONCE_RAN && queue_is_left(&o->waiters), 1))
 		return;
 	struct thread *t = door_enter();
 	short_lock_take(&q->lock);

@@ -7,6 +7,7 @@
 #include "futex.h"
 #include "idle.h"
 #include "overflow.h"
+#include "perturb.h"
 #include "queues.h"
 #include "scheduler.h"
 #include "switch.h"
@@ -110,6 +111,7 @@ int thread_call(struct processor *p, bool spinning)
 	}
 	if (make && create(p, spinning) == 0)
 		return 0;
+	perturb();
 	processor_lay_down(p);
 	short_lock_take(&scheduler.lock);
 	scheduler.nthreads -= make;

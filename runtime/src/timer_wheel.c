@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "perturb.h"
 #include "relax.h"
 
 #define LAST_TICK ((1ull << WHEEL_LEVELS * 6) - 1)
@@ -140,6 +141,7 @@ static unsigned empty_slot(struct timer_wheel *w, unsigned level, unsigned slot)
 		take(w, t);
 		w->n--;
 		t->fire(t);
+		perturb();
 		atomic_store_explicit(&t->wheel, NULL, memory_order_release);
 		fired++;
 	}

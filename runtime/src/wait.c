@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "perturb.h"
 #include "scheduler.h"
 
 struct waiter wait_timed_out, wait_cancelled;
@@ -57,6 +58,7 @@ void waiting_parked(struct waiting *w)
 
 	if (w->timed)
 		timer_arm(&t->processor->timers, &w->timer);
+	perturb();
 	/* It may have run already, and wait for something else by now: then the number is another. And who
 	 * cancels sets the flag and then looks whether it has settled; this side settles and then looks at
 	 * the flag. */

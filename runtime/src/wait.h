@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "fiber.h"
+#include "perturb.h"
 #include "short_lock.h"
 #include "timer_wheel.h"
 
@@ -67,6 +68,7 @@ static inline bool fiber_claim(struct fiber *f)
 {
 	uint32_t is = atomic_load_explicit(&f->claim, memory_order_relaxed);
 
+	perturb();
 	do {
 		if (is % CLAIM_STATES == CLAIM_OVER)
 			return false;
