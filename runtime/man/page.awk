@@ -1,0 +1,174 @@
+# Makes the manual page of an area from its public header, which is the contract: one text in one place.
+#
+#   awk -f man/page.awk -v date=2026-11-30 -v area=chan -v example=man/rt_chan.c -v see="rt_fiber(3), …" include/osprey/rt/chan.h >rt_chan.3
+#
+# The comment at the top becomes the description, each block of a comment and declarations a section of its own. With
+# -v names=1 it prints the names of the functions instead, one a line.
+
+function text(s)
+{
+	gsub(/\\/, "\\e", s)
+	gsub(/-/, "\\-", s)
+	sub(/^[.']/, "\\\\\\&&", s)
+	s = " " s
+	while (match(s, /[^A-Za-z0-9_%]rt_[a-z0-9_]+/))
+		s = substr(s, 1, RSTART) "\\fB%" substr(s, RSTART + 1, RLENGTH - 1) "\\fP" substr(s, RSTART + RLENGTH)
+	gsub(/fB%/, "fB", s)
+	return substr(s, 2)
+}
+
+function code(s)
+{
+	gsub(/\\/, "\\e", s)
+	gsub(/-/, "\\-", s)
+	sub(/^[.']/, "\\\\\\&&", s)
+	sub(/^RT_API /, "", s)
+	return s
+}
+
+# A paragraph that begins with a title ("Memory order: …") at the top is a section of its own.
+function paragraphs(s, sections,    n, i, part, title)
+{
+	n = split(s, part, /\n\n/)
+	for (i = 1; i <= n; i++) {
+		if (sections && match(part[i], /^[A-Z][a-z]+( [a-z]+)?[:.] /) && RLENGTH < 20) {
+			title = substr(part[i], 1, RLENGTH - 2)
+			part[i] = toupper(substr(part[i], RLENGTH + 1, 1)) substr(part[i], RLENGTH + 2)
+			printf ".SH %s\n", toupper(title)
+		} else {
+			print ".PP"
+		}
+		print lines(part[i])
+	}
+}
+
+function lines(s,    n, i, l, out)
+{
+	n = split(s, l, /\n/)
+	for (i = 1; i <= n; i++)
+		out = out (i > 1 ? "\n" : "") text(l[i])
+	return out
+}
+
+function comment_line(s)
+{
+	sub(/^\/\* ?/, "", s)
+	sub(/ ?\*\/$/, "", s)
+	sub(/^ \* ?/, "", s)
+	return s
+}
+
+function end_block()
+{
+	if (says != "" || shows != "") {
+		n++
+		comments[n] = says
+		declarations[n] = shows
+	}
+	says = shows = ""
+}
+
+NR == 1 { in_comment = 1; at_top = 1 }
+in_comment {
+	closes = /\*\/$/
+	line = comment_line($0)
+	if (at_top)
+		top = top (top == "" ? "" : "\n") line
+	else
+		says = says (says == "" ? "" : "\n") line
+	if (closes)
+		in_comment = at_top = 0
+	next
+}
+/^#(ifndef|ifdef|endif|include)|^#define OSPREY_|^#define RT_API|^extern "C"|^}$/ { next }
+/^$/ { end_block(); next }
+/^\/\*/ && shows == "" {
+	in_comment = !/\*\/$/
+	says = says (says == "" ? "" : "\n") comment_line($0)
+	next
+}
+{
+	shows = shows (shows == "" ? "" : "\n") $0
+	if (match($0, /rt_[a-z0-9_]+\(/) && /^(RT_API|static inline)/)
+		functions[++nfunctions] = substr($0, RSTART, RLENGTH - 1)
+}
+
+function heading(s,    l, m, i, out)
+{
+	m = split(s, l, /\n/)
+	for (i = 1; i <= m; i++)
+		if (l[i] ~ /^(RT_API|static inline)/ && match(l[i], /rt_[a-z0-9_]+\(/))
+			out = out (out == "" ? "" : ", ") substr(l[i], RSTART, RLENGTH - 1) "()"
+	for (i = 1; out == "" && i <= m; i++)
+		if (match(l[i], /^(struct|enum) [a-z0-9_]+/))
+			out = substr(l[i], RSTART, RLENGTH)
+		else if (match(l[i], /^#define [A-Z0-9_]+/))
+			out = substr(l[i], 9, RLENGTH - 8)
+		else if (match(l[i], /^typedef .*rt_[a-z0-9_]+/))
+			out = l[i]
+	sub(/;$/, "", out)
+	return out
+}
+
+END {
+	end_block()
+	if (names) {
+		for (i = 1; i <= nfunctions; i++)
+			print functions[i]
+		exit
+	}
+	cut = match(top, /\n\n/) ? RSTART : length(top) + 1
+	first = substr(top, 1, cut - 1)
+	rest = substr(top, cut + 2)
+	gsub(/\n/, " ", first)
+	summary = first
+	sub(/[.:] [A-Z].*$/, "", summary)
+	sub(/\.$/, "", summary)
+	printf ".\\\" From osprey/rt/%s.h by page.awk.\n", area
+	printf ".TH rt_%s 3 \"%s\" \"osprey\" \"osprey runtime\"\n.SH NAME\nrt_%s", area, date, area
+	for (i = 1; i <= nfunctions; i++)
+		if (functions[i] != "rt_" area)
+			printf ",\n%s", functions[i]
+	printf " \\- %s\n", code(tolower(substr(summary, 1, 1)) substr(summary, 2))
+	printf ".SH LIBRARY\nosprey runtime (libospreyrt; cc program.c $(pkg\\-config \\-\\-cflags \\-\\-libs osprey\\-rt))\n"
+	printf ".SH SYNOPSIS\n.nf\n#include <osprey/rt/%s.h>\n", area
+	for (i = 1; i <= n; i++) {
+		m = split(declarations[i], l, /\n/)
+		for (j = 1; j <= m; j++)
+			if (l[j] ~ /^RT_API/ || more) {
+				if (!more && last != i)
+					print ""
+				print code(l[j])
+				more = l[j] !~ /;/
+				last = i
+			}
+	}
+	print ".fi\n.SH DESCRIPTION"
+	print lines(first)
+	if (rest != "")
+		paragraphs(rest, 1)
+	print ".SH FUNCTIONS AND TYPES"
+	for (i = 1; i <= n; i++) {
+		if (declarations[i] ~ /^struct [a-z0-9_]+;$/ && comments[i] == "")
+			continue
+		if (heading(declarations[i]) != "")
+			printf ".SS %s\n", code(heading(declarations[i]))
+		if (declarations[i] != "") {
+			m = split(declarations[i], l, /\n/)
+			print ".nf"
+			for (j = 1; j <= m; j++)
+				print code(l[j])
+			print ".fi"
+		}
+		if (comments[i] != "")
+			paragraphs(comments[i], 0)
+	}
+	if (example != "" && (getline line <example) > 0) {
+		print ".SH EXAMPLE\n.nf"
+		do
+			print code(line)
+		while ((getline line <example) > 0)
+		print ".fi"
+	}
+	print ".SH SEE ALSO\n" code(see)
+}
