@@ -10,6 +10,7 @@
 
 #include <osprey/rt/chan.h>
 #include <osprey/rt/fiber.h>
+#include <osprey/rt/heap.h>
 #include <osprey/rt/local.h>
 #include <osprey/rt/pool.h>
 #include <osprey/rt/processes.h>

@@ -1,0 +1,229 @@
+#include "heap/heap_walk.h"
+
+#include <string.h>
+
+#define BLOCKS_MOST (SLICE_BYTES / 16)
+
+/* -- from an address to its block */
+
+static bool huge_at(struct segment *s, const char *address, struct heap_found *ret)
+{
+	char *block = (char *)s + s->huge_offset;
+
+	if (address < block || address >= block + s->huge_bytes)
+		return false;
+	*ret = (struct heap_found){ .block = block, .bytes = s->huge_bytes, .segment = s };
+	return true;
+}
+
+bool heap_found_at(const void *address, struct heap_found *ret)
+{
+	struct segment *s = segment_around(address);
+
+	if (!s)
+		return false;
+	if (s->huge_bytes)
+		return huge_at(s, address, ret);
+	struct heap_page *page = &s->pages[s->first[segment_slice(s, address)]];
+	if (page->state == PAGE_FREE)
+		return false;
+	size_t n = (size_t)((const char *)address - page->start) / page->block_bytes;
+	if (page->state != PAGE_LARGE && n >= page->extended)
+		return false;
+	*ret = (struct heap_found){ .block = page->start + n * page->block_bytes, .bytes = page->block_bytes,
+				    .segment = s, .page = page };
+	return true;
+}
+
+/* -- over pages */
+
+struct walk {
+	heap_visit *visit;
+	void *arg;
+	bool unmarked;		/* visit these only */
+	uint64_t free[BLOCKS_MOST / 64];
+};
+
+static void note_list(struct walk *w, const struct heap_page *page, const struct heap_block *b)
+{
+	for (; b; b = b->next) {
+		size_t n = (size_t)((const char *)b - page->start) / page->block_bytes;
+		w->free[n / 64] |= UINT64_C(1) << (n % 64);
+	}
+}
+
+static void note_free(struct walk *w, const struct heap_page *page)
+{
+	uintptr_t remote = atomic_load_explicit(&page->remote, memory_order_acquire);
+
+	memset(w->free, 0, sizeof w->free);
+	if (page->state == PAGE_LARGE)
+		return;
+	note_list(w, page, page->free);
+	note_list(w, page, (const struct heap_block *)(remote & PAGE_REMOTE_BLOCKS));
+}
+
+static void found_numbered(struct segment *s, struct heap_page *page, size_t n, struct heap_found *ret)
+{
+	*ret = (struct heap_found){ .block = page->start + n * page->block_bytes, .bytes = page->block_bytes,
+				    .segment = s, .page = page };
+}
+
+static void walk_page(struct walk *w, struct segment *s, struct heap_page *page)
+{
+	uint32_t blocks = page->state == PAGE_LARGE ? 1 : page->extended;
+	struct heap_found found;
+
+	note_free(w, page);
+	for (uint32_t n = 0; n < blocks; n++) {
+		if (w->free[n / 64] >> (n % 64) & 1)
+			continue;
+		found_numbered(s, page, n, &found);
+		if (!w->unmarked || !heap_marked(&found))
+			w->visit(&found, w->arg);
+	}
+}
+
+static void each_page(struct walk *w, void (*page_do)(struct walk *w, struct segment *s, struct heap_page *page))
+{
+	for (uint32_t i = 0; i < segments.used; i++) {
+		struct segment *s = segment_numbered(i);
+		for (size_t k = 1; s && k < SEGMENT_SLICES; k += s->pages[k].state == PAGE_FREE ? 1 : s->pages[k].slices)
+			if (s->pages[k].state != PAGE_FREE)
+				page_do(w, s, &s->pages[k]);
+	}
+}
+
+static void walk_all(struct walk *w)
+{
+	struct heap_found found;
+
+	short_lock_take(&segments.lock);
+	each_page(w, walk_page);
+	for (struct segment *s = segments.huge; s; s = s->next_huge) {
+		huge_at(s, (char *)s + s->huge_offset, &found);
+		if (!w->unmarked || !s->huge_marked)
+			w->visit(&found, w->arg);
+	}
+	short_lock_give(&segments.lock);
+}
+
+void heap_walk(heap_visit *visit, void *arg)
+{
+	walk_all(&(struct walk){ .visit = visit, .arg = arg });
+}
+
+void heap_walk_unmarked(heap_visit *visit, void *arg)
+{
+	walk_all(&(struct walk){ .visit = visit, .arg = arg, .unmarked = true });
+}
+
+/* -- sums */
+
+struct sums {
+	struct walk walk;
+	uint64_t live_bytes, live_blocks, free_bytes;
+};
+
+/* Blocks that were handed out, of those with a page among others. */
+static uint32_t live_in(const struct heap_page *page)
+{
+	uint32_t freed = (uint32_t)(atomic_load_explicit(&page->remote, memory_order_relaxed) >> PAGE_REMOTE_COUNT);
+	uint32_t used = page->used;
+
+	if (page->state == PAGE_FULL)
+		used = page->capacity;
+	else if (page->state == PAGE_CURRENT || page->state == PAGE_WAKING)
+		used--;
+	return used > freed && used <= page->capacity ? used - freed : 0;
+}
+
+/* Reads what the owner changes meanwhile. */
+__attribute__((no_sanitize("thread"))) static void sum_page(struct walk *w, struct segment *s, struct heap_page *page)
+{
+	struct sums *sums = (struct sums *)w;
+	uint32_t live = page->state == PAGE_LARGE ? 1 : live_in(page);
+
+	(void)s;
+	sums->live_blocks += live;
+	sums->live_bytes += (uint64_t)live * page->block_bytes;
+	if (page->state != PAGE_LARGE)
+		sums->free_bytes += (uint64_t)(page->capacity - live) * page->block_bytes;
+}
+
+void heap_sum(uint64_t *ret_live_bytes, uint64_t *ret_live_blocks, uint64_t *ret_free_bytes)
+{
+	struct sums sums = { .live_bytes = 0 };
+
+	short_lock_take(&segments.lock);
+	each_page(&sums.walk, sum_page);
+	short_lock_give(&segments.lock);
+	*ret_live_bytes = sums.live_bytes;
+	*ret_live_blocks = sums.live_blocks;
+	*ret_free_bytes = sums.free_bytes;
+}
+
+/* -- marks */
+
+static uint64_t *mark_word(const struct heap_found *found, uint64_t *ret_bit)
+{
+	size_t n = (size_t)((char *)found->block - (char *)found->segment) / 16;
+
+	*ret_bit = UINT64_C(1) << (n % 64);
+	return &found->segment->marks[n / 64];
+}
+
+bool heap_marked(const struct heap_found *found)
+{
+	uint64_t bit;
+
+	return found->page ? (*mark_word(found, &bit) & bit) != 0 : found->segment->huge_marked;
+}
+
+static void set_mark(const struct heap_found *found)
+{
+	uint64_t bit;
+
+	if (found->page)
+		*mark_word(found, &bit) |= bit;
+	else
+		found->segment->huge_marked = true;
+}
+
+bool heap_mark(const void *address, struct heap_found *ret)
+{
+	struct heap_found found;
+
+	if (!heap_found_at(address, &found) || heap_marked(&found))
+		return false;
+	set_mark(&found);
+	*ret = found;
+	return true;
+}
+
+static void mark_free(struct walk *w, struct segment *s, struct heap_page *page)
+{
+	struct heap_found found;
+
+	note_free(w, page);
+	for (uint32_t n = 0; page->state != PAGE_LARGE && n < page->extended; n++) {
+		if (!(w->free[n / 64] >> (n % 64) & 1))
+			continue;
+		found_numbered(s, page, n, &found);
+		set_mark(&found);
+	}
+}
+
+void heap_marks_begin(void)
+{
+	struct walk w;
+
+	short_lock_take(&segments.lock);
+	for (uint32_t i = 0; i < segments.used; i++)
+		if (segment_numbered(i))
+			memset(segment_numbered(i)->marks, 0, sizeof segment_numbered(i)->marks);
+	for (struct segment *s = segments.huge; s; s = s->next_huge)
+		s->huge_marked = false;
+	each_page(&w, mark_free);
+	short_lock_give(&segments.lock);
+}
