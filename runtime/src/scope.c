@@ -168,6 +168,29 @@ void rt_scope_cancel(struct rt_scope *public)
 	door_leave();
 }
 
+void rt_scope_at_close(struct rt_scope *public, struct rt_at_close *what)
+{
+	struct scope *s = scope_of(public);
+
+	door_enter();
+	short_lock_take(&s->lock);
+	what->next = s->at_close;
+	s->at_close = what;
+	short_lock_give(&s->lock);
+	door_leave();
+}
+
+/* Each may be gone once it was called. */
+static void run_at_close(struct scope *s)
+{
+	struct rt_at_close *what;
+
+	while ((what = s->at_close)) {
+		s->at_close = what->next;
+		what->function(what->arg);
+	}
+}
+
 int rt_scope_close(struct rt_scope *public)
 {
 	struct thread *t = door_enter();
@@ -193,6 +216,7 @@ int rt_scope_close(struct rt_scope *public)
 	f->opened = s->outer;
 	give(lock_of_opened(f));
 	door_leave();
+	run_at_close(s);
 	return s->result;
 }
 

@@ -21,6 +21,7 @@ struct scope {
 	struct wait_list closer;
 	struct fiber *owner;
 	struct scope *outer;		/* that the owner had opened before */
+	struct rt_at_close *at_close;
 };
 
 /* A fiber of a scope ends, on its own stack, inside. */

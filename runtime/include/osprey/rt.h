@@ -8,6 +8,7 @@
 #ifndef OSPREY_RT_H
 #define OSPREY_RT_H
 
+#include <osprey/rt/arena.h>
 #include <osprey/rt/chan.h>
 #include <osprey/rt/fiber.h>
 #include <osprey/rt/heap.h>

@@ -39,6 +39,18 @@ RT_API void rt_scope_cancel(struct rt_scope *s);
  * fiber returns: else the process ends with a line. Fiber; blocks. */
 RT_API int rt_scope_close(struct rt_scope *s);
 
+/* What is to be done once all fibers of the scope have ended: `function` and `arg` are the caller's to fill in, and it stays where it is
+ * until it was called. */
+struct rt_at_close {
+	struct rt_at_close *next;	/* the runtime's */
+	void (*function)(void *arg);
+	void *arg;
+};
+
+/* rt_scope_close calls it, in the fiber that closes; the last one first. It may block. By the opening fiber, or one of the scope's.
+ * Does not block. */
+RT_API void rt_scope_at_close(struct rt_scope *s, struct rt_at_close *what);
+
 /* Whether the calling fiber is to end. Costs a load. Fiber. */
 RT_API bool rt_cancelled(void);
 
