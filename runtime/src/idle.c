@@ -108,8 +108,9 @@ bool thread_sleep(struct thread *t)
 			scheduler.idle_threads = t;
 			t->parked = true;
 		}
-		if (atomic_load(&scheduler.nidle) == scheduler.nprocessors && scheduler.noutside == 0 &&
-		    atomic_load(&scheduler.nqueue) == 0 && earliest == INT64_MAX && !outside_expected())
+		/* Once only: at the second time the threads that it would wake may be gone. */
+		if (!atomic_load(&scheduler.stopping) && atomic_load(&scheduler.nidle) == scheduler.nprocessors &&
+		    scheduler.noutside == 0 && atomic_load(&scheduler.nqueue) == 0 && earliest == INT64_MAX && !outside_expected())
 			run_is_over();
 		if (atomic_load(&scheduler.stopping))
 			break;
