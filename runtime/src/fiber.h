@@ -46,6 +46,8 @@ enum fiber_wait {
 	FIBER_WAIT_ONCE,
 	FIBER_WAIT_SCOPE,
 	FIBER_WAIT_POOL,
+	FIBER_WAIT_READ,
+	FIBER_WAIT_WRITE,
 };
 
 struct fiber {

@@ -19,24 +19,26 @@ struct processor *idle_processor_take(void)
 	return p;
 }
 
+/* False: it is not idle any more. */
+static bool idle_processor_remove(struct processor *p)
+{
+	struct processor **at = &scheduler.idle_processors;
+
+	while (*at && *at != p)
+		at = &(*at)->next_idle;
+	if (!*at)
+		return false;
+	*at = p->next_idle;
+	atomic_fetch_sub(&scheduler.nidle, 1);
+	return true;
+}
+
 void idle_processor_put(struct processor *p)
 {
 	atomic_store_explicit(&p->thread, NULL, memory_order_relaxed);
 	p->next_idle = scheduler.idle_processors;
 	scheduler.idle_processors = p;
 	atomic_fetch_add(&scheduler.nidle, 1);
-}
-
-struct thread *idle_thread_take(void)
-{
-	struct thread *t = scheduler.idle_threads;
-
-	if (t) {
-		scheduler.idle_threads = t->next_idle;
-		t->parked = false;
-		atomic_store(&t->wake, 0);	/* it may have been asked to look again (outside.c) */
-	}
-	return t;
 }
 
 static void idle_thread_remove(struct thread *t)
@@ -48,6 +50,22 @@ static void idle_thread_remove(struct thread *t)
 	if (*at)
 		*at = t->next_idle;
 	t->parked = false;
+}
+
+struct thread *idle_thread_take(struct processor *p)
+{
+	struct thread *t = p->poller.watcher;
+
+	if (!t || !t->parked)
+		for (t = scheduler.idle_threads; t && t->watches; t = t->next_idle)
+			;
+	if (!t)
+		t = scheduler.idle_threads;
+	if (t) {
+		idle_thread_remove(t);
+		atomic_store(&t->wake, 0);	/* it may have been asked to look again (outside.c) */
+	}
+	return t;
 }
 
 void processor_hold(struct thread *t, struct processor *p)
@@ -95,6 +113,14 @@ static int64_t earliest_timer(void)
 	return earliest;
 }
 
+/* Under the scheduler's lock: no fiber runs or is ready, and neither timers nor others will make one so. */
+static bool nothing_will_come(int64_t earliest)
+{
+	return atomic_load(&scheduler.nidle) == scheduler.nprocessors && scheduler.noutside == 0 &&
+	       atomic_load(&scheduler.nqueue) == 0 && earliest == INT64_MAX && !outside_expected() &&
+	       !poller_expects();
+}
+
 bool thread_sleep(struct thread *t)
 {
 	bool called = true;
@@ -109,8 +135,7 @@ bool thread_sleep(struct thread *t)
 			t->parked = true;
 		}
 		/* Once only: at the second time the threads that it would wake may be gone. */
-		if (!atomic_load(&scheduler.stopping) && atomic_load(&scheduler.nidle) == scheduler.nprocessors &&
-		    scheduler.noutside == 0 && atomic_load(&scheduler.nqueue) == 0 && earliest == INT64_MAX && !outside_expected())
+		if (!atomic_load(&scheduler.stopping) && nothing_will_come(earliest))
 			run_is_over();
 		if (atomic_load(&scheduler.stopping))
 			break;
@@ -120,9 +145,11 @@ bool thread_sleep(struct thread *t)
 			scheduler.keeper = t;
 			scheduler.keeper_until = earliest;
 		}
+		poller_watch(t);
 		short_lock_give(&scheduler.lock);
-		futex_wait(&t->wake, 0, keeper ? earliest : INT64_MAX);
+		struct processor *p = poller_sleep(t, keeper ? earliest : INT64_MAX);
 		short_lock_take(&scheduler.lock);
+		poller_unwatch(t);
 		if (scheduler.keeper == t) {
 			scheduler.keeper = NULL;
 			scheduler.keeper_until = INT64_MAX;
@@ -130,7 +157,8 @@ bool thread_sleep(struct thread *t)
 		if (!t->parked)
 			break;		/* it was given a processor */
 		atomic_store(&t->wake, 0);
-		struct processor *p = keeper ? idle_processor_take() : NULL;
+		if (!p || !idle_processor_remove(p))
+			p = keeper ? idle_processor_take() : NULL;
 		if (p) {
 			idle_thread_remove(t);
 			processor_hold(t, p);
@@ -142,6 +170,8 @@ bool thread_sleep(struct thread *t)
 	short_lock_give(&scheduler.lock);
 	if (stopping)
 		return false;
+	if (!called)
+		watcher_wake();
 	while (called && atomic_load_explicit(&t->wake, memory_order_acquire) == 0)
 		futex_wait(&t->wake, 0, INT64_MAX);
 	return true;

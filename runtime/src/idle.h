@@ -7,7 +7,9 @@
 /* Under the scheduler's lock. NULL: there is none. */
 struct processor *idle_processor_take(void);
 void idle_processor_put(struct processor *p);
-struct thread *idle_thread_take(void);
+
+/* Who is to run `p`: the one that watches its poller, or else one that watches none, if there is. */
+struct thread *idle_thread_take(struct processor *p);
 
 /* `t` holds `p` from now on; for a processor that nobody holds. */
 void processor_hold(struct thread *t, struct processor *p);
@@ -19,7 +21,8 @@ void wake_another(void);
 /* The thread no longer looks for work. */
 void stop_spinning(struct thread *t, bool found);
 
-/* Sleeps until somebody gives it a processor, or it takes one, since a timer is due. False: the run is
+/* Sleeps until somebody gives it a processor, or it takes one, since a timer is due
+ * or something has happened at its poller. False: the run is
  * over. */
 bool thread_sleep(struct thread *t);
 

@@ -1,6 +1,5 @@
 #include "outside.h"
 
-#include "futex.h"
 #include "scheduler.h"
 
 static _Atomic uint32_t expected;
@@ -28,7 +27,7 @@ static void look_again(void)
 	struct thread *t = last && atomic_load(&scheduler.nidle) == scheduler.nprocessors ? scheduler.idle_threads : NULL;
 	if (t) {
 		atomic_store(&t->wake, 1);
-		futex_wake(&t->wake, 1);
+		poller_wake(t);
 	}
 	short_lock_give(&scheduler.lock);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "fiber.h"
+#include "net/poller.h"
 #include "timer_wheel.h"
 
 #define RING 256u	/* a power of two */
@@ -34,6 +35,7 @@ struct processor {
 	int64_t seen_since;		/* and when it first saw that number */
 	struct thread *_Atomic thread;	/* who holds it, NULL when it is idle */
 
+	struct poller poller;
 	struct timer_wheel timers __attribute__((aligned(64)));
 
 	/* The shared ring. */

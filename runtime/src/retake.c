@@ -13,7 +13,8 @@ bool scheduler_retake(struct thread *t)
 	struct processor *p = t->processor;
 	bool wanted = p && (p->first || p->batch_at < p->nbatch || run_queue_length(p) ||
 			    (atomic_load(&scheduler.nqueue) && atomic_load(&scheduler.nidle) == 0) ||
-			    atomic_load_explicit(&p->timers.earliest, memory_order_relaxed) <= rt_now());
+			    atomic_load_explicit(&p->timers.earliest, memory_order_relaxed) <= rt_now() ||
+			    poller_has_events(&p->poller));
 	if (wanted) {
 		short_lock_take(&scheduler.lock);
 		scheduler.noutside++;

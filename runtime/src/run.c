@@ -9,6 +9,7 @@
 #include "door.h"
 #include "futex.h"
 #include "idle.h"
+#include "net/descriptor.h"
 #include "overflow.h"
 #include "scheduler.h"
 #include "spare.h"
@@ -37,7 +38,7 @@ void run_is_over(void)
 	atomic_store(&scheduler.stopping, 1);
 	for (struct thread *t = scheduler.threads; t; t = t->next) {
 		atomic_store(&t->wake, 1);
-		futex_wake(&t->wake, 1);
+		poller_wake(t);
 	}
 }
 
@@ -63,6 +64,7 @@ static int processors_init(uint32_t n, uint32_t threads)
 		p->number = i;
 		p->luck = i + 1;
 		timer_wheel_init(&p->timers, now);
+		poller_init(&p->poller);
 		if (i > 0)
 			idle_processor_put(p);
 	}
@@ -123,12 +125,16 @@ void scheduler_run(void)
 		next = t->next;
 		if (t != self)
 			pthread_join(t->handle, NULL);
+		poller_thread_end(t);
 		free(t);
 	}
 	thread_current = NULL;
 	/* The fibers stay for the next run. */
-	for (uint32_t i = 0; i < scheduler.nprocessors; i++)
+	for (uint32_t i = 0; i < scheduler.nprocessors; i++) {
 		for (int size = 0; size < FIBER_STACK_SIZES; size++)
 			spare_to_all(&scheduler.processors[i], size, UINT32_MAX);
+		poller_deinit(&scheduler.processors[i].poller);
+	}
+	descriptor_forget_pollers();
 	free(scheduler.processors);
 }

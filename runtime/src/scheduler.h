@@ -43,6 +43,10 @@ void fiber_start(struct thread *t, struct fiber *f);
 /* Makes a parked or new fiber ready: it runs next here, or where there is nothing to do. */
 void fiber_ready(struct thread *t, struct fiber *f);
 
+/* The same behind all that is ready here, and without calling another thread: for many at once. */
+void fiber_ready_later(struct thread *t, struct fiber *f);
+void fiber_start_later(struct thread *t, struct fiber *f);
+
 /* The same from a thread without a processor, which need not be the runtime's. */
 void fiber_ready_from_outside(struct fiber *f);
 

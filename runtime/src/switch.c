@@ -161,6 +161,18 @@ void fiber_ready(struct thread *t, struct fiber *f)
 		wake_another();
 }
 
+void fiber_ready_later(struct thread *t, struct fiber *f)
+{
+	atomic_store_explicit(&f->state, FIBER_READY, memory_order_relaxed);
+	append(t->processor, f);
+}
+
+void fiber_start_later(struct thread *t, struct fiber *f)
+{
+	fiber_prepare(f, fiber_main);
+	fiber_ready_later(t, f);
+}
+
 void fiber_ready_from_outside(struct fiber *f)
 {
 	atomic_store_explicit(&f->state, FIBER_READY, memory_order_relaxed);

@@ -30,6 +30,8 @@ static const char *const waits_for[] = {
 	[FIBER_WAIT_ONCE] = "waits for once",
 	[FIBER_WAIT_SCOPE] = "closes scope",
 	[FIBER_WAIT_POOL] = "waits for a thread's call of",
+	[FIBER_WAIT_READ] = "waits to read at descriptor",
+	[FIBER_WAIT_WRITE] = "waits to write at descriptor",
 };
 
 void tell_fiber(const struct fiber *f)

@@ -22,6 +22,7 @@ struct thread *thread_new(void)
 	if (!t)
 		return NULL;
 	memset(t, 0, sizeof *t);
+	t->call = -1;
 	atomic_store(&t->inside, 1);
 	return t;
 }
@@ -85,7 +86,7 @@ static void call(struct thread *t, struct processor *p, bool spinning)
 	t->spinning = spinning;
 	processor_hold(t, p);
 	atomic_store_explicit(&t->wake, 1, memory_order_release);
-	futex_wake(&t->wake, 1);
+	poller_wake(t);
 }
 
 /* What only its owner may touch has no owner now. */
@@ -101,7 +102,7 @@ static void processor_lay_down(struct processor *p)
 int thread_call(struct processor *p, bool spinning)
 {
 	short_lock_take(&scheduler.lock);
-	struct thread *t = idle_thread_take();
+	struct thread *t = idle_thread_take(p);
 	bool make = !t && scheduler.nthreads < scheduler.most_threads;
 	scheduler.nthreads += make;
 	short_lock_give(&scheduler.lock);

@@ -82,10 +82,20 @@ static struct fiber *look_around(struct thread *t)
 
 	if (atomic_load_explicit(&p->timers.earliest, memory_order_relaxed) != INT64_MAX)
 		run_timers(p, rt_now());
-	if (turns % FAIR_TURNS == 0 && (f = from_all(p)))
-		return f;
+	bool polls = poller_exists(&p->poller);
+	if (turns % FAIR_TURNS == 0) {
+		if (polls)
+			poller_run(t, &p->poller);
+		if ((f = from_all(p)))
+			return f;
+	}
 	if ((f = from_here(p)) || (f = from_all(p)))
 		return f;
+	if (polls) {
+		poller_run(t, &p->poller);
+		if ((f = from_here(p)))
+			return f;
+	}
 	int64_t now = rt_now();
 	for (uint32_t i = 0; i < scheduler.nprocessors; i++)
 		if (run_timers(&scheduler.processors[i], now) && (f = from_here(p)))

@@ -13,6 +13,7 @@
 #include <osprey/rt/fiber.h>
 #include <osprey/rt/heap.h>
 #include <osprey/rt/local.h>
+#include <osprey/rt/net.h>
 #include <osprey/rt/pool.h>
 #include <osprey/rt/processes.h>
 #include <osprey/rt/scope.h>

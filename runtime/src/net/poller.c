@@ -1,0 +1,235 @@
+#include "net/poller.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "futex.h"
+#include "idle.h"
+#include "kernel_call.h"
+#include "net/descriptor.h"
+#include "rt_spawn.h"
+#include "run_queue.h"
+#include "scheduler.h"
+
+#define EVENTS 128
+/* Where no descriptor is left for the call of a thread that watches, it looks so often by itself. */
+#define NAP_NS 1000000
+
+void poller_init(struct poller *p)
+{
+	*p = (struct poller){ 0 };
+	atomic_store_explicit(&p->epoll, -1, memory_order_relaxed);
+}
+
+void poller_deinit(struct poller *p)
+{
+	if (poller_exists(p))
+		kernel_call(SYS_close, atomic_load(&p->epoll));
+	atomic_store(&p->epoll, -1);
+}
+
+static int poller_open(struct poller *p)
+{
+	if (poller_exists(p))
+		return 0;
+	long fd = kernel_call(SYS_epoll_create1, EPOLL_CLOEXEC);
+	if (fd < 0)
+		return (int)fd;
+	atomic_store_explicit(&p->epoll, (int)fd, memory_order_release);
+	return 0;
+}
+
+int poller_register(struct thread *t, struct descriptor *d)
+{
+	struct poller *p = &t->processor->poller;
+	struct epoll_event e = { EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, { .u64 = descriptor_name(d) } };
+	int r = poller_open(p);
+
+	if (r == 0)
+		r = (int)kernel_call(SYS_epoll_ctl, atomic_load_explicit(&p->epoll, memory_order_relaxed), EPOLL_CTL_ADD, d->fd, &e);
+	if (r == 0) {
+		d->registered = true;
+		d->poller = (uint8_t)t->processor->number;
+	}
+	return r;
+}
+
+void poller_unregister(struct descriptor *d)
+{
+	struct epoll_event unused = { 0 };
+
+	if (!d->registered)
+		return;
+	d->registered = false;
+	kernel_call(SYS_epoll_ctl, atomic_load(&scheduler.processors[d->poller].poller.epoll), EPOLL_CTL_DEL, d->fd, &unused);
+}
+
+static void start_callback(struct thread *t, struct descriptor *d)
+{
+	struct fiber *f = spawn_prepare(t, d->on_readable, d->on_readable_arg, NULL);
+
+	/* Without memory it is kept for the next event. */
+	if (!f)
+		return;
+	d->on_readable = NULL;
+	t->processor->alive--;
+	t->processor->poller.outside--;
+	fiber_start_later(t, f);
+}
+
+static void edge(struct thread *t, struct descriptor *d, enum direction way)
+{
+	struct waiter *w = wait_list_claim(&d->waiters[way]);
+
+	if (w)
+		fiber_ready_later(t, w->fiber);
+	else if (way == READING && d->on_readable)
+		start_callback(t, d);
+}
+
+static void happened(struct thread *t, const struct epoll_event *e)
+{
+	struct descriptor *d = descriptor_at((uint32_t)(e->data.u64 >> 32));
+
+	/* Of one that was closed meanwhile, or lives on in another process. */
+	if (!d || (uint32_t)(atomic_load_explicit(&d->word, memory_order_relaxed) >> 32) != (uint32_t)e->data.u64)
+		return;
+	if (e->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
+		atomic_store_explicit(&d->unsure, 1, memory_order_relaxed);
+	short_lock_take(&d->lock);
+	atomic_store_explicit(&d->edges, atomic_load_explicit(&d->edges, memory_order_relaxed) + 1, memory_order_release);
+	if (e->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
+		edge(t, d, READING);
+	if (e->events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+		edge(t, d, WRITING);
+	short_lock_give(&d->lock);
+}
+
+void poller_run(struct thread *t, struct poller *of)
+{
+	struct epoll_event events[EVENTS];
+	int epoll = atomic_load_explicit(&of->epoll, memory_order_acquire);
+	long n = kernel_call(SYS_epoll_pwait, epoll, events, EVENTS, 0, NULL, 0);
+
+	for (long i = 0; i < n; i++)
+		happened(t, &events[i]);
+	/* The first is this thread's. */
+	if (n > 1 && run_queue_length(t->processor) > 1 &&
+	    atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) != 0)
+		wake_another();
+}
+
+bool poller_has_events(struct poller *p)
+{
+	struct pollfd at = { .fd = atomic_load(&p->epoll), .events = POLLIN };
+	struct timespec none = { 0 };
+
+	return poller_exists(p) && kernel_call(SYS_ppoll, &at, 1, &none, NULL, 0) > 0;
+}
+
+bool poller_expects(void)
+{
+	int64_t n = 0;
+
+	for (uint32_t i = 0; i < scheduler.nprocessors; i++)
+		n += scheduler.processors[i].poller.outside;
+	return n > 0;
+}
+
+/* -- threads that sleep */
+
+void poller_watch(struct thread *t)
+{
+	for (struct processor *p = scheduler.idle_processors; p; p = p->next_idle) {
+		if (!poller_exists(&p->poller) || p->poller.watcher)
+			continue;
+		p->poller.watcher = t;
+		t->watches++;
+	}
+	if (t->watches && t->call < 0) {
+		long fd = kernel_call(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK);
+		t->call = fd < 0 ? -1 : (int)fd;
+	}
+}
+
+void poller_unwatch(struct thread *t)
+{
+	for (uint32_t i = 0; t->watches && i < scheduler.nprocessors; i++) {
+		if (scheduler.processors[i].poller.watcher != t)
+			continue;
+		scheduler.processors[i].poller.watcher = NULL;
+		t->watches--;
+	}
+}
+
+/* Only this thread makes itself the watcher of a poller, or not: it may look without the lock. */
+static unsigned watched(struct thread *t, struct pollfd *fds, struct processor **of)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; n < t->watches; i++) {
+		struct processor *p = &scheduler.processors[i];
+		if (p->poller.watcher != t)
+			continue;
+		fds[n] = (struct pollfd){ .fd = atomic_load(&p->poller.epoll), .events = POLLIN };
+		of[n++] = p;
+	}
+	return n;
+}
+
+static void answer_call(struct thread *t)
+{
+	uint64_t count;
+
+	kernel_call(SYS_read, t->call, &count, sizeof count);
+}
+
+struct processor *poller_sleep(struct thread *t, int64_t deadline)
+{
+	struct pollfd fds[MOST_PROCESSORS + 1];
+	struct processor *of[MOST_PROCESSORS];
+	struct timespec left = { 0 };
+
+	if (!t->watches) {
+		futex_wait(&t->wake, 0, deadline);
+		return NULL;
+	}
+	unsigned n = watched(t, fds, of);
+	fds[n] = (struct pollfd){ .fd = t->call, .events = POLLIN };
+	int64_t now = deadline == INT64_MAX && t->call >= 0 ? 0 : rt_now();
+	if (t->call < 0 && deadline > now + NAP_NS)
+		deadline = now + NAP_NS;
+	if (deadline > now)
+		left = (struct timespec){ (deadline - now) / 1000000000, (deadline - now) % 1000000000 };
+	if (atomic_load_explicit(&t->wake, memory_order_acquire))
+		return NULL;
+	if (kernel_call(SYS_ppoll, fds, n + 1, deadline == INT64_MAX ? NULL : &left, NULL, 0) <= 0)
+		return NULL;
+	if (fds[n].revents)
+		answer_call(t);
+	for (unsigned i = 0; i < n; i++)
+		if (fds[i].revents)
+			return of[i];
+	return NULL;
+}
+
+void poller_wake(struct thread *t)
+{
+	uint64_t one = 1;
+
+	if (t->call >= 0)
+		kernel_call(SYS_write, t->call, &one, sizeof one);
+	futex_wake(&t->wake, 1);
+}
+
+void poller_thread_end(struct thread *t)
+{
+	if (t->call >= 0)
+		kernel_call(SYS_close, t->call);
+	t->call = -1;
+}

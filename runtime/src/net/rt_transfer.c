@@ -1,0 +1,123 @@
+/* The functions of osprey/rt/net.h that move bytes. */
+#include <errno.h>
+#include <limits.h>
+
+#include "kernel_call.h"
+#include "net/transfer.h"
+#include "osprey/rt/net.h"
+
+/* Pipes and the like have no way to say that a signal is not wanted. */
+static bool is_socket(struct descriptor *d)
+{
+	return d->kind & DESCRIPTOR_SOCKET;
+}
+
+static ssize_t read_at(struct descriptor *d, void *buffer, size_t bytes, int64_t deadline)
+{
+	struct attempt socket = { SYS_recvfrom, { (long)buffer, (long)bytes }, (long)bytes };
+	struct attempt other = { SYS_read, { (long)buffer, (long)bytes }, 0 };
+
+	return transfer_at(d, READING, is_socket(d) ? &socket : &other, deadline);
+}
+
+static ssize_t write_at(struct descriptor *d, const void *buffer, size_t bytes, int64_t deadline)
+{
+	struct attempt socket = { SYS_sendto, { (long)buffer, (long)bytes, MSG_NOSIGNAL }, (long)bytes };
+	struct attempt other = { SYS_write, { (long)buffer, (long)bytes }, 0 };
+
+	return transfer_at(d, WRITING, is_socket(d) ? &socket : &other, deadline);
+}
+
+ssize_t rt_read(struct rt_fd fd, void *buffer, size_t bytes, int64_t deadline)
+{
+	struct descriptor *d = transfer_begin(fd);
+
+	return d ? transfer_end(d, read_at(d, buffer, bytes, deadline)) : -EBADF;
+}
+
+ssize_t rt_write(struct rt_fd fd, const void *buffer, size_t bytes, int64_t deadline)
+{
+	struct descriptor *d = transfer_begin(fd);
+
+	return d ? transfer_end(d, write_at(d, buffer, bytes, deadline)) : -EBADF;
+}
+
+static long length(const struct iovec *parts, int n)
+{
+	size_t bytes = 0;
+
+	for (int i = 0; i < n; i++)
+		bytes += parts[i].iov_len;
+	return bytes < LONG_MAX ? (long)bytes : LONG_MAX;
+}
+
+ssize_t rt_readv(struct rt_fd fd, const struct iovec *parts, int n, int64_t deadline)
+{
+	struct attempt attempt = { SYS_readv, { (long)parts, n }, length(parts, n) };
+	struct descriptor *d = transfer_begin(fd);
+
+	return d ? transfer_end(d, transfer_at(d, READING, &attempt, deadline)) : -EBADF;
+}
+
+ssize_t rt_writev(struct rt_fd fd, const struct iovec *parts, int n, int64_t deadline)
+{
+	struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)n };
+	struct attempt socket = { SYS_sendmsg, { (long)&message, MSG_NOSIGNAL }, length(parts, n) };
+	struct attempt other = { SYS_writev, { (long)parts, n }, 0 };
+	struct descriptor *d = transfer_begin(fd);
+
+	return d ? transfer_end(d, transfer_at(d, WRITING, is_socket(d) ? &socket : &other, deadline)) : -EBADF;
+}
+
+ssize_t rt_recvmsg(struct rt_fd fd, struct msghdr *message, int flags, int64_t deadline)
+{
+	struct attempt attempt = { SYS_recvmsg, { (long)message, flags }, 0 };
+	struct descriptor *d = transfer_begin(fd);
+
+	return d ? transfer_end(d, transfer_at(d, READING, &attempt, deadline)) : -EBADF;
+}
+
+ssize_t rt_sendmsg(struct rt_fd fd, const struct msghdr *message, int flags, int64_t deadline)
+{
+	struct attempt attempt = { SYS_sendmsg, { (long)message, flags | MSG_NOSIGNAL }, 0 };
+	struct descriptor *d = transfer_begin(fd);
+
+	return d ? transfer_end(d, transfer_at(d, WRITING, &attempt, deadline)) : -EBADF;
+}
+
+int rt_read_all(struct rt_fd fd, void *buffer, size_t bytes, size_t *ret_done, int64_t deadline)
+{
+	struct descriptor *d = transfer_begin(fd);
+	size_t done = 0;
+	ssize_t r = d ? 0 : -EBADF;
+
+	while (d && done < bytes && (r = read_at(d, (char *)buffer + done, bytes - done, deadline)) > 0)
+		done += (size_t)r;
+	if (d)
+		transfer_end(d, r);
+	if (ret_done)
+		*ret_done = done;
+	return r < 0 ? (int)r : done < bytes ? -ENODATA : 0;
+}
+
+int rt_write_all(struct rt_fd fd, const void *buffer, size_t bytes, size_t *ret_done, int64_t deadline)
+{
+	struct descriptor *d = transfer_begin(fd);
+	size_t done = 0;
+	ssize_t r = d ? 0 : -EBADF;
+
+	while (d && done < bytes && (r = write_at(d, (const char *)buffer + done, bytes - done, deadline)) >= 0)
+		done += (size_t)r;
+	if (d)
+		transfer_end(d, r);
+	if (ret_done)
+		*ret_done = done;
+	return r < 0 ? (int)r : 0;
+}
+
+int rt_shutdown(struct rt_fd fd, int how)
+{
+	struct descriptor *d = transfer_begin(fd);
+
+	return d ? (int)transfer_end(d, kernel_call(SYS_shutdown, d->fd, how)) : -EBADF;
+}

@@ -1,0 +1,117 @@
+#include "net/transfer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <time.h>
+
+#include "door.h"
+#include "kernel_call.h"
+#include "scheduler.h"
+
+static bool passed(int64_t deadline)
+{
+	return deadline != RT_FOREVER && deadline <= rt_now();
+}
+
+/* Under the descriptor's lock, which it gives back. Inside. */
+static int wait_for_edge(struct thread *t, struct descriptor *d, enum direction way, int64_t deadline)
+{
+	struct waiter w = { 0 };
+
+	t->processor->poller.outside++;
+	int r = wait_in(t, &d->waiters[way], &d->lock, &w, way == READING ? FIBER_WAIT_READ : FIBER_WAIT_WRITE, d, deadline);
+	thread_self()->processor->poller.outside--;
+	return r;
+}
+
+int transfer_wait(struct descriptor *d, enum direction way, int64_t deadline)
+{
+	struct thread *t = door_enter();
+	int r = 0;
+
+	short_lock_take(&d->lock);
+	if (!d->registered)
+		r = poller_register(t, d);
+	if (r == 0 && descriptor_is_closed(d))
+		r = -EBADF;
+	if (r == 0 && descriptor_drained(d, way))
+		r = passed(deadline) ? -ETIMEDOUT : 1;
+	if (r == 1) {
+		r = wait_for_edge(t, d, way, deadline);
+		if (r == 0 && descriptor_is_closed(d))
+			r = -EBADF;
+	} else {
+		short_lock_give(&d->lock);
+	}
+	door_leave();
+	return r;
+}
+
+/* There may be more for the next one that waits. */
+static void pass_on(struct descriptor *d, enum direction way)
+{
+	struct thread *t = door_enter();
+
+	short_lock_take(&d->lock);
+	struct waiter *w = wait_list_claim(&d->waiters[way]);
+	struct fiber *f = w ? w->fiber : NULL;
+	short_lock_give(&d->lock);
+	if (f)
+		fiber_ready(t, f);
+	door_leave();
+}
+
+static bool nothing_left(struct descriptor *d, const struct attempt *a, long r)
+{
+	return r == -EAGAIN || (r < a->whole && r > 0 && d->kind & DESCRIPTOR_SHORT_IS_ALL &&
+				!atomic_load_explicit(&d->unsure, memory_order_relaxed));
+}
+
+static long try_call(struct descriptor *d, enum direction way, const struct attempt *a)
+{
+	uint32_t edges = atomic_load_explicit(&d->edges, memory_order_acquire);
+	long r;
+
+	do {
+		r = kernel_call(a->number, d->fd, a->args[0], a->args[1], a->args[2], a->args[3], a->args[4]);
+	} while (r == -EINTR);
+	if (nothing_left(d, a, r))
+		atomic_store_explicit(&d->drained[way], edges, memory_order_relaxed);
+	else if (__atomic_load_n(&d->waiters[way].first, __ATOMIC_RELAXED))
+		pass_on(d, way);
+	return r;
+}
+
+long transfer_at(struct descriptor *d, enum direction way, const struct attempt *a, int64_t deadline)
+{
+	for (;;) {
+		long r = descriptor_drained(d, way) ? -EAGAIN : try_call(d, way, a);
+		if (r != -EAGAIN)
+			return r;
+		r = transfer_wait(d, way, deadline);
+		if (r < 0)
+			return r;
+	}
+}
+
+bool transfer_is_ready(int fd, enum direction way)
+{
+	struct pollfd p = { .fd = fd, .events = way == READING ? POLLIN | POLLRDHUP : POLLOUT };
+	struct timespec none = { 0 };
+
+	return kernel_call(SYS_ppoll, &p, 1, &none, NULL, 0) != 0;
+}
+
+int transfer_wait_ready(struct descriptor *d, enum direction way, int64_t deadline)
+{
+	for (;;) {
+		uint32_t edges = atomic_load_explicit(&d->edges, memory_order_acquire);
+		if (transfer_is_ready(d->fd, way))
+			return 0;
+		atomic_store_explicit(&d->drained[way], edges, memory_order_relaxed);
+		int r = transfer_wait(d, way, deadline);
+		if (r < 0)
+			return r;
+	}
+}
