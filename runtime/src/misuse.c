@@ -17,9 +17,9 @@ _Noreturn void misuse(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof line, format, args);
 	va_end(args);
-	dprintf(STDERR_FILENO, "osprey/rt: %s\n", line);
+	tell("osprey/rt: %s\n", line);
 	if (t && t->running) {
-		dprintf(STDERR_FILENO, "in ");
+		tell("in ");
 		tell_fiber(t->running);
 	}
 	tell_stack(1);

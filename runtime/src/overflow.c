@@ -39,7 +39,7 @@ static void fault(int signal, siginfo_t *info, void *context)
 		not_ours(signal, info, context);
 		return;
 	}
-	dprintf(STDERR_FILENO, "osprey/rt: stack overflow: %zu KiB are used up%s\nin ",
+	tell("osprey/rt: stack overflow: %zu KiB are used up%s\nin ",
 		fiber_stack_bytes((enum rt_stack)f->stack_size) >> 10,
 		f->stack_size == RT_STACK_LARGE ? "" : " (RT_STACK_LARGE has more)");
 	tell_fiber(f);

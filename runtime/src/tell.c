@@ -1,7 +1,9 @@
 #include "tell.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 #include <unwind.h>
@@ -34,22 +36,39 @@ static const char *const waits_for[] = {
 	[FIBER_WAIT_WRITE] = "waits to write at descriptor",
 };
 
+void tell(const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	int n = vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	size_t length = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+	for (size_t at = 0; at < length;) {
+		ssize_t r = write(STDERR_FILENO, text + at, length - at);
+		if (r < 0 && errno != EINTR)
+			return;
+		at += r < 0 ? 0 : (size_t)r;
+	}
+}
+
 void tell_fiber(const struct fiber *f)
 {
 	bool parked = atomic_load(&f->state) == FIBER_PARKED;
 
-	dprintf(STDERR_FILENO, "fiber %" PRIu64 "%s%s%s, started by ", atomic_load(&f->id), f->name ? " (" : "",
+	tell("fiber %" PRIu64 "%s%s%s, started by ", atomic_load(&f->id), f->name ? " (" : "",
 		f->name ? f->name : "", f->name ? ")" : "");
 	if (f->creator_id)
-		dprintf(STDERR_FILENO, "fiber %" PRIu64, f->creator_id);
+		tell("fiber %" PRIu64, f->creator_id);
 	else
-		dprintf(STDERR_FILENO, "rt_run");
+		tell("rt_run");
 	if (!parked)
-		dprintf(STDERR_FILENO, "\n");
+		tell("\n");
 	else if (f->wait_object)
-		dprintf(STDERR_FILENO, ": %s %p\n", waits_for[f->wait], f->wait_object);
+		tell(": %s %p\n", waits_for[f->wait], f->wait_object);
 	else
-		dprintf(STDERR_FILENO, ": %s%s\n", waits_for[f->wait], f->wait == FIBER_WAIT_SLEEP ? "" : " NULL, for ever");
+		tell(": %s%s\n", waits_for[f->wait], f->wait == FIBER_WAIT_SLEEP ? "" : " NULL, for ever");
 }
 
 /* "    name+0x12 (file+0x3412)". */
@@ -60,19 +79,19 @@ static void tell_place(uintptr_t pc)
 	Dl_info info;
 
 	if (!dladdr((void *)pc, &info) || !info.dli_fname) {
-		dprintf(STDERR_FILENO, "    %#" PRIxPTR "\n", pc);
+		tell("    %#" PRIxPTR "\n", pc);
 		return;
 	}
 	/* A program that is loaded where it was linked for counts from zero. */
 	uintptr_t base = (uintptr_t)info.dli_fbase;
 	if (symbol_self(info.dli_fname, pc - base, name, sizeof name, &offset) == 0 ||
 	    symbol_self(info.dli_fname, pc, name, sizeof name, &offset) == 0)
-		dprintf(STDERR_FILENO, "    %s+%#" PRIx64 " (%s+%#" PRIxPTR ")\n", name, offset, info.dli_fname, pc - base);
+		tell("    %s+%#" PRIx64 " (%s+%#" PRIxPTR ")\n", name, offset, info.dli_fname, pc - base);
 	else if (info.dli_sname)
-		dprintf(STDERR_FILENO, "    %s+%#" PRIxPTR " (%s+%#" PRIxPTR ")\n", info.dli_sname, pc - (uintptr_t)info.dli_saddr,
+		tell("    %s+%#" PRIxPTR " (%s+%#" PRIxPTR ")\n", info.dli_sname, pc - (uintptr_t)info.dli_saddr,
 			info.dli_fname, pc - base);
 	else
-		dprintf(STDERR_FILENO, "    %s+%#" PRIxPTR "\n", info.dli_fname, pc - base);
+		tell("    %s+%#" PRIxPTR "\n", info.dli_fname, pc - base);
 }
 
 struct telling {
@@ -128,5 +147,5 @@ void tell_waiting(struct thread *t)
 		}
 	}
 	if (n > MOST_TOLD)
-		dprintf(STDERR_FILENO, "… and %u more\n", n - MOST_TOLD);
+		tell("… and %u more\n", n - MOST_TOLD);
 }

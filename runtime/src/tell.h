@@ -6,6 +6,9 @@
 
 struct thread;
 
+/* A piece of text of up to 1 KiB. Async-signal-safe, as what follows is (dprintf is not: it allocates). */
+void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* "fiber 12 (name), started by fiber 3: waits for a mutex 0x…", a line. */
 void tell_fiber(const struct fiber *f);
 
