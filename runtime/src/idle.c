@@ -71,7 +71,7 @@ struct thread *idle_thread_take(struct processor *p)
 void processor_hold(struct thread *t, struct processor *p)
 {
 	t->processor = p;
-	p->seen_turns = atomic_load_explicit(&p->turns, memory_order_relaxed) - 1;
+	atomic_store_explicit(&p->seen_turns, turns_of(p) - 1, memory_order_relaxed);
 	atomic_store_explicit(&p->thread, t, memory_order_release);
 }
 
@@ -134,11 +134,13 @@ bool thread_sleep(struct thread *t)
 			scheduler.idle_threads = t;
 			t->parked = true;
 		}
-		/* Once only: at the second time the threads that it would wake may be gone. */
-		if (!atomic_load(&scheduler.stopping) && nothing_will_come(earliest))
-			run_is_over();
+		/* Said once: who was first to see it may be joined already, and its memory gone. */
 		if (atomic_load(&scheduler.stopping))
 			break;
+		if (nothing_will_come(earliest)) {
+			run_is_over();
+			break;
+		}
 		/* While none is idle those that run see to the timers. */
 		bool keeper = atomic_load(&scheduler.nidle) > 0 && earliest < scheduler.keeper_until;
 		if (keeper) {

@@ -31,7 +31,7 @@ struct processor {
 	uint64_t luck;			/* of the draw whom to steal from first */
 	uint32_t number;
 	struct processor *next_idle;
-	uint32_t seen_turns;		/* the watcher's, */
+	_Atomic uint32_t seen_turns;	/* the watcher's, or none of its who holds it anew; */
 	int64_t seen_since;		/* and when it first saw that number */
 	struct thread *_Atomic thread;	/* who holds it, NULL when it is idle */
 

@@ -30,8 +30,7 @@ static int64_t alive(void)
 void run_is_over(void)
 {
 	if (alive() > 0) {
-		dprintf(STDERR_FILENO, "osprey/rt: deadlock: "
-				       "every fiber waits, and nothing is left that could wake one\n");
+		tell("osprey/rt: deadlock: every fiber waits, and nothing is left that could wake one\n");
 		tell_waiting(thread_self());
 		abort();
 	}

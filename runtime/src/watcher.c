@@ -23,8 +23,8 @@ static bool look_at(struct processor *p, int64_t now)
 
 	if (!t)
 		return false;
-	if (turns != p->seen_turns) {
-		p->seen_turns = turns;
+	if (turns != atomic_load_explicit(&p->seen_turns, memory_order_relaxed)) {
+		atomic_store_explicit(&p->seen_turns, turns, memory_order_relaxed);
 		p->seen_since = now;
 		return false;
 	}
