@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sanitizer.h"
+
 #if defined __x86_64__
 #define CONTEXT_SIZE 56		/* r15, r14, r13, r12, rbx, rbp, rip */
 #define CONTEXT_FUNCTION 24	/* r12 */
@@ -31,15 +33,30 @@
 
 struct context {
 	void *sp;
+	struct sanitizer_context told;
 };
+
+/* The switch itself, in assembly. */
+void context_jump(struct context *from, const struct context *to);
 
 /* Saves where the caller is into `from` and goes on where `to` was saved. Returns when somebody switches to
  * `from`, perhaps on another thread: nothing that was read from thread-local storage before is true after
  * it. */
-void context_switch(struct context *from, const struct context *to);
+SANITIZER_INLINE void context_switch(struct context *from, const struct context *to)
+{
+	sanitizer_leave(&from->told, &to->told);
+	context_jump(from, to);
+	sanitizer_arrive(&from->told);
+}
 
-/* Lays out a context at `top` (any address within a stack; what lies below is overwritten) that calls
- * function(arg), which must not return. */
-void context_make(struct context *ret, void *top, void (*function)(void *), void *arg);
+/* Lays out a context at `top` (any address within the stack of `bytes` bytes at `low`; what lies below is
+ * overwritten) that calls function(arg), which must not return. It calls context_arrived first. */
+void context_make(struct context *ret, char *low, size_t bytes, void *top, void (*function)(void *), void *arg);
+
+/* The first that is done on a new stack. */
+SANITIZER_INLINE void context_arrived(struct context *c)
+{
+	sanitizer_arrive(&c->told);
+}
 
 #endif

@@ -3,11 +3,11 @@
  * What a function must preserve: x19-x28, the frame pointer x29, sp, and the low halves of v8-v15; fpcr is left to the thread.
  * The switch ends in `br`, not `ret`, which the predictor of returns would get wrong each time. */
 	.text
-	.globl	context_switch
-	.hidden	context_switch
-	.type	context_switch, %function
+	.globl	context_jump
+	.hidden	context_jump
+	.type	context_jump, %function
 	.p2align 5
-context_switch:
+context_jump:
 	.cfi_startproc
 	hint	#34			/* bti c */
 	sub	sp, sp, #160
@@ -45,7 +45,7 @@ context_switch:
 	.cfi_register x30, x16
 	br	x16			/* by x16: lands on `bti c` too */
 	.cfi_endproc
-	.size	context_switch, . - context_switch
+	.size	context_jump, . - context_jump
 
 /* The first thing that runs on a new stack: calls x19 with x20. It is the outermost frame. */
 	.globl	context_start

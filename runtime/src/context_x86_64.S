@@ -16,11 +16,11 @@
 	.cfi_restore \reg
 	.endm
 
-	.globl	context_switch
-	.hidden	context_switch
-	.type	context_switch, @function
+	.globl	context_jump
+	.hidden	context_jump
+	.type	context_jump, @function
 	.p2align 5
-context_switch:
+context_jump:
 	.cfi_startproc
 	endbr64
 	save	rbp
@@ -43,7 +43,7 @@ context_switch:
 	.cfi_register rip, rcx
 	jmp	*%rcx
 	.cfi_endproc
-	.size	context_switch, . - context_switch
+	.size	context_jump, . - context_jump
 
 /* The first thing that runs on a new stack: calls r12 with r13. It is the outermost frame. */
 	.globl	context_start

@@ -17,7 +17,7 @@
 #define SPLITTING_GUARDS 10000
 
 #define MOST_FIBERS (4u << 20)
-#define LEAST_RESERVED (1u << 12)
+#define LEAST_RESERVED 1000u
 /* Memory is made writable for so many at a time: a stack's worth of system calls for 64 of them. */
 #define GROW_BY 256u
 
@@ -50,7 +50,7 @@ static void *reserve(size_t bytes)
 /* As many as the address space allows (ulimit -v). */
 static int table_reserve(struct table *t)
 {
-	for (uint32_t n = MOST_FIBERS; n >= LEAST_RESERVED; n /= 2) {
+	for (uint32_t n = sanitizer_most_fibers(MOST_FIBERS); n >= LEAST_RESERVED; n /= 2) {
 		t->fibers = reserve((size_t)n * sizeof *t->fibers);
 		t->stacks = t->fibers ? reserve((size_t)n * t->stack_bytes) : NULL;
 		if (t->stacks) {
@@ -115,8 +115,10 @@ struct fiber *fiber_table_grow(enum rt_stack size)
 		atomic_store_explicit(&t->used, i + 1, memory_order_release);
 	}
 	short_lock_give(&t->lock);
-	if (f)
+	if (f) {
 		guard(f);
+		sanitizer_stack_made(fiber_stack_low(f) + page_bytes, t->stack_bytes - page_bytes);
+	}
 	errno = kept;
 	return f;
 }
@@ -152,9 +154,10 @@ static size_t colour(const struct fiber *f)
 
 void fiber_prepare(struct fiber *f, void (*start)(void *))
 {
-	char *top = fiber_stack_low(f) + tables[f->stack_size].stack_bytes;
+	char *low = fiber_stack_low(f);
+	size_t bytes = tables[f->stack_size].stack_bytes;
 
-	context_make(&f->context, top - colour(f), start, f);
+	context_make(&f->context, low, bytes, low + bytes - colour(f), start, f);
 }
 
 struct fiber *fiber_of_address(const void *address, bool *ret_in_guard)

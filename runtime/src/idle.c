@@ -5,6 +5,7 @@
 #include "outside.h"
 #include "perturb.h"
 #include "run.h"
+#include "turns.h"
 #include "watcher.h"
 #include "work.h"
 

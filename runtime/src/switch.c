@@ -49,6 +49,7 @@ static inline void arrive(struct thread *t)
 		tell_shown(t, f);
 		break;
 	case LEAVE_ENDED:
+		sanitizer_context_ended(&f->context.told);
 		ended(t, f);
 		break;
 	}
@@ -93,6 +94,7 @@ static void fiber_main(void *arg)
 {
 	struct fiber *f = arg;
 
+	context_arrived(&f->context);
 	arrive(thread_self());
 	door_leave();
 	int result = f->function(f->arg);
@@ -143,6 +145,7 @@ _Noreturn void fiber_end(struct thread *t, int result)
 	f->result = result;
 	atomic_store_explicit(&f->state, FIBER_ENDED, memory_order_relaxed);
 	t->leave = LEAVE_ENDED;
+	sanitizer_context_ends(&f->context.told);
 	leave_for(t, f, next_here(t));
 	__builtin_unreachable();
 }

@@ -1,0 +1,154 @@
+/* What those who follow stacks and memory accesses have to be told of fibers: AddressSanitizer and ThreadSanitizer, in builds with
+ * them, and Valgrind, which runs any build. Without them all of it is empty, but for a stack's first use, when Valgrind is asked
+ * for: that costs some instructions.
+ *
+ * AddressSanitizer knows one stack a thread, so each switch tells it which one comes next, and where it lies. LeakSanitizer
+ * looks for pointers on stacks of threads alone: fibers' are named to it when they are made. ThreadSanitizer keeps a clock and a
+ * stack of calls for each thread, and here for each fiber. A switch orders what one fiber did before what the next does on the same
+ * thread: races of fibers are found where they run on several. It has room for about 8 000 threads and fibers that live. */
+#ifndef RT_SANITIZER_H
+#define RT_SANITIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define SANITIZER_ADDRESS 1
+#endif
+#if __has_feature(thread_sanitizer)
+#define SANITIZER_THREAD 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZER_ADDRESS 1
+#endif
+#ifdef __SANITIZE_THREAD__
+#define SANITIZER_THREAD 1
+#endif
+
+#ifdef SANITIZER_ADDRESS
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#include <sanitizer/lsan_interface.h>
+#endif
+#ifdef SANITIZER_THREAD
+#include <sanitizer/tsan_interface.h>
+#endif
+#if defined __has_include
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#define SANITIZER_VALGRIND 1
+#endif
+#endif
+
+#define SANITIZER_INLINE static inline __attribute__((always_inline))
+
+/* Of one context. */
+struct sanitizer_context {
+#ifdef SANITIZER_ADDRESS
+	const void *low;	/* NULL: a thread's own stack, not asked for yet */
+	size_t bytes;
+	void *fake;		/* frames that AddressSanitizer keeps elsewhere, while it does not run */
+	bool ends;
+#endif
+#ifdef SANITIZER_THREAD
+	void *fiber;		/* NULL: a thread's own, not asked for yet */
+#endif
+};
+
+#ifdef SANITIZER_ADDRESS
+/* The bounds of the calling thread's own stack. */
+void sanitizer_own_stack(struct sanitizer_context *c);
+#endif
+
+/* Before and after a switch, in the function that switches: what ThreadSanitizer counts as its call and its return has to be of one
+ * context. */
+SANITIZER_INLINE void sanitizer_leave(struct sanitizer_context *from, const struct sanitizer_context *to)
+{
+	(void)from;
+	(void)to;
+#ifdef SANITIZER_ADDRESS
+	if (!from->low)
+		sanitizer_own_stack(from);
+	__sanitizer_start_switch_fiber(from->ends ? NULL : &from->fake, to->low, to->bytes);
+#endif
+#ifdef SANITIZER_THREAD
+	if (!from->fiber)
+		from->fiber = __tsan_get_current_fiber();
+	__tsan_switch_to_fiber(to->fiber, 0);
+#endif
+}
+
+SANITIZER_INLINE void sanitizer_arrive(struct sanitizer_context *at)
+{
+	(void)at;
+#ifdef SANITIZER_ADDRESS
+	__sanitizer_finish_switch_fiber(at->fake, NULL, NULL);
+#endif
+}
+
+/* A context is laid out on a stack that nobody uses any more. */
+SANITIZER_INLINE void sanitizer_context_make(struct sanitizer_context *c, const void *low, size_t bytes)
+{
+	(void)c;
+	(void)low;
+	(void)bytes;
+#ifdef SANITIZER_ADDRESS
+	/* Frames that never returned have left their red zones. */
+	__asan_unpoison_memory_region(low, bytes);
+	*c = (struct sanitizer_context){ .low = low, .bytes = bytes };
+#endif
+#ifdef SANITIZER_THREAD
+	c->fiber = __tsan_create_fiber(0);
+#endif
+}
+
+/* It will be left for good by the next switch. */
+SANITIZER_INLINE void sanitizer_context_ends(struct sanitizer_context *c)
+{
+	(void)c;
+#ifdef SANITIZER_ADDRESS
+	c->ends = true;
+#endif
+}
+
+/* It has been. By who comes next. */
+SANITIZER_INLINE void sanitizer_context_ended(struct sanitizer_context *c)
+{
+	(void)c;
+#ifdef SANITIZER_THREAD
+	__tsan_destroy_fiber(c->fiber);
+	c->fiber = NULL;
+#endif
+}
+
+/* A stack that is new, and stays. */
+SANITIZER_INLINE void sanitizer_stack_made(void *low, size_t bytes)
+{
+	(void)low;
+	(void)bytes;
+#ifdef SANITIZER_ADDRESS
+	__lsan_register_root_region(low, bytes);
+#endif
+#ifdef SANITIZER_VALGRIND
+	(void)VALGRIND_STACK_REGISTER(low, (char *)low + bytes - 1);
+#endif
+}
+
+/* For how many fibers of a size there may be room. */
+SANITIZER_INLINE uint32_t sanitizer_most_fibers(uint32_t most)
+{
+#ifdef SANITIZER_THREAD
+	most = 3800;
+#endif
+#ifdef SANITIZER_VALGRIND
+	/* It notes what it knows of all that is reserved. */
+	if (RUNNING_ON_VALGRIND)
+		most = 1u << 14;
+#endif
+	return most;
+}
+
+#endif
