@@ -1,10 +1,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <osprey/rt.h>
+#include "check.h"
 
-static _Atomic int bad;
-#define CHECK(x) do { if (!(x)) { fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #x); bad++; } } while (0)
+static long per_producer;
 
 static struct rt_chan *a, *b, *done;
 static int echo(void *arg)
@@ -27,7 +26,7 @@ static int pingpong(void *arg)
 	rt_chan_free(a); rt_chan_free(b);
 	return 0;
 }
-static int producer(void *arg) { for (long i = 0; i < 20000; i++) CHECK(rt_send(a, &i, RT_FOREVER) == 0); (void)arg; return 0; }
+static int producer(void *arg) { for (long i = 0; i < per_producer; i++) CHECK(rt_send(a, &i, RT_FOREVER) == 0); (void)arg; return 0; }
 static int consumer(void *arg)
 {
 	long v, sum = 0; int *n = arg;
@@ -43,16 +42,16 @@ static int fan(void *arg)
 	for (int i = 0; i < 8; i++) rt_join(p[i], NULL, RT_FOREVER);
 	rt_close(a);
 	for (int i = 0; i < 8; i++) { CHECK(rt_receive(done, &v, RT_FOREVER) == 0); total += v; }
-	CHECK(total == 8L * (20000L * 19999 / 2));
+	CHECK(total == 8L * (per_producer * (per_producer - 1) / 2));
 	int all = 0; for (int i = 0; i < 8; i++) all += n[i];
-	CHECK(all == 160000);
+	CHECK(all == 8 * per_producer);
 	rt_chan_free(a); rt_chan_free(done);
 	return 0;
 }
 static int sel_peer(void *arg)
 {
 	(void)arg;
-	for (long i = 0; i < 30000; i++) {
+	for (long i = 0; i < check_load(30000); i++) {
 		long v = i, w;
 		struct rt_case k[2] = { { .chan = a, .send = &v }, { .chan = b, .receive = &w } };
 		int r = rt_select(k, 2, RT_FOREVER);
@@ -64,7 +63,7 @@ static int sel_peer(void *arg)
 static int sel_other(void *arg)
 {
 	(void)arg;
-	for (long i = 0; i < 30000; i++) {
+	for (long i = 0; i < check_load(30000); i++) {
 		long v = i, w;
 		struct rt_case k[3] = { { .chan = b, .send = &v }, { .chan = a, .receive = &w }, { .chan = NULL } };
 		int r = rt_select(k, 3, RT_FOREVER);
@@ -97,7 +96,7 @@ static int selects(void *arg)
 static int deadliner(void *arg)
 {
 	long v; int got = 0; (void)arg;
-	for (int i = 0; i < 300; i++) got += rt_receive(a, &v, rt_now() + 20000 + rand() % 100000) == 0;
+	for (int i = 0; i < check_load(300); i++) got += rt_receive(a, &v, rt_now() + 20000 + rand() % 100000) == 0;
 	return got;
 }
 static int deadlines(void *arg)
@@ -105,7 +104,7 @@ static int deadlines(void *arg)
 	struct rt_fiber f[16]; long sent = 0; int got = 0, r; (void)arg;
 	rt_chan_new(8, 0, &a);
 	for (int i = 0; i < 16; i++) rt_spawn(deadliner, NULL, NULL, &f[i]);
-	for (int i = 0; i < 2000; i++) sent += rt_send(a, &sent, rt_now() + 60000) == 0;
+	for (int i = 0; i < check_load(2000); i++) sent += rt_send(a, &sent, rt_now() + 60000) == 0;
 	for (int i = 0; i < 16; i++) { rt_join(f[i], &r, RT_FOREVER); got += r; }
 	CHECK(got == sent);
 	fprintf(stderr, "deadlines: %ld sent\n", sent);
@@ -114,14 +113,15 @@ static int deadlines(void *arg)
 }
 int main(void)
 {
+	per_producer = check_load(20000);
 	for (unsigned p = 1; p <= 4; p++) {
 		struct rt_options o = { .processors = p };
 		fprintf(stderr, "P=%u\n", p);
-		rt_run(&o, pingpong, (void *)100000L);
+		rt_run(&o, pingpong, (void *)check_load(100000));
 		rt_run(&o, fan, (void *)0L);
 		rt_run(&o, fan, (void *)100L);
 		rt_run(&o, selects, NULL);
 		rt_run(&o, deadlines, NULL);
 	}
-	return bad != 0;
+	return check_failed != 0;
 }

@@ -3,10 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <osprey/rt.h>
-
-static int bad;
-#define CHECK(x) do { if (!(x)) { fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #x); bad++; } } while (0)
+#include "check.h"
 
 static _Atomic int count;
 static int add(void *arg) { count += (int)(long)arg; return (int)(long)arg * 2; }
@@ -26,7 +23,7 @@ static int many(void *arg)
 	free(f);
 	return 7;
 }
-static int yielder(void *arg) { for (int i = 0; i < 1000; i++) { rt_yield(); count++; } (void)arg; return 0; }
+static int yielder(void *arg) { for (int i = 0; i < check_load(1000); i++) { rt_yield(); count++; } (void)arg; return 0; }
 static int yields(void *arg)
 {
 	(void)arg;
@@ -34,7 +31,7 @@ static int yields(void *arg)
 		CHECK(rt_go(yielder, NULL) == 0);
 	return 0;
 }
-static volatile int stop_hog;
+static _Atomic int stop_hog;
 static int hog(void *arg) { (void)arg; while (!stop_hog) ; return 0; }
 static int beside_hog(void *arg)
 {
@@ -79,11 +76,11 @@ int main(void)
 	for (unsigned p = 1; p <= 4; p++) {
 		struct rt_options o = { .processors = p };
 		fprintf(stderr, "P=%u\n", p);
-		count = 0; CHECK(rt_run(&o, many, (void *)100000L) == 7); CHECK(count == 100000);
-		count = 0; CHECK(rt_run(&o, yields, NULL) == 0); CHECK(count == 300000);
+		count = 0; CHECK(rt_run(&o, many, (void *)check_load(100000)) == 7); CHECK(count == check_load(100000));
+		count = 0; CHECK(rt_run(&o, yields, NULL) == 0); CHECK(count == 300 * check_load(1000));
 		CHECK(rt_run(&o, beside_hog, NULL) == 0);
 		count = 0; CHECK(rt_run(&o, blocks, NULL) == 0); CHECK(count == 50);
-		count = 0; CHECK(rt_run(&o, naps, (void *)20000L) == 0); CHECK(count == 20000);
+		count = 0; CHECK(rt_run(&o, naps, (void *)check_load(20000)) == 0); CHECK(count == check_load(20000));
 	}
-	return bad != 0;
+	return check_failed != 0;
 }

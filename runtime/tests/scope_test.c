@@ -4,7 +4,7 @@
 
 #include "check.h"
 
-static _Atomic int ended, cancelled;
+static _Atomic int ended, cancelled, begun;
 static struct rt_chan *channel;
 static struct rt_mutex mutex;
 static struct rt_event event;
@@ -35,12 +35,18 @@ static int waits_for_all(void *arg)
 	return 0;
 }
 
+static int waits_for_event(void *arg)
+{
+	return rt_event_wait(arg, RT_FOREVER);
+}
+
 /* One for each kind of wait. */
 static int waits_somehow(void *arg)
 {
 	struct rt_case cases[] = { { .chan = channel }, { .chan = NULL } };
 	struct rt_condition condition = { 0 };
 	struct rt_mutex own = { 0 };
+	struct rt_event enough = { 0 };
 	struct rt_fiber child;
 	long value;
 	int r = 0;
@@ -62,8 +68,9 @@ static int waits_somehow(void *arg)
 		rt_unlock(&own);
 		break;
 	case 10:
-		CHECK(rt_spawn(sleeps, (void *)20, NULL, &child) == 0);
+		CHECK(rt_spawn(waits_for_event, &enough, NULL, &child) == 0);
 		r = rt_join(child, NULL, RT_FOREVER);
+		rt_event_set(&enough);
 		rt_shield_begin();
 		CHECK(rt_join(child, NULL, RT_FOREVER) == 0);
 		rt_shield_end();
@@ -81,7 +88,7 @@ static int cancels_every_wait(void *arg)
 	struct rt_scope s;
 
 	(void)arg;
-	for (int round = 0; round < 20; round++) {
+	for (int round = 0; round < 2 + check_load(18); round++) {
 		cancelled = 0;
 		CHECK(rt_chan_new(sizeof(long), 0, &channel) == 0);
 		CHECK(rt_lock(&mutex, RT_FOREVER) == 0);
@@ -149,6 +156,7 @@ static int inner(void *arg)
 		CHECK(rt_sleep(2 * MS) == 0);
 		CHECK(!rt_cancelled());
 		rt_shield_end();
+		begun++;
 		return sleeps((void *)3600000);
 	}
 	rt_scope_open(&s, RT_FOREVER);
@@ -171,11 +179,12 @@ static int nested(void *arg)
 		CHECK(rt_scope_close(&s) == 0);
 		CHECK(cancelled <= 9);
 	}
-	/* All nine have begun their long sleep. */
-	cancelled = 0;
+	/* All nine have begun, or are about to begin, their long sleep. */
+	cancelled = begun = 0;
 	rt_scope_open(&s, RT_FOREVER);
 	rt_scope_go(&s, inner, (void *)2);
-	rt_sleep(100 * MS);
+	while (begun < 9)
+		rt_sleep(MS);
 	rt_scope_cancel(&s);
 	CHECK(rt_scope_close(&s) == 0);
 	CHECK(cancelled == 9);
@@ -196,7 +205,7 @@ static int receives(void *arg)
 static int cancel_races(void *arg)
 {
 	(void)arg;
-	for (int round = 0; round < 100; round++) {
+	for (int round = 0, rounds = (int)check_load(100); round < rounds; round++) {
 		struct rt_scope s;
 		_Atomic int got = 0;
 		int sent = 0;

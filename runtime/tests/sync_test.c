@@ -5,12 +5,12 @@
 #include "check.h"
 
 #define FIBERS 100
-#define ROUNDS 200
+#define ROUNDS (20 + (int)check_load(180))
 
 static struct rt_mutex mutex;
 static struct rt_rwlock rw;
 static struct rt_semaphore semaphore;
-static struct rt_event event;
+static struct rt_event event, enough;
 static struct rt_condition not_empty, not_full;
 static struct rt_wait_group group;
 static struct rt_once once;
@@ -58,7 +58,7 @@ static int holds(void *arg)
 	(void)arg;
 	CHECK(rt_lock(&mutex, RT_FOREVER) == 0);
 	rt_event_set(&event);
-	rt_sleep(20 * MS);
+	CHECK(rt_event_wait(&enough, RT_FOREVER) == 0);
 	rt_unlock(&mutex);
 	rt_wait_group_done(&group);
 	return 0;
@@ -68,6 +68,7 @@ static int times_out(void *arg)
 {
 	(void)arg;
 	memset(&event, 0, sizeof event);
+	memset(&enough, 0, sizeof enough);
 	rt_wait_group_add(&group, 1);
 	rt_go(holds, NULL);
 	CHECK(rt_event_wait(&event, RT_FOREVER) == 0);
@@ -75,6 +76,7 @@ static int times_out(void *arg)
 	CHECK(rt_lock(&mutex, deadline) == -ETIMEDOUT);
 	CHECK(rt_now() >= deadline);
 	CHECK(rt_lock(&mutex, 0) == -ETIMEDOUT);
+	rt_event_set(&enough);
 	CHECK(rt_lock(&mutex, RT_FOREVER) == 0);
 	rt_unlock(&mutex);
 	return rt_wait_group_wait(&group, RT_FOREVER);
