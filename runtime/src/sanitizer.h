@@ -45,6 +45,16 @@
 
 #define SANITIZER_INLINE static inline __attribute__((always_inline))
 
+/* Functions that a fiber does not return from. ThreadSanitizer counts calls, and would never see those of a stack that is used again
+ * come back. */
+#if !defined SANITIZER_THREAD
+#define SANITIZER_NO_CALL
+#elif defined __clang__
+#define SANITIZER_NO_CALL __attribute__((disable_sanitizer_instrumentation))
+#else
+#define SANITIZER_NO_CALL __attribute__((no_sanitize_thread))
+#endif
+
 /* Of one context. */
 struct sanitizer_context {
 #ifdef SANITIZER_ADDRESS
@@ -54,7 +64,7 @@ struct sanitizer_context {
 	bool ends;
 #endif
 #ifdef SANITIZER_THREAD
-	void *fiber;		/* NULL: a thread's own, not asked for yet */
+	void *fiber;		/* a stack keeps its own; NULL: there is none yet, or it is a thread's, not asked for yet */
 #endif
 };
 
@@ -101,7 +111,8 @@ SANITIZER_INLINE void sanitizer_context_make(struct sanitizer_context *c, const 
 	*c = (struct sanitizer_context){ .low = low, .bytes = bytes };
 #endif
 #ifdef SANITIZER_THREAD
-	c->fiber = __tsan_create_fiber(0);
+	if (!c->fiber)
+		c->fiber = __tsan_create_fiber(0);
 #endif
 }
 
@@ -111,16 +122,6 @@ SANITIZER_INLINE void sanitizer_context_ends(struct sanitizer_context *c)
 	(void)c;
 #ifdef SANITIZER_ADDRESS
 	c->ends = true;
-#endif
-}
-
-/* It has been. By who comes next. */
-SANITIZER_INLINE void sanitizer_context_ended(struct sanitizer_context *c)
-{
-	(void)c;
-#ifdef SANITIZER_THREAD
-	__tsan_destroy_fiber(c->fiber);
-	c->fiber = NULL;
 #endif
 }
 

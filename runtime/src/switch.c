@@ -49,7 +49,6 @@ static inline void arrive(struct thread *t)
 		tell_shown(t, f);
 		break;
 	case LEAVE_ENDED:
-		sanitizer_context_ended(&f->context.told);
 		ended(t, f);
 		break;
 	}
@@ -77,7 +76,7 @@ static inline struct fiber *next_here(struct thread *t)
 }
 
 /* To the next fiber directly, or to the loop when there is none. Returns when `f` runs again. */
-static inline void leave_for(struct thread *t, struct fiber *f, struct fiber *next)
+static inline SANITIZER_NO_CALL void leave_for(struct thread *t, struct fiber *f, struct fiber *next)
 {
 	t->left = f;
 	if (next) {
@@ -90,7 +89,7 @@ static inline void leave_for(struct thread *t, struct fiber *f, struct fiber *ne
 	arrive(thread_self());
 }
 
-static void fiber_main(void *arg)
+static SANITIZER_NO_CALL void fiber_main(void *arg)
 {
 	struct fiber *f = arg;
 
@@ -138,7 +137,7 @@ void fiber_yield(struct thread *t, enum leave how)
 	leave_for(t, f, next);
 }
 
-_Noreturn void fiber_end(struct thread *t, int result)
+SANITIZER_NO_CALL _Noreturn void fiber_end(struct thread *t, int result)
 {
 	struct fiber *f = t->running;
 
