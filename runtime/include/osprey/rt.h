@@ -10,6 +10,7 @@
 
 #include <osprey/rt/arena.h>
 #include <osprey/rt/chan.h>
+#include <osprey/rt/epoch.h>
 #include <osprey/rt/fiber.h>
 #include <osprey/rt/heap.h>
 #include <osprey/rt/local.h>
