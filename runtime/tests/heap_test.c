@@ -10,7 +10,7 @@
 #include "check.h"
 
 #if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
-#define SANITIZED 1
+#define SANITIZED 1	/* slower, and more address space */
 #else
 #define SANITIZED 0
 #endif
@@ -33,6 +33,17 @@ struct held {
 	unsigned char fill;
 };
 
+/* The ends of long ones. */
+#define ENDS 4096
+
+static void fill_ends(unsigned char *block, size_t size, unsigned char fill)
+{
+	size_t n = size < ENDS ? size : ENDS;
+
+	memset(block, fill, n);
+	memset(block + size - n, fill, n);
+}
+
 static void hold(struct held *h, size_t size, unsigned char fill)
 {
 	h->block = rt_malloc(size);
@@ -40,13 +51,12 @@ static void hold(struct held *h, size_t size, unsigned char fill)
 	h->fill = fill;
 	CHECK(h->block && (uintptr_t)h->block % 16 == 0 && rt_usable(h->block) >= size);
 	if (h->block)
-		memset(h->block, fill, size);
+		fill_ends(h->block, size, fill);
 }
 
 static bool intact(const struct held *h)
 {
-	/* The ends of long ones. */
-	size_t n = h->size < 4096 ? h->size : 4096;
+	size_t n = h->size < ENDS ? h->size : ENDS;
 
 	for (size_t i = 0; i < n; i++)
 		if (h->block[i] != h->fill || h->block[h->size - 1 - i] != h->fill)
@@ -104,7 +114,7 @@ static int alignments(void *arg)
 		for (size_t i = 0; i < 6; i++) {
 			blocks[i] = rt_aligned(alignment, some[i]);
 			CHECK(blocks[i] && (uintptr_t)blocks[i] % alignment == 0);
-			memset(blocks[i], (int)i, some[i]);
+			fill_ends(blocks[i], some[i], (unsigned char)i);
 			CHECK(rt_usable(blocks[i]) >= some[i]);
 		}
 		for (size_t i = 0; i < 6; i++) {
@@ -127,7 +137,7 @@ static int reallocations(void *arg)
 	(void)arg;
 	p[0] = 1;
 	/* Up to 20 MiB and down again, every byte checked now and then. */
-	while (size < 20 * MIB) {
+	while (size < 10 * MIB) {
 		size_t more = size + size / 3 + 1;
 		p = rt_realloc(p, more);
 		CHECK(p && rt_usable(p) >= more);
@@ -202,9 +212,9 @@ static void held_resize(struct held *h, uint64_t *state)
 
 	unsigned char *p = rt_realloc(h->block, size);
 	CHECK(p);
-	struct held before = { p, least, h->fill };
+	struct held before = { p, least < ENDS ? least : ENDS, h->fill };
 	CHECK(intact(&before));
-	memset(p, h->fill, size);
+	fill_ends(p, size, h->fill);
 	h->block = p;
 	h->size = size;
 }
@@ -236,13 +246,13 @@ static void at_random(uint64_t seed, int turns, bool fiber)
 
 static int fiber_at_random(void *arg)
 {
-	at_random((uintptr_t)arg, SANITIZED ? 2000 : 10000, true);
+	at_random((uintptr_t)arg, SANITIZED ? 1000 : 5000, true);
 	return 0;
 }
 
 static void *thread_at_random(void *arg)
 {
-	at_random((uintptr_t)arg, SANITIZED ? 4000 : 10000, false);
+	at_random((uintptr_t)arg, SANITIZED ? 2000 : 8000, false);
 	return NULL;
 }
 
@@ -295,7 +305,7 @@ static void threads_at_random(void)
 
 /* -- threads that end */
 
-#define LEFT 50000
+#define LEFT 30000
 static void *left[LEFT];
 
 static void *leaves_blocks(void *arg)
@@ -330,14 +340,14 @@ static void ended_threads(void)
 
 	rt_heap_purge();
 	rt_heap_stats(&before);
-	for (int turn = 0; turn < 10; turn++) {
+	for (int turn = 0; turn < 6; turn++) {
 		in_thread(leaves_blocks, &size);
 		in_thread(frees_half, &even);
 		frees_half(&odd);
 	}
 	rt_heap_stats(&stats);
 	CHECK(stats.live_blocks == before.live_blocks);
-	/* Of one turn, not of ten. */
+	/* Of one turn, not of all. */
 	CHECK(stats.mapped_bytes < before.mapped_bytes + 3 * LEFT * size);
 	rt_heap_purge();
 	rt_heap_stats(&stats);
@@ -393,23 +403,23 @@ static size_t resident_bytes(void)
 
 static void gives_back(void)
 {
-	static void *blocks[64 * 1024];
+	static void *blocks[32 * 1024];
 	struct rt_heap_stats stats;
 
-	for (size_t i = 0; i < 64 * 1024; i++)
+	for (size_t i = 0; i < 32 * 1024; i++)
 		memset(blocks[i] = rt_malloc(1000), 1, 1000);
 	size_t full = resident_bytes();
-	for (size_t i = 0; i < 64 * 1024; i++)
+	for (size_t i = 0; i < 32 * 1024; i++)
 		rt_free(blocks[i]);
-	CHECK(rt_heap_purge() > 48 * MIB);
-	CHECK(resident_bytes() + 48 * MIB < full);
+	CHECK(rt_heap_purge() > 24 * MIB);
+	CHECK(resident_bytes() + 24 * MIB < full);
 	rt_heap_stats(&stats);
 	CHECK(stats.kept_bytes == 0);
 	/* By itself, when it allocates. */
-	for (size_t i = 0; i < 64 * 1024; i++)
+	for (size_t i = 0; i < 32 * 1024; i++)
 		blocks[i] = rt_malloc(1000);
 	rt_heap_decay(1);
-	for (size_t i = 0; i < 64 * 1024; i++)
+	for (size_t i = 0; i < 32 * 1024; i++)
 		rt_free(blocks[i]);
 	do {
 		usleep(10000);
@@ -438,7 +448,7 @@ static void forks_in_the_middle(void)
 
 	for (uintptr_t i = 0; i < 3; i++)
 		pthread_create(&t[i], NULL, allocates_always, (void *)(i * 1000 + 1));
-	for (uintptr_t i = 0; i < 20; i++) {
+	for (uintptr_t i = 0; i < 10; i++) {
 		struct held mine;
 		int status;
 		hold(&mine, 1000, 5);
@@ -464,19 +474,20 @@ static void forks_in_the_middle(void)
 static int without_memory(void)
 {
 	static void *blocks[100000];
-	struct rlimit limit = { 300 * MIB, 300 * MIB };
+	struct rlimit limit = { 150 * MIB, 150 * MIB };
 
 	setrlimit(RLIMIT_AS, &limit);
+	check_failed = 0;
 	errno = 7;
-	for (size_t size = 100; size < 100 * MIB; size *= 7) {
+	for (size_t size = 100; size < 60 * MIB; size *= 9) {
 		size_t n = 0;
 		while (n < 100000 && (blocks[n] = rt_malloc(size))) {
 			*(char *)blocks[n] = 1;
 			n++;
 		}
-		CHECK(n < 100000 || size == 100 || size == 700);
-		CHECK(n * size > 100 * MIB || size < 2000 || size > 30 * MIB);
-		CHECK(n == 0 || !rt_realloc(blocks[0], 400 * MIB));
+		CHECK(n < 100000 || size < 2000);
+		CHECK(n * size > 40 * MIB || size < 2000 || size > 20 * MIB);
+		CHECK(n == 0 || !rt_realloc(blocks[0], 200 * MIB));
 		while (n-- > 0)
 			rt_free(blocks[n]);
 	}

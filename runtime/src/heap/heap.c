@@ -7,6 +7,8 @@
 
 /* Blocks are put into a list some at a time, so that memory is touched when it is needed. */
 #define EXTEND_BYTES 4096
+#define OWED_BYTES 8192u
+#define OWED_BLOCKS 32u
 
 static struct heap_page nothing;	/* of a class without pages: no free block, ever */
 
@@ -80,6 +82,13 @@ void heap_own(struct heap *h, struct heap_page *page)
 		atomic_store_explicit(&s->owner[i], i == page - s->pages ? h : NULL, memory_order_release);
 }
 
+static uint32_t batch_of(uint32_t block_bytes)
+{
+	uint32_t n = OWED_BYTES / block_bytes;
+
+	return n < 1 ? 1 : n > OWED_BLOCKS ? OWED_BLOCKS : n;
+}
+
 static struct heap_page *page_new(struct heap *h, unsigned c)
 {
 	unsigned slices = size_class_bytes(c) <= HEAP_SMALL_MAX ? 1 : HEAP_MEDIUM_SLICES;
@@ -89,11 +98,12 @@ static struct heap_page *page_new(struct heap *h, unsigned c)
 	if (!page)
 		return NULL;
 	page->free = NULL;
-	page->used = 0;
+	page->left = 0;
 	page->extended = 0;
 	page->block_bytes = size_class_bytes(c);
 	page->capacity = (slices << SLICE_SHIFT) / page->block_bytes;
 	page->size_class = (uint8_t)c;
+	page->batch = batch_of(page->block_bytes);
 	atomic_store_explicit(&page->remote, 0, memory_order_relaxed);
 	heap_own(h, page);
 	return page;
@@ -113,7 +123,7 @@ static void page_extend(struct heap_page *page)
 	((struct heap_block *)at)->next = NULL;
 }
 
-/* What others freed. */
+/* What others freed. Of a current page `left` says nothing. */
 static void page_collect(struct heap_page *page)
 {
 	uintptr_t remote = atomic_load_explicit(&page->remote, memory_order_relaxed);
@@ -122,7 +132,7 @@ static void page_collect(struct heap_page *page)
 		return;
 	remote = atomic_exchange_explicit(&page->remote, 0, memory_order_acquire);
 	struct heap_block *first = (struct heap_block *)(remote & PAGE_REMOTE_BLOCKS), *last = first;
-	page->used -= (uint32_t)(remote >> PAGE_REMOTE_COUNT);
+	page->left -= (uint32_t)(remote >> PAGE_REMOTE_COUNT);
 	if (page->free) {
 		while (last->next)
 			last = last->next;
@@ -131,10 +141,10 @@ static void page_collect(struct heap_page *page)
 	page->free = first;
 }
 
-/* Into the list of its class, or to all if no block of it is used. `used` is what it says. */
+/* Into the list of its class, or to all if no block of it is in use. `left`: how many are. */
 static void page_settle(struct heap *h, struct heap_page *page)
 {
-	if (page->used == 0)
+	if (page->left == 0)
 		pages_give(page);
 	else
 		heap_append(h, page);
@@ -142,6 +152,10 @@ static void page_settle(struct heap *h, struct heap_page *page)
 
 void heap_page_noticed(struct heap *h, struct heap_page *page)
 {
+	if (page->state == PAGE_CURRENT) {
+		page->left = PAGE_LEFT_MOST;
+		return;
+	}
 	if (page->state == PAGE_LISTED) {
 		heap_remove(&h->listed[page->size_class], page);
 		pages_give(page);
@@ -149,10 +163,10 @@ void heap_page_noticed(struct heap *h, struct heap_page *page)
 	}
 	/* It was full, and a block has been put into its list. */
 	uintptr_t full = PAGE_REMOTE_FULL;
-	page->used = page->capacity - 1;
+	page->left = page->capacity - 1;
 	if (!atomic_compare_exchange_strong_explicit(&page->remote, &full, 0, memory_order_relaxed, memory_order_relaxed)) {
 		page->state = PAGE_WAKING;
-		page->used++;
+		page->left++;
 		return;
 	}
 	heap_remove(&h->full, page);
@@ -167,7 +181,7 @@ static void take_woken(struct heap *h)
 	struct heap_page *page = atomic_exchange_explicit(&h->woken, NULL, memory_order_acquire), *next;
 	for (; page; page = next) {
 		next = page->next_woken;
-		page->used = page->state == PAGE_FULL ? page->capacity : page->used - 1;
+		page->left = page->state == PAGE_FULL ? page->capacity : page->left - 1;
 		heap_remove(&h->full, page);
 		page_collect(page);
 		page_settle(h, page);
@@ -183,7 +197,7 @@ static bool make_full(struct heap *h, struct heap_page *page)
 						     memory_order_relaxed))
 		return false;
 	page->state = PAGE_FULL;
-	page->used = 1;
+	page->left = 1;
 	push(&h->full, page);
 	return true;
 }
@@ -200,6 +214,8 @@ static bool page_refill(struct heap_page *page)
 
 static struct heap_page *next_page(struct heap *h, unsigned c)
 {
+	heap_tell_all(h);
+	segments_purge_in_time();
 	uint32_t purges = atomic_load_explicit(&segments.purges, memory_order_relaxed);
 	if (h->purges_seen != purges) {
 		h->purges_seen = purges;
@@ -229,29 +245,39 @@ static struct heap_page *refill(struct heap *h, unsigned c)
 		if (!page)
 			return NULL;
 		page->state = PAGE_CURRENT;
-		page->used++;
+		page->left = PAGE_LEFT_MOST;
 		set_current(h, c, page);
 	}
 	return page;
+}
+
+static uint32_t blocks_in(const struct heap_block *list)
+{
+	uint32_t n = 0;
+
+	for (; list; list = list->next)
+		n++;
+	return n;
 }
 
 void heap_collect(struct heap *h)
 {
 	struct heap_page *next;
 
+	heap_tell_all(h);
 	take_woken(h);
 	for (unsigned c = 0; c < HEAP_CLASSES; c++) {
 		struct heap_page *page = h->current[c];
 		if (page != &nothing) {
 			page_collect(page);
-			page->used--;
+			page->left = page->extended - blocks_in(page->free);
 			set_current(h, c, &nothing);
 			page_settle(h, page);
 		}
 		for (page = h->listed[c].first; page; page = next) {
 			next = page->next;
 			page_collect(page);
-			if (page->used == 0) {
+			if (page->left == 0) {
 				heap_remove(&h->listed[c], page);
 				pages_give(page);
 			}
@@ -266,6 +292,7 @@ static void *take_large(size_t size, bool *ret_zero)
 	unsigned slices = (unsigned)((size + SLICE_BYTES - 1) >> SLICE_SHIFT);
 	struct heap_page *page = pages_take(slices, ret_zero);
 
+	segments_purge_in_time();
 	if (!page)
 		return NULL;
 	page->state = PAGE_LARGE;
@@ -275,8 +302,7 @@ static void *take_large(size_t size, bool *ret_zero)
 
 void *heap_take_large(size_t size, bool *ret_zero)
 {
-	*ret_zero = true;
-	return size <= HEAP_LARGE_MAX ? take_large(size, ret_zero) : huge_take(size, 16);
+	return size <= HEAP_LARGE_MAX ? take_large(size, ret_zero) : huge_take(size, 16, ret_zero);
 }
 
 static void *take_of_class(struct heap *h, unsigned c)
@@ -289,7 +315,6 @@ static void *take_of_class(struct heap *h, unsigned c)
 		return NULL;
 	struct heap_block *b = page->free;
 	page->free = b->next;
-	page->used++;
 	b->key = 0;
 	return b;
 }
@@ -308,7 +333,7 @@ void *heap_take_aligned(struct heap *h, size_t alignment, size_t size)
 	bool zero;
 
 	if (alignment > SLICE_BYTES || size > HEAP_LARGE_MAX)
-		return huge_take(size, alignment);
+		return huge_take(size, alignment, &zero);
 	if (size <= HEAP_MEDIUM_MAX) {
 		/* Pages begin at a multiple of 64 KiB, so blocks lie at multiples of what divides their size. */
 		for (unsigned c = size_class_of(size > alignment ? size : alignment); c < HEAP_CLASSES; c++)
@@ -323,23 +348,63 @@ static struct heap_page *page_of(const struct segment *s, const void *block)
 	return (struct heap_page *)&s->pages[s->first[segment_slice(s, block)]];
 }
 
-static void give_remote(struct segment *s, struct heap_page *page, struct heap_block *b)
-{
-	uintptr_t old = atomic_load_explicit(&page->remote, memory_order_relaxed), new;
+/* -- blocks of others */
 
-	b->key = heap_key(b);
-	do {
-		b->next = (struct heap_block *)(old & PAGE_REMOTE_BLOCKS);
-		new = (uintptr_t)b | ((old >> PAGE_REMOTE_COUNT) + 1) << PAGE_REMOTE_COUNT;
-	} while (!atomic_compare_exchange_weak_explicit(&page->remote, &old, new, memory_order_acq_rel, memory_order_relaxed));
-	if (!(old & PAGE_REMOTE_FULL))
-		return;
-	/* The owner stays the same until it is told. */
+static void tell_owner(struct heap_page *page)
+{
+	struct segment *s = segment_of(page);
+	/* It stays the same until it is told. */
 	struct heap *owner = atomic_load_explicit(&s->owner[page - s->pages], memory_order_relaxed);
+
 	page->next_woken = atomic_load_explicit(&owner->woken, memory_order_relaxed);
 	while (!atomic_compare_exchange_weak_explicit(&owner->woken, &page->next_woken, page, memory_order_release,
 						      memory_order_relaxed))
 		;
+}
+
+static void put_remote(struct heap_page *page, struct heap_block *first, struct heap_block *last, uintptr_t n)
+{
+	uintptr_t old = atomic_load_explicit(&page->remote, memory_order_relaxed), new;
+
+	do {
+		last->next = (struct heap_block *)(old & PAGE_REMOTE_BLOCKS);
+		new = (uintptr_t)first | ((old >> PAGE_REMOTE_COUNT) + n) << PAGE_REMOTE_COUNT;
+	} while (!atomic_compare_exchange_weak_explicit(&page->remote, &old, new, memory_order_acq_rel, memory_order_relaxed));
+	if (old & PAGE_REMOTE_FULL)
+		tell_owner(page);
+}
+
+static void tell(struct owed *owed)
+{
+	put_remote(owed->page, owed->first, owed->last, owed->n);
+	owed->page = NULL;
+}
+
+void heap_tell_all(struct heap *h)
+{
+	for (int i = 0; i < OWED; i++)
+		if (h->owed[i].page)
+			tell(&h->owed[i]);
+}
+
+static void give_remote(struct heap *h, struct heap_page *page, struct heap_block *b)
+{
+	struct owed *owed = &h->owed[(uintptr_t)page / sizeof *page % OWED];
+
+	b->key = heap_key(b);
+	if (h == &heap_none || h == &heap_ended) {
+		put_remote(page, b, b, 1);
+		return;
+	}
+	if (owed->page != page) {
+		if (owed->page)
+			tell(owed);
+		*owed = (struct owed){ .page = page, .last = b };
+	}
+	b->next = owed->first;
+	owed->first = b;
+	if (++owed->n >= page->batch)
+		tell(owed);
 }
 
 static void give_local(struct heap *h, struct heap_page *page, struct heap_block *b)
@@ -347,7 +412,7 @@ static void give_local(struct heap *h, struct heap_page *page, struct heap_block
 	b->key = heap_key(b);
 	b->next = page->free;
 	page->free = b;
-	if (--page->used == 0)
+	if (--page->left == 0)
 		heap_page_noticed(h, page);
 }
 
@@ -356,22 +421,6 @@ static void give_huge(struct segment *s, void *block)
 	if ((char *)block != (char *)s + s->huge_offset)
 		heap_fault(block, "not the begin of a block");
 	huge_give(s);
-}
-
-static bool in_list(const struct heap_block *list, const void *block)
-{
-	while (list && list != block)
-		list = list->next;
-	return list != NULL;
-}
-
-/* The owner can make sure. Others trust the key. */
-static bool is_free(const struct heap_page *page, bool mine, const void *block)
-{
-	if (((const struct heap_block *)block)->key != heap_key(block))
-		return false;
-	uintptr_t remote = atomic_load_explicit(&page->remote, memory_order_acquire);
-	return !mine || in_list(page->free, block) || in_list((struct heap_block *)(remote & PAGE_REMOTE_BLOCKS), block);
 }
 
 /* A block with slices of its own, or none. */
@@ -399,10 +448,10 @@ void heap_give(struct heap *mine, void *block)
 	/* Of another's page nothing is read but what others write: the owner writes the rest all the time. */
 	if (!owner)
 		give_large(page, block);
-	else if (is_free(page, owner == mine, block))
+	else if (((struct heap_block *)block)->key == heap_key(block))
 		heap_fault(block, "freed already");
 	else if (owner != mine)
-		give_remote(s, page, block);
+		give_remote(mine, page, block);
 	else if ((size_t)((char *)block - page->start) % page->block_bytes != 0)
 		heap_fault(block, "not the begin of a block");
 	else

@@ -1,6 +1,8 @@
 /* A thread's heap: pages of blocks, of each size class some. Only its thread takes blocks from them.
  *
- * Who frees a block of another's page puts it on the page's `remote` list, by one compare-and-swap. If the page had no free
+ * Who frees blocks of others' pages keeps some back, by pages (`owed`): up to 32 blocks or 8 KiB of a page, of OWED pages. Then it puts them
+ * on the page's `remote` list, all by one compare-and-swap, which would otherwise wait for the block to come from the other CPU's cache, one
+ * after the other. All that is owed is told when the heap itself needs a page, and when the thread ends. If the page had no free
  * block, its owner does not look at it any more: then who freed tells it (`woken`). PAGE_REMOTE_FULL in `remote` is that right
  * to tell: who clears it, has it, and the page keeps its owner until it is told. Neither pages nor heaps lock.
  *
@@ -16,11 +18,21 @@ struct page_list {
 	struct heap_page *first, *last;
 };
 
+#define OWED 16
+
+/* Blocks of a page of another heap that were freed here; that heap does not know it yet. */
+struct owed {
+	struct heap_page *page;		/* NULL: none */
+	struct heap_block *first, *last;
+	uint32_t n;
+};
+
 struct heap {
 	struct heap_page *direct[HEAP_DIRECT_MAX / 16 + 1];	/* current, by (size + 15) / 16 */
 	struct heap_page *current[HEAP_CLASSES];
 	struct page_list listed[HEAP_CLASSES];
 	struct page_list full;					/* and those that are waking */
+	struct owed owed[OWED];
 	uint32_t purges_seen;				/* others may need what it keeps for itself */
 	_Atomic(struct heap_page *) woken __attribute__((aligned(64)));
 	struct heap *next;					/* of those without a thread */
@@ -65,6 +77,9 @@ size_t heap_usable(const void *block);
 /* Without moving it; false: it must move. */
 bool heap_resize(void *block, size_t size);
 
+/* What is owed to others. */
+void heap_tell_all(struct heap *h);
+
 /* Looks at what others freed; gives pages without blocks away. */
 void heap_collect(struct heap *h);
 
@@ -90,7 +105,6 @@ static inline void *heap_malloc_fast(size_t size)
 		struct heap_block *b = page->free;
 		if (__builtin_expect(b != NULL, 1)) {
 			page->free = b->next;
-			page->used++;
 			b->key = 0;
 			return b;
 		}
@@ -105,7 +119,7 @@ static inline void *heap_malloc(size_t size)
 	return __builtin_expect(block != NULL, 1) ? block : heap_malloc_slow(size);
 }
 
-/* The last block of a page that is not current, or the first of a full one. */
+/* Of a page that is not current the last block, of a full one the first. */
 void heap_page_noticed(struct heap *h, struct heap_page *page);
 
 static inline void heap_free(void *block)
@@ -124,7 +138,7 @@ static inline void heap_free(void *block)
 	b->next = page->free;
 	b->key = heap_key(b);
 	page->free = b;
-	if (__builtin_expect(--page->used == 0, 0))
+	if (__builtin_expect(--page->left == 0, 0))
 		heap_page_noticed(h, page);
 }
 

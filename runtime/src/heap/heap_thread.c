@@ -177,7 +177,7 @@ static void adopt_full(struct heap *h, struct heap *left)
 			continue;
 		heap_remove(&left->full, page);
 		heap_own(h, page);
-		page->used = page->capacity;
+		page->left = page->capacity;
 		heap_append(h, page);
 	}
 }

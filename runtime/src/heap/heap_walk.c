@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "heap/heap_thread.h"
+
 #define BLOCKS_MOST (SLICE_BYTES / 16)
 
 /* -- from an address to its block */
@@ -98,6 +100,7 @@ static void walk_all(struct walk *w)
 {
 	struct heap_found found;
 
+	heap_tell_all(heap_self());
 	short_lock_take(&segments.lock);
 	each_page(w, walk_page);
 	for (struct segment *s = segments.huge; s; s = s->next_huge) {
@@ -122,29 +125,38 @@ void heap_walk_unmarked(heap_visit *visit, void *arg)
 
 struct sums {
 	struct walk walk;
+	const struct heap *common;
 	uint64_t live_bytes, live_blocks, free_bytes;
 };
 
+/* Of current pages nobody counts: the caller's own are looked at, and those of the common heap; of others' what was handed out once is taken for in use. */
+static uint32_t in_use(const struct segment *s, const struct heap_page *page, const struct heap *common)
+{
+	uint32_t n = page->extended;
+
+	struct heap *owner = atomic_load_explicit(&s->owner[page - s->pages], memory_order_relaxed);
+	if (owner == heap_self() || owner == common)
+		for (const struct heap_block *b = page->free; b; b = b->next)
+			n--;
+	return n;
+}
+
 /* Blocks that were handed out, of those with a page among others. */
-static uint32_t live_in(const struct heap_page *page)
+__attribute__((no_sanitize("thread"))) static uint32_t live_in(const struct segment *s, const struct heap_page *page, const struct heap *common)
 {
 	uint32_t freed = (uint32_t)(atomic_load_explicit(&page->remote, memory_order_relaxed) >> PAGE_REMOTE_COUNT);
-	uint32_t used = page->used;
+	uint32_t n = page->state == PAGE_FULL ? page->capacity : page->state == PAGE_CURRENT ? in_use(s, page, common) :
+		     page->state == PAGE_WAKING ? page->left - 1 : page->left;
 
-	if (page->state == PAGE_FULL)
-		used = page->capacity;
-	else if (page->state == PAGE_CURRENT || page->state == PAGE_WAKING)
-		used--;
-	return used > freed && used <= page->capacity ? used - freed : 0;
+	return n > freed && n <= page->capacity ? n - freed : 0;
 }
 
 /* Reads what the owner changes meanwhile. */
 __attribute__((no_sanitize("thread"))) static void sum_page(struct walk *w, struct segment *s, struct heap_page *page)
 {
 	struct sums *sums = (struct sums *)w;
-	uint32_t live = page->state == PAGE_LARGE ? 1 : live_in(page);
+	uint32_t live = page->state == PAGE_LARGE ? 1 : live_in(s, page, sums->common);
 
-	(void)s;
 	sums->live_blocks += live;
 	sums->live_bytes += (uint64_t)live * page->block_bytes;
 	if (page->state != PAGE_LARGE)
@@ -153,11 +165,14 @@ __attribute__((no_sanitize("thread"))) static void sum_page(struct walk *w, stru
 
 void heap_sum(uint64_t *ret_live_bytes, uint64_t *ret_live_blocks, uint64_t *ret_free_bytes)
 {
-	struct sums sums = { .live_bytes = 0 };
+	struct heap *common = heap_common_take();
+	struct sums sums = { .common = common };
 
 	short_lock_take(&segments.lock);
 	each_page(&sums.walk, sum_page);
 	short_lock_give(&segments.lock);
+	if (common)
+		heap_common_give();
 	*ret_live_bytes = sums.live_bytes;
 	*ret_live_blocks = sums.live_blocks;
 	*ret_free_bytes = sums.free_bytes;
@@ -218,6 +233,7 @@ void heap_marks_begin(void)
 {
 	struct walk w;
 
+	heap_tell_all(heap_self());
 	short_lock_take(&segments.lock);
 	for (uint32_t i = 0; i < segments.used; i++)
 		if (segment_numbered(i))

@@ -1,6 +1,6 @@
 /* Looking at the heap from outside: from an address to the block around it, over all blocks, and marks for who traces them.
  *
- * Others must not use the heap meanwhile: not heap_found_at only, which needs that the block it finds is not freed. */
+ * Others must not use the heap meanwhile, and what they owe (heap.h) is taken for allocated. That holds not for heap_found_at, which needs that the block it finds is not freed. */
 #ifndef RT_HEAP_WALK_H
 #define RT_HEAP_WALK_H
 

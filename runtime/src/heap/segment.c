@@ -12,6 +12,9 @@
 /* So often in a row a mapping is placed below the one before; then the kernel is asked where there is room. */
 #define PLACED_IN_A_ROW 64
 #define RUN_MOST (HEAP_LARGE_MAX / SLICE_BYTES)
+/* Mappings of huge blocks. */
+#define KEPT_MOST_EACH ((size_t)32 << 20)
+#define KEPT_MOST ((size_t)64 << 20)
 #define SLICES_ALL (~UINT64_C(1))
 
 struct segments segments = { .decay_ms = HEAP_DECAY_MS };
@@ -303,9 +306,29 @@ static size_t segment_purge(struct segment *s, uint64_t mask)
 	return bytes;
 }
 
+/* Kept mappings that were freed before `before`; 0: all. Under the lock. */
+static size_t kept_purge(uint32_t before)
+{
+	size_t bytes = 0;
+
+	for (struct segment **at = &segments.kept, *s; (s = *at);) {
+		if (before && (int32_t)(s->freed - before) >= 0) {
+			at = &s->next_huge;
+			continue;
+		}
+		*at = s->next_huge;
+		bytes += s->mapped_bytes;
+		segments.kept_bytes -= s->mapped_bytes;
+		segments.purged_bytes += s->mapped_bytes;
+		unmap(s, s->mapped_bytes);
+	}
+	return bytes;
+}
+
 static void purge_old(void)
 {
-	atomic_fetch_add_explicit(&segments.purges, 1, memory_order_relaxed);
+	uint32_t purges = atomic_fetch_add_explicit(&segments.purges, 1, memory_order_relaxed);
+
 	short_lock_take(&segments.lock);
 	for (uint32_t n = 0; n < segments.used; n++) {
 		struct segment *s = numbered[n];
@@ -317,11 +340,13 @@ static void purge_old(void)
 		if (old)
 			segment_purge(s, old);
 	}
+	if (purges)
+		kept_purge(purges);
 	short_lock_give(&segments.lock);
 }
 
 /* Once in a while, by whoever comes then. */
-static void purge_in_time(void)
+void segments_purge_in_time(void)
 {
 	int64_t now = now_ms(), next = atomic_load_explicit(&segments.next_purge_ms, memory_order_relaxed);
 	int64_t decay_ms = atomic_load_explicit(&segments.decay_ms, memory_order_relaxed);
@@ -345,9 +370,8 @@ static void segment_unmap(struct segment *s)
 
 size_t segments_purge(void)
 {
-	size_t bytes = 0;
-
 	short_lock_take(&segments.lock);
+	size_t bytes = kept_purge(0);
 	for (uint32_t n = 0; n < segments.used; n++) {
 		struct segment *s = numbered[n];
 		if (!s)
@@ -395,8 +419,6 @@ struct heap_page *pages_take(unsigned slices, bool *ret_zero)
 	/* An address space that is used up may have free slices, but in runs too short. */
 	if (!page && segments_purge() > 0)
 		page = pages_try(slices, ret_zero);
-	if (page)
-		purge_in_time();
 	return page;
 }
 
@@ -409,7 +431,7 @@ void pages_give(struct heap_page *page)
 	atomic_store_explicit(&s->owner[page - s->pages], NULL, memory_order_relaxed);
 	slices_give(s, slices_mask((size_t)(page - s->pages), page->slices));
 	short_lock_give(&segments.lock);
-	purge_in_time();
+	segments_purge_in_time();
 }
 
 static bool page_grow(struct segment *s, struct heap_page *page, unsigned slices)
@@ -490,42 +512,112 @@ static size_t huge_rounded(size_t size)
 	return (size + 4095) & ~(size_t)4095;
 }
 
-void *huge_take(size_t size, size_t alignment)
+static void *huge_make(struct segment *s, size_t mapped, size_t offset)
 {
-	/* From a multiple of SEGMENT_BYTES on, the first multiple of a smaller alignment that leaves room in front. A larger one is
-	 * looked for within a larger mapping. */
-	size_t offset = alignment > SLICE_BYTES ? alignment : SLICE_BYTES;
-	size_t bytes = huge_rounded(size);
-
-	if (size > PTRDIFF_MAX || offset > PTRDIFF_MAX / 4 || bytes + 2 * offset > PTRDIFF_MAX)
-		return NULL;
-	size_t mapped = bytes + offset + (alignment > SEGMENT_BYTES ? alignment : 0);
-	char *p = map_aligned(mapped);
-	if (!p && segments_purge() > 0)
-		p = map_aligned(mapped);
-	if (!p)
-		return NULL;
-	if (alignment > SEGMENT_BYTES) {
-		char *block = (char *)(((uintptr_t)p + offset + alignment - 1) & ~(alignment - 1));
-		char *front = block - SEGMENT_BYTES;
-		unmap(p, (size_t)(front - p));
-		unmap(block + bytes, (size_t)(p + mapped - block) - bytes);
-		p = front;
-		offset = SEGMENT_BYTES;
-		mapped = SEGMENT_BYTES + bytes;
-	}
-	struct segment *s = (struct segment *)p;
-	s->huge_bytes = bytes;
+	s->huge_bytes = mapped - offset;
 	s->huge_offset = offset;
 	s->mapped_bytes = mapped;
 	huge_link(s);
-	return p + offset;
+	return (char *)s + offset;
+}
+
+/* Of those that are kept the smallest that serves, and is not twice what is needed. */
+static struct segment *kept_take(size_t mapped)
+{
+	struct segment **best = NULL, *s = NULL;
+
+	if (!segments.kept)
+		return NULL;
+	short_lock_take(&segments.lock);
+	for (struct segment **at = &segments.kept; *at; at = &(*at)->next_huge)
+		if ((*at)->mapped_bytes >= mapped && (*at)->mapped_bytes / 2 <= mapped &&
+		    (!best || (*at)->mapped_bytes < (*best)->mapped_bytes))
+			best = at;
+	if (best) {
+		s = *best;
+		*best = s->next_huge;
+		segments.kept_bytes -= s->mapped_bytes;
+	}
+	short_lock_give(&segments.lock);
+	return s;
+}
+
+static bool kept_put(struct segment *s)
+{
+	bool kept = false;
+
+	short_lock_take(&segments.lock);
+	if (s->mapped_bytes <= KEPT_MOST_EACH && segments.kept_bytes + s->mapped_bytes <= KEPT_MOST) {
+		s->freed = atomic_load_explicit(&segments.purges, memory_order_relaxed);
+		s->next_huge = segments.kept;
+		segments.kept = s;
+		segments.kept_bytes += s->mapped_bytes;
+		kept = true;
+	}
+	short_lock_give(&segments.lock);
+	return kept;
+}
+
+/* Aligned by more than a segment: looked for within a larger mapping. */
+static void *huge_aligned(size_t bytes, size_t alignment)
+{
+	size_t mapped = bytes + 2 * alignment;
+	char *p = map_aligned(mapped);
+
+	if (!p)
+		return NULL;
+	char *block = (char *)(((uintptr_t)p + 2 * alignment - 1) & ~(alignment - 1));
+	char *front = block - SEGMENT_BYTES;
+	unmap(p, (size_t)(front - p));
+	unmap(block + bytes, (size_t)(p + mapped - block) - bytes);
+	return huge_make((struct segment *)front, SEGMENT_BYTES + bytes, SEGMENT_BYTES);
+}
+
+static void *huge_map(size_t bytes, size_t alignment)
+{
+	/* From a multiple of SEGMENT_BYTES on, the first multiple of the alignment that leaves room in front. */
+	size_t offset = alignment > SLICE_BYTES ? alignment : SLICE_BYTES;
+
+	if (alignment > SEGMENT_BYTES)
+		return huge_aligned(bytes, alignment);
+	struct segment *s = map_aligned(bytes + offset);
+	return s ? huge_make(s, bytes + offset, offset) : NULL;
+}
+
+void *huge_take(size_t size, size_t alignment, bool *ret_zero)
+{
+	size_t bytes = huge_rounded(size);
+
+	if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX / 4 || bytes + 2 * alignment + SLICE_BYTES > PTRDIFF_MAX)
+		return NULL;
+	struct segment *s = alignment <= SLICE_BYTES ? kept_take(bytes + SLICE_BYTES) : NULL;
+	*ret_zero = !s;
+	segments_purge_in_time();
+	if (s)
+		return huge_make(s, s->mapped_bytes, SLICE_BYTES);
+	void *block = huge_map(bytes, alignment);
+	if (!block && segments_purge() > 0)
+		block = huge_map(bytes, alignment);
+	return block;
 }
 
 void huge_give(struct segment *s)
 {
 	huge_unlink(s);
-	unmap(s, s->mapped_bytes);
+	if (!kept_put(s))
+		unmap(s, s->mapped_bytes);
+}
+
+/* Memory that is there is copied to in less time than new one takes. */
+static bool huge_into_kept(struct segment *s, size_t bytes, void **ret_block)
+{
+	struct segment *to = kept_take(bytes + SLICE_BYTES);
+
+	if (!to)
+		return false;
+	*ret_block = memcpy(huge_make(to, to->mapped_bytes, SLICE_BYTES), (char *)s + s->huge_offset, s->huge_bytes);
+	huge_give(s);
+	return true;
 }
 
 /* The kernel moves the memory without copying it. */
@@ -546,9 +638,12 @@ static struct segment *huge_move(struct segment *s, size_t mapped)
 void *huge_resize(struct segment *s, size_t size)
 {
 	size_t bytes = huge_rounded(size);
+	void *block;
 
 	if (size > PTRDIFF_MAX || bytes + s->huge_offset > PTRDIFF_MAX)
 		return NULL;
+	if (size > s->huge_bytes && huge_into_kept(s, bytes, &block))
+		return block;
 	huge_unlink(s);
 	struct segment *to = huge_move(s, bytes + s->huge_offset);
 	bool moved = to != NULL;

@@ -32,10 +32,10 @@ enum {
 
 enum page_state {
 	PAGE_FREE,	/* no page */
-	PAGE_CURRENT,	/* blocks are taken from it; used counts one too many, so it never ends in page_emptied */
-	PAGE_LISTED,	/* has free blocks; in the heap's list of its class */
-	PAGE_FULL,	/* none is free; used is 1, so the first that the owner frees is noticed. PAGE_REMOTE_FULL is set */
-	PAGE_WAKING,	/* was full; somebody who freed a block is about to tell the owner. used counts one too many */
+	PAGE_CURRENT,	/* blocks are taken from it, and not counted: `left` is PAGE_LEFT_MOST */
+	PAGE_LISTED,	/* has free blocks; in the heap's list of its class. `left`: blocks in use */
+	PAGE_FULL,	/* none is free; `left` is 1, so the first that the owner frees is noticed. PAGE_REMOTE_FULL is set */
+	PAGE_WAKING,	/* was full; somebody who freed a block is about to tell the owner. `left`: blocks in use and one more */
 	PAGE_LARGE,	/* one block, of nobody */
 };
 
@@ -43,6 +43,8 @@ enum page_state {
 #define PAGE_REMOTE_FULL ((uintptr_t)1)
 #define PAGE_REMOTE_COUNT 48
 #define PAGE_REMOTE_BLOCKS (((uintptr_t)1 << PAGE_REMOTE_COUNT) - 16)
+
+#define PAGE_LEFT_MOST UINT32_MAX
 
 struct heap_block {
 	struct heap_block *next;
@@ -52,7 +54,7 @@ struct heap_block {
 struct heap_page {
 	/* The owner's. */
 	struct heap_block *free;
-	uint32_t used;
+	uint32_t left;		/* the owner frees so many until it is noticed (heap_page_noticed) */
 	uint32_t extended;	/* so many blocks have been in lists; those behind were never touched */
 	uint32_t capacity;
 	uint32_t block_bytes;
@@ -64,6 +66,7 @@ struct heap_page {
 	/* What others write: blocks that they free. */
 	_Atomic uintptr_t remote __attribute__((aligned(64)));
 	struct heap_page *next_woken;
+	uint32_t batch;		/* so many may be kept back (heap.h); never changes while there are blocks */
 } __attribute__((aligned(128)));
 
 struct segment {
@@ -76,6 +79,7 @@ struct segment {
 	size_t huge_offset;
 	size_t mapped_bytes;
 	bool huge_marked;
+	uint32_t freed;		/* segments.purges then, while it is kept */
 	struct segment *next_huge, *previous_huge;
 
 	/* Under the lock of all. */
@@ -95,6 +99,8 @@ struct segments {
 	struct short_lock lock;		/* of all here and in heap_thread.c */
 	uint32_t used;			/* numbers */
 	struct segment *huge;
+	struct segment *kept;		/* mappings of huge blocks that were freed */
+	uint64_t kept_bytes;
 	uint64_t mapped_bytes, huge_bytes, huge_blocks, purged_bytes, dirty_slices;
 	_Atomic int64_t next_purge_ms;
 	_Atomic int64_t decay_ms;
@@ -127,11 +133,15 @@ void pages_give(struct heap_page *page);
 /* In place: false where what follows is not free. Shrinking always can. */
 bool pages_resize(struct heap_page *page, unsigned slices);
 
-/* A block with a mapping of its own; the memory is zero. NULL: there is none. `alignment`: a power of two. */
-void *huge_take(size_t size, size_t alignment);
+/* A block with a mapping of its own. NULL: there is no memory. `alignment`: a power of two. Mappings of up to 32 MiB, in all 64 MiB, are kept
+ * as slices are when their block is freed. */
+void *huge_take(size_t size, size_t alignment, bool *ret_zero);
 void huge_give(struct segment *s);
 /* In place or moved; NULL: neither, and the block is as it was. */
 void *huge_resize(struct segment *s, size_t size);
+
+/* Gives to the system what is old, if it is time. Takes some ns if not. */
+void segments_purge_in_time(void);
 
 /* To the system, whatever is free. Returns the bytes. */
 size_t segments_purge(void);

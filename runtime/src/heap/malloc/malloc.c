@@ -138,11 +138,12 @@ PUBLIC struct mallinfo2 mallinfo2(void)
 	struct mallinfo2 info = { 0 };
 	uint64_t live, blocks, unused;
 
+	heap_tell_all(heap_self());
 	heap_sum(&live, &blocks, &unused);
-	info.arena = segments.mapped_bytes - segments.huge_bytes;
+	info.arena = segments.mapped_bytes - segments.huge_bytes + segments.kept_bytes;
 	info.hblks = segments.huge_blocks;
 	info.hblkhd = segments.huge_bytes;
 	info.uordblks = live;
-	info.fordblks = unused + ((uint64_t)segments.dirty_slices << SLICE_SHIFT);
+	info.fordblks = unused + ((uint64_t)segments.dirty_slices << SLICE_SHIFT) + segments.kept_bytes;
 	return info;
 }
