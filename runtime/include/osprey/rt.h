@@ -13,10 +13,12 @@
 #include <osprey/rt/epoch.h>
 #include <osprey/rt/fiber.h>
 #include <osprey/rt/heap.h>
+#include <osprey/rt/json.h>
 #include <osprey/rt/local.h>
 #include <osprey/rt/net.h>
 #include <osprey/rt/pool.h>
 #include <osprey/rt/processes.h>
+#include <osprey/rt/reflect.h>
 #include <osprey/rt/scope.h>
 #include <osprey/rt/sync.h>
 #include <osprey/rt/workers.h>
