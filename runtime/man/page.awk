@@ -23,6 +23,8 @@ function code(s)
 	gsub(/-/, "\\-", s)
 	sub(/^[.']/, "\\\\\\&&", s)
 	sub(/^RT_API /, "", s)
+	gsub(/ ?__attribute__ ?\(\([^()]*(\([^()]*\)[^()]*)*\)\)/, "", s)
+	sub(/^ /, "", s)
 	return s
 }
 
@@ -45,8 +47,14 @@ function paragraphs(s, sections,    n, i, part, title)
 function lines(s,    n, i, l, out)
 {
 	n = split(s, l, /\n/)
-	for (i = 1; i <= n; i++)
-		out = out (i > 1 ? "\n" : "") text(l[i])
+	for (i = 1; i <= n; i++) {
+		# What is indented by a tab stays as it is.
+		if (l[i] ~ /^\t/ && (i == 1 || l[i - 1] !~ /^\t/))
+			out = out (i > 1 ? "\n" : "") ".nf"
+		out = out (out != "" ? "\n" : "") (l[i] ~ /^\t/ ? code(l[i]) : text(l[i]))
+		if (l[i] ~ /^\t/ && (i == n || l[i + 1] !~ /^\t/))
+			out = out "\n.fi"
+	}
 	return out
 }
 
@@ -149,7 +157,7 @@ END {
 		paragraphs(rest, 1)
 	print ".SH FUNCTIONS AND TYPES"
 	for (i = 1; i <= n; i++) {
-		if (declarations[i] ~ /^struct [a-z0-9_]+;$/ && comments[i] == "")
+		if (comments[i] == "" && declarations[i] ~ /^struct [a-z0-9_]+;$|^#define [^\n]*\n/)
 			continue
 		if (heading(declarations[i]) != "")
 			printf ".SS %s\n", code(heading(declarations[i]))
