@@ -56,8 +56,6 @@ static void *watch(void *unused)
 			while (all_idle() && atomic_load(&scheduler.watcher_asleep))
 				futex_wait(&scheduler.watcher_asleep, 1, INT64_MAX);
 			atomic_store(&scheduler.watcher_asleep, 0);
-			nap = SHORTEST_NS;
-			quiet = 0;
 		}
 		bool found = false;
 		int64_t now = rt_now();
