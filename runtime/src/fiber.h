@@ -48,6 +48,7 @@ enum fiber_wait {
 	FIBER_WAIT_POOL,
 	FIBER_WAIT_READ,
 	FIBER_WAIT_WRITE,
+	FIBER_WAIT_KERNEL,
 };
 
 struct fiber {

@@ -91,6 +91,7 @@ int scheduler_start(uint32_t processors, uint32_t threads)
 
 	if (r < 0 || (r = door_init()) < 0)
 		return r;
+	ring_configure();
 	struct thread *t = thread_new();
 	if (!t)
 		return -ENOMEM;

@@ -34,6 +34,7 @@ static const char *const waits_for[] = {
 	[FIBER_WAIT_POOL] = "waits for a thread's call of",
 	[FIBER_WAIT_READ] = "waits to read at descriptor",
 	[FIBER_WAIT_WRITE] = "waits to write at descriptor",
+	[FIBER_WAIT_KERNEL] = "waits for a call that the kernel carries on",
 };
 
 void tell(const char *format, ...)

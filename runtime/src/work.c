@@ -85,14 +85,14 @@ static struct fiber *look_around(struct thread *t)
 	bool polls = poller_exists(&p->poller);
 	if (turns % FAIR_TURNS == 0) {
 		if (polls)
-			poller_run(t, &p->poller);
+			poller_run(t);
 		if ((f = from_all(p)))
 			return f;
 	}
 	if ((f = from_here(p)) || (f = from_all(p)))
 		return f;
 	if (polls) {
-		poller_run(t, &p->poller);
+		poller_run(t);
 		if ((f = from_here(p)))
 			return f;
 	}

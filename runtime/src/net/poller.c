@@ -24,10 +24,12 @@ void poller_init(struct poller *p)
 {
 	*p = (struct poller){ 0 };
 	atomic_store_explicit(&p->epoll, -1, memory_order_relaxed);
+	ring_init(&p->ring);
 }
 
 void poller_deinit(struct poller *p)
 {
+	ring_deinit(&p->ring);
 	if (poller_exists(p))
 		kernel_call(SYS_close, atomic_load(&p->epoll));
 	atomic_store(&p->epoll, -1);
@@ -57,6 +59,15 @@ int poller_register(struct thread *t, struct descriptor *d)
 		d->poller = (uint8_t)t->processor->number;
 	}
 	return r;
+}
+
+int poller_enter_ring(struct thread *t, int ring)
+{
+	struct poller *p = &t->processor->poller;
+	struct epoll_event e = { EPOLLIN | EPOLLET, { .u64 = UINT64_MAX } };
+	int r = poller_open(p);
+
+	return r < 0 ? r : (int)kernel_call(SYS_epoll_ctl, atomic_load(&p->epoll), EPOLL_CTL_ADD, ring, &e);
 }
 
 void poller_unregister(struct descriptor *d)
@@ -110,18 +121,25 @@ static void happened(struct thread *t, const struct epoll_event *e)
 	short_lock_give(&d->lock);
 }
 
-void poller_run(struct thread *t, struct poller *of)
+/* The first is this thread's. */
+static void call_another(struct processor *p)
+{
+	if (run_queue_length(p) > 1 && atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) != 0)
+		wake_another();
+}
+
+void poller_run(struct thread *t)
 {
 	struct epoll_event events[EVENTS];
-	int epoll = atomic_load_explicit(&of->epoll, memory_order_acquire);
-	long n = kernel_call(SYS_epoll_pwait, epoll, events, EVENTS, 0, NULL, 0);
+	struct poller *p = &t->processor->poller;
+	int epoll = atomic_load_explicit(&p->epoll, memory_order_relaxed);
 
+	if (p->ring.under_way > 0)
+		ring_run(t, &p->ring);
+	long n = kernel_call(SYS_epoll_pwait, epoll, events, EVENTS, 0, NULL, 0);
 	for (long i = 0; i < n; i++)
 		happened(t, &events[i]);
-	/* The first is this thread's. */
-	if (n > 1 && run_queue_length(t->processor) > 1 &&
-	    atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) != 0)
-		wake_another();
+	call_another(t->processor);
 }
 
 bool poller_has_events(struct poller *p)
@@ -129,6 +147,8 @@ bool poller_has_events(struct poller *p)
 	struct pollfd at = { .fd = atomic_load(&p->epoll), .events = POLLIN };
 	struct timespec none = { 0 };
 
+	if (p->ring.queued > 0 || ring_has_answers(&p->ring))
+		return true;
 	return poller_exists(p) && kernel_call(SYS_ppoll, &at, 1, &none, NULL, 0) > 0;
 }
 

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "net/ring.h"
+
 struct descriptor;
 struct fiber;
 struct processor;
@@ -19,6 +21,7 @@ struct thread;
 struct poller {
 	_Atomic int epoll;		/* -1: none yet */
 	struct thread *watcher;		/* the sleeping thread that watches it. Under the scheduler's lock */
+	struct ring ring;
 	int64_t outside;		/* waits begun here, less those ended here, that something outside of the runtime can end: only the
 					 * sum over all processors means something */
 };
@@ -38,10 +41,13 @@ int poller_register(struct thread *t, struct descriptor *d);
 /* Takes it out again, wherever it is. Under its lock. Inside. */
 void poller_unregister(struct descriptor *d);
 
-/* Makes ready who waits for what has happened at `of`, which exists; they run at the thread's processor. Inside. */
-void poller_run(struct thread *t, struct poller *of);
+/* Tells of the ring's answers too. Inside. */
+int poller_enter_ring(struct thread *t, int ring);
 
-/* Whether anything has happened that poller_run would find. Any thread. */
+/* Makes ready who waits for what has happened at the thread's processor. Only if its poller exists. Inside. */
+void poller_run(struct thread *t);
+
+/* Whether poller_run would find anything. By who may touch the processor. */
 bool poller_has_events(struct poller *p);
 
 /* Whether something outside of the runtime may wake a fiber. Under the scheduler's lock, when all processors are idle. */

@@ -143,7 +143,7 @@ int rt_accept(struct rt_fd listener, struct rt_address *ret_peer, struct rt_fd *
 {
 	struct rt_address peer;
 	long at = ret_peer ? (long)&peer.storage : 0, bytes = ret_peer ? (long)&peer.bytes : 0;
-	struct attempt attempt = { SYS_accept4, { at, bytes, SOCK_NONBLOCK | SOCK_CLOEXEC }, 0 };
+	struct attempt attempt = { SYS_accept4, { at, bytes, SOCK_NONBLOCK | SOCK_CLOEXEC }, 0, 0 };
 	struct descriptor *d = transfer_begin(listener);
 	long number;
 

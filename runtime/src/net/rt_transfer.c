@@ -1,6 +1,7 @@
 /* The functions of osprey/rt/net.h that move bytes. */
 #include <errno.h>
 #include <limits.h>
+#include <linux/io_uring.h>
 
 #include "kernel_call.h"
 #include "net/transfer.h"
@@ -14,16 +15,16 @@ static bool is_socket(struct descriptor *d)
 
 static ssize_t read_at(struct descriptor *d, void *buffer, size_t bytes, int64_t deadline)
 {
-	struct attempt socket = { SYS_recvfrom, { (long)buffer, (long)bytes }, (long)bytes };
-	struct attempt other = { SYS_read, { (long)buffer, (long)bytes }, 0 };
+	struct attempt socket = { SYS_recvfrom, { (long)buffer, (long)bytes }, IORING_OP_RECV, (long)bytes };
+	struct attempt other = { SYS_read, { (long)buffer, (long)bytes }, 0, 0 };
 
 	return transfer_at(d, READING, is_socket(d) ? &socket : &other, deadline);
 }
 
 static ssize_t write_at(struct descriptor *d, const void *buffer, size_t bytes, int64_t deadline)
 {
-	struct attempt socket = { SYS_sendto, { (long)buffer, (long)bytes, MSG_NOSIGNAL }, (long)bytes };
-	struct attempt other = { SYS_write, { (long)buffer, (long)bytes }, 0 };
+	struct attempt socket = { SYS_sendto, { (long)buffer, (long)bytes, MSG_NOSIGNAL }, IORING_OP_SEND, (long)bytes };
+	struct attempt other = { SYS_write, { (long)buffer, (long)bytes }, 0, 0 };
 
 	return transfer_at(d, WRITING, is_socket(d) ? &socket : &other, deadline);
 }
@@ -53,7 +54,7 @@ static long length(const struct iovec *parts, int n)
 
 ssize_t rt_readv(struct rt_fd fd, const struct iovec *parts, int n, int64_t deadline)
 {
-	struct attempt attempt = { SYS_readv, { (long)parts, n }, length(parts, n) };
+	struct attempt attempt = { SYS_readv, { (long)parts, n }, 0, length(parts, n) };
 	struct descriptor *d = transfer_begin(fd);
 
 	return d ? transfer_end(d, transfer_at(d, READING, &attempt, deadline)) : -EBADF;
@@ -62,8 +63,8 @@ ssize_t rt_readv(struct rt_fd fd, const struct iovec *parts, int n, int64_t dead
 ssize_t rt_writev(struct rt_fd fd, const struct iovec *parts, int n, int64_t deadline)
 {
 	struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)n };
-	struct attempt socket = { SYS_sendmsg, { (long)&message, MSG_NOSIGNAL }, length(parts, n) };
-	struct attempt other = { SYS_writev, { (long)parts, n }, 0 };
+	struct attempt socket = { SYS_sendmsg, { (long)&message, MSG_NOSIGNAL }, 0, length(parts, n) };
+	struct attempt other = { SYS_writev, { (long)parts, n }, 0, 0 };
 	struct descriptor *d = transfer_begin(fd);
 
 	return d ? transfer_end(d, transfer_at(d, WRITING, is_socket(d) ? &socket : &other, deadline)) : -EBADF;
@@ -71,7 +72,7 @@ ssize_t rt_writev(struct rt_fd fd, const struct iovec *parts, int n, int64_t dea
 
 ssize_t rt_recvmsg(struct rt_fd fd, struct msghdr *message, int flags, int64_t deadline)
 {
-	struct attempt attempt = { SYS_recvmsg, { (long)message, flags }, 0 };
+	struct attempt attempt = { SYS_recvmsg, { (long)message, flags }, 0, 0 };
 	struct descriptor *d = transfer_begin(fd);
 
 	return d ? transfer_end(d, transfer_at(d, READING, &attempt, deadline)) : -EBADF;
@@ -79,7 +80,7 @@ ssize_t rt_recvmsg(struct rt_fd fd, struct msghdr *message, int flags, int64_t d
 
 ssize_t rt_sendmsg(struct rt_fd fd, const struct msghdr *message, int flags, int64_t deadline)
 {
-	struct attempt attempt = { SYS_sendmsg, { (long)message, flags | MSG_NOSIGNAL }, 0 };
+	struct attempt attempt = { SYS_sendmsg, { (long)message, flags | MSG_NOSIGNAL }, 0, 0 };
 	struct descriptor *d = transfer_begin(fd);
 
 	return d ? transfer_end(d, transfer_at(d, WRITING, &attempt, deadline)) : -EBADF;

@@ -1,12 +1,14 @@
 #include "net/transfer.h"
 
 #include <errno.h>
+#include <linux/io_uring.h>
 #include <poll.h>
 #include <stddef.h>
 #include <time.h>
 
 #include "door.h"
 #include "kernel_call.h"
+#include "queues.h"
 #include "scheduler.h"
 
 static bool passed(int64_t deadline)
@@ -68,13 +70,34 @@ static bool nothing_left(struct descriptor *d, const struct attempt *a, long r)
 				!atomic_load_explicit(&d->unsure, memory_order_relaxed));
 }
 
+static bool others_are_ready(struct processor *p)
+{
+	return p->poller.ring.queued > 0 || p->first || p->batch_at < p->nbatch || run_queue_length(p) > 0;
+}
+
+/* Together with the calls of others, if there are some that run before this one would be missed. */
+static bool try_together(struct descriptor *d, const struct attempt *a, long *ret)
+{
+	struct thread *t = door_enter();
+	bool together = others_are_ready(t->processor) && ring_is_ready(t);
+
+	if (together) {
+		struct io_uring_sqe call = { .opcode = a->opcode, .fd = d->fd, .addr = (uint64_t)a->args[0],
+					     .len = (uint32_t)a->args[1], .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+		*ret = ring_call(t, &call);
+	}
+	door_leave();
+	return together;
+}
+
 static long try_call(struct descriptor *d, enum direction way, const struct attempt *a)
 {
 	uint32_t edges = atomic_load_explicit(&d->edges, memory_order_acquire);
 	long r;
 
 	do {
-		r = kernel_call(a->number, d->fd, a->args[0], a->args[1], a->args[2], a->args[3], a->args[4]);
+		if (!a->opcode || !try_together(d, a, &r))
+			r = kernel_call(a->number, d->fd, a->args[0], a->args[1], a->args[2], a->args[3], a->args[4]);
 	} while (r == -EINTR);
 	if (nothing_left(d, a, r))
 		atomic_store_explicit(&d->drained[way], edges, memory_order_relaxed);

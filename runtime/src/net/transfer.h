@@ -8,6 +8,7 @@
 struct attempt {
 	long number;		/* of the system call, whose first argument is the file */
 	long args[5];
+	uint8_t opcode;		/* of io_uring for the same on a socket; 0: there is none */
 	long whole;		/* so many bytes are asked for; 0: what it returns does not show that nothing is left */
 };
 
