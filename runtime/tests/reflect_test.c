@@ -1,4 +1,4 @@
-/* Descriptors and all that is driven by them. Also the program of tests/runtime/reflect.sh: `reflect_test MODE` works on standard input. */
+/* Descriptors and all that is driven by them. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -374,6 +374,55 @@ static int no_memory(void *arg)
 	return 0;
 }
 
+static const char toml_text[] =
+	"# an order\nid = 1_000\n\"customer-name\" = \"\"\"\nA\\\n   nn\"\"\"\nweight = -inf\n"
+	"[[items]]\nname = 'tea'\nprice = 0x10\n[[items]]\nname = \"\\u00e4\"\namount = 0b11\n";
+
+static int toml(void *arg)
+{
+	static const struct {
+		const char *text;
+		int result;
+		unsigned line, column;
+		const char *path, *reason;
+	} tries[] = {
+		{ "id = 1\nid = 2", -EBADMSG, 2, 1, "$", "the key comes twice" },
+		{ "id = 1\n[[items]]\nname='a'\n[[items]]\nprice=1", -EINVAL, 4, 3, "$.items[1].name", "it is required, and is not there" },
+		{ "id = 1\n[[items]]\nname='a'\n price = '1'", -EINVAL, 4, 10, "$.items[0].price", "expected a number, got a string" },
+		{ "id = 1\n\n[x]", -EINVAL, 3, 2, "$.x", "no such key" },
+		{ "id = -1", -ERANGE, 1, 6, "$.id", "-1 does not fit uint64_t" },
+		{ "id = 1979-05-27", -EINVAL, 1, 6, "$.id", "expected a number, got a string" },
+		{ "id = 1\na.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a = 1", -EMSGSIZE, 2, 65, "$", "nested too deep" },
+	};
+	struct rt_decode_options o = { .memory = &memory };
+	struct order order;
+	struct rt_problem p;
+
+	(void)arg;
+	for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+		int r = rt_toml_decode(RT_TYPE(struct order), tries[i].text, strlen(tries[i].text), &o, &order, &p);
+		if (r != tries[i].result || p.line != tries[i].line || p.column != tries[i].column ||
+		    strcmp(p.path, tries[i].path) != 0 || strcmp(p.reason, tries[i].reason) != 0) {
+			fprintf(stderr, "%s: %d, %u:%u %s: %s\n", tries[i].text, r, p.line, p.column, p.path, p.reason);
+			check_failed++;
+		}
+		CHECK(counts.live == 0);
+	}
+	int r = -ENOMEM;
+	for (size_t n = 1; r == -ENOMEM; n++) {
+		counts.requests = 0;
+		counts.fail_at = n;
+		r = rt_toml_decode(RT_TYPE(struct order), toml_text, sizeof toml_text - 1, &o, &order, &p);
+		CHECK(r == 0 || (r == -ENOMEM && counts.live == 0));
+	}
+	counts.fail_at = 0;
+	CHECK(order.id == 1000 && strcmp(order.customer, "Ann") == 0 && order.nitems == 2 && isinf(order.weight) && order.weight < 0);
+	CHECK(order.items[0].price == 16 && strcmp(order.items[1].name, "\xc3\xa4") == 0 && order.items[1].amount == 3);
+	rt_clear(RT_TYPE(struct order), &order, &memory);
+	CHECK(counts.live == 0);
+	return 0;
+}
+
 struct sink {
 	char text[16384];
 	size_t n, parts, fail_at;
@@ -531,6 +580,7 @@ int main(void)
 		{ "flexible arrays", tails },
 		{ "chains", chains },
 		{ "no memory", no_memory },
+		{ "TOML", toml },
 		{ "encodings", encodings },
 		{ "numbers", numbers },
 		{ "pointer maps", pointer_maps },

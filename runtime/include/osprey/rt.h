@@ -22,5 +22,6 @@
 #include <osprey/rt/scope.h>
 #include <osprey/rt/sync.h>
 #include <osprey/rt/workers.h>
+#include <osprey/rt/toml.h>
 
 #endif

@@ -112,8 +112,9 @@ size_t number_double(double value, char *ret)
 		*ret = '-';
 		value = -value;
 	}
+	/* Readers take -0 for an integer, which has no sign there. */
 	if (value == 0)
-		ret[sign] = '0', n = 1;
+		n = (memcpy(ret + sign, "0.0", 3), sign ? 3 : 1);
 	else if (value < 0x1p53 && value >= 1e-5)
 		n = few_places(value, ret + sign);
 	return sign + (n ? n : by_printf(value, 15, 17, false, ret + sign));
@@ -127,6 +128,8 @@ size_t number_float(float value, char *ret)
 		*ret = '-';
 		value = -value;
 	}
+	if (value == 0)
+		return number_double(sign ? -0.0 : 0.0, ret);
 	if (value < 0x1p24f && value == (float)(int32_t)value)
 		return sign + few_places(value, ret + sign);
 	return sign + by_printf(value, 6, 9, true, ret + sign);

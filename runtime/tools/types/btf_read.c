@@ -98,6 +98,11 @@ static void type_read(struct btf_source *s, const struct btf_type *b, struct c_t
 		t->target = type_at(s, btf_array(b)->type);
 		t->count = btf_array(b)->nelems;
 		t->size = t->target->size * (uint64_t)t->count;
+		/* gcc 12 writes int[2][3] as int[3][2]. */
+		if (t->target->kind == C_ARRAY && t->target->count != t->count) {
+			t->kind = C_STRANGE;
+			t->name = "an array of arrays, of which BTF may have the wrong order (DWARF has not: -g),";
+		}
 		break;
 	case BTF_KIND_FUNC_PROTO:
 		t->kind = C_FUNCTION;

@@ -141,6 +141,22 @@ static const struct rt_type *pointer_describe(struct descriptions *d, const stru
 	return element ? made_type(d, RT_KIND_POINTER, element, 0) : NULL;
 }
 
+bool has_tail(const struct rt_type *t)
+{
+	return t->kind == RT_KIND_STRUCT && t->count && t->fields && t->fields[t->count - 1].type &&
+	       t->fields[t->count - 1].type->kind == RT_KIND_TAIL;
+}
+
+const struct rt_type *element_describe(struct descriptions *d, const struct c_type *t, const struct scope *outer, const char *origin)
+{
+	const struct rt_type *element = type_describe(d, t, outer, origin);
+
+	if (!element || !has_tail(element))
+		return element;
+	complain(origin, "%s ends with a flexible array: it cannot be the element of an array or a list", element->name);
+	return NULL;
+}
+
 static const struct rt_type *array_describe(struct descriptions *d, const struct c_type *t, const struct scope *outer,
 					    const char *origin)
 {
@@ -154,7 +170,7 @@ static const struct rt_type *array_describe(struct descriptions *d, const struct
 	}
 	if (t->target->kind == C_INTEGER && t->target->is_char)
 		return made_type(d, RT_KIND_TEXT, NULL, (uint32_t)t->count);
-	const struct rt_type *element = type_describe(d, t->target, outer, origin);
+	const struct rt_type *element = element_describe(d, t->target, outer, origin);
 	return element ? made_type(d, RT_KIND_ARRAY, element, (uint32_t)t->count) : NULL;
 }
 

@@ -96,7 +96,7 @@ static const struct rt_type *flexible(struct members *m, struct pending *p, uint
 		COMPLAIN(m, p, "a flexible array has to be the last member");
 		return NULL;
 	}
-	const struct rt_type *t = type_describe(m->d, element, m->scope, p->origin);
+	const struct rt_type *t = element_describe(m->d, element, m->scope, p->origin);
 	return t ? made_type(m->d, RT_KIND_TAIL, t, 0) : NULL;
 }
 
@@ -111,7 +111,8 @@ static const struct rt_type *pointed(struct members *m, struct pending *p, const
 			return made_type(m->d, RT_KIND_POINTER, NULL, 0);
 	}
 	if ((list || one) && target->kind != C_VOID && target->kind != C_FUNCTION && target->kind != C_DECLARED) {
-		const struct rt_type *element = type_describe(m->d, target, inner, p->origin);
+		const struct rt_type *element = list ? element_describe(m->d, target, inner, p->origin) :
+						       type_describe(m->d, target, inner, p->origin);
 		return element ? made_type(m->d, list ? RT_KIND_LIST : RT_KIND_POINTER, element, 0) : NULL;
 	}
 	return type_describe(m->d, p->type, inner, p->origin);
@@ -135,12 +136,6 @@ static const struct rt_type *field_type(struct members *m, struct pending *p, ui
 		return made_type(m->d, RT_KIND_ARRAY, type_describe(m->d, p->type->target, &inner, p->origin),
 				 (uint32_t)p->type->count);
 	return type_describe(m->d, p->type, &inner, p->origin);
-}
-
-static bool has_tail(const struct rt_type *t)
-{
-	return t->kind == RT_KIND_STRUCT && t->count && t->fields && t->fields[t->count - 1].type &&
-	       t->fields[t->count - 1].type->kind == RT_KIND_TAIL;
 }
 
 static bool is_plain(const char *key)

@@ -11,12 +11,14 @@ struct scope {
 	const char *type;		/* for messages */
 };
 
+bool has_tail(const struct rt_type *t);
 bool is_annotated(struct descriptions *d, const struct c_type *t);
 struct scope scope_of(struct descriptions *d, const struct c_type *t, const struct scope *outer);
 const struct rt_type *made_type(struct descriptions *d, enum rt_kind kind, const struct rt_type *element, uint32_t count);
 
 /* NULL: it was complained about, at `origin`, which is where the type is used. */
 const struct rt_type *type_describe(struct descriptions *d, const struct c_type *t, const struct scope *outer, const char *origin);
+const struct rt_type *element_describe(struct descriptions *d, const struct c_type *t, const struct scope *outer, const char *origin);
 const struct rt_type *union_describe(struct descriptions *d, const struct c_type *t, const struct scope *outer,
 				     const struct c_type *picker, const char *origin);
 

@@ -8,17 +8,22 @@
 
 #include "describe.h"
 #include "emit.h"
+#include "look.h"
 #include "tool.h"
 
 static const char usage[] =
 	"usage: osprey-rt-types [-o FILE] [-i HEADER]... [-f dwarf|btf] OBJECT...\n"
-	"Writes a C source with descriptors of the types that OBJECTs annotate by RT_REFLECT.\n";
+	"       osprey-rt-types -p PID|-c CORE [-s] [TYPE ADDRESS]\n"
+	"Writes a C source with descriptors of the types that OBJECTs annotate by RT_REFLECT; or lists those of a process or a\n"
+	"core file, or prints the value of a type at an address there (-s: secrets too).\n";
 
 struct order {
 	const char *output;
 	const char **headers;
 	size_t nheaders;
 	const char *format;
+	const char *pid, *core;
+	bool secrets;
 };
 
 static struct c_source *source_of(const char *path, const char *format)
@@ -68,13 +73,39 @@ static void write_to(const struct order *o, const struct descriptions *d)
 	}
 }
 
+static int look_at(const struct order *o, char **words, int n)
+{
+	struct target t;
+	char *end;
+	uint64_t address = 0;
+
+	if (o->output || o->nheaders || o->format || (o->pid && o->core) || (n != 0 && n != 2)) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	if (n == 2) {
+		address = strtoull(words[1], &end, 0);
+		if (end == words[1] || *end)
+			fail_usage("%s is no address", words[1]);
+	}
+	if (o->pid) {
+		long pid = strtol(o->pid, &end, 10);
+		if (pid <= 0 || pid > 1 << 30 || *end)
+			fail_usage("%s is no process", o->pid);
+		target_process((int)pid, &t);
+	} else {
+		target_core(o->core, &t);
+	}
+	return look(&t, n ? words[0] : NULL, address, o->secrets);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
 	struct order o = { 0 };
 	struct descriptions d = { 0 };
 
-	for (int c; (c = getopt_long(argc, argv, "o:i:f:h", options, NULL)) != -1;) {
+	for (int c; (c = getopt_long(argc, argv, "o:i:f:p:c:sh", options, NULL)) != -1;) {
 		switch (c) {
 		case 'o':
 			o.output = optarg;
@@ -87,6 +118,15 @@ int main(int argc, char **argv)
 				fail_usage("-f takes dwarf or btf");
 			o.format = optarg;
 			break;
+		case 'p':
+			o.pid = optarg;
+			break;
+		case 'c':
+			o.core = optarg;
+			break;
+		case 's':
+			o.secrets = true;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			return 0;
@@ -95,7 +135,9 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (optind == argc) {
+	if (o.pid || o.core)
+		return look_at(&o, argv + optind, argc - optind);
+	if (optind == argc || o.secrets) {
 		fputs(usage, stderr);
 		return 2;
 	}
