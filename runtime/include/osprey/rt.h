@@ -14,6 +14,7 @@
 #include <osprey/rt/fiber.h>
 #include <osprey/rt/heap.h>
 #include <osprey/rt/json.h>
+#include <osprey/rt/file.h>
 #include <osprey/rt/local.h>
 #include <osprey/rt/net.h>
 #include <osprey/rt/pool.h>
