@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "door.h"
+#include "inspect/probe.h"
 #include "misuse.h"
 #include "scheduler.h"
 
@@ -58,6 +59,8 @@ enum chan_done chan_send_now(struct rt_chan *c, const void *element, struct fibe
 		return CHAN_CLOSED;
 	if (c->receivers.first && (w = wait_list_claim(&c->receivers))) {
 		chan_copy(c, w->element, element);
+		PROBE2(chan_send, c, c->length);
+		PROBE2(chan_receive, c, c->length);
 		w->done = true;
 		*ret_wake = w->fiber;
 		return CHAN_DONE;
@@ -65,6 +68,7 @@ enum chan_done chan_send_now(struct rt_chan *c, const void *element, struct fibe
 	if (c->length == c->capacity)
 		return CHAN_WOULD_WAIT;
 	push(c, element);
+	PROBE2(chan_send, c, c->length);
 	return CHAN_DONE;
 }
 
@@ -85,7 +89,9 @@ enum chan_done chan_receive_now(struct rt_chan *c, void *ret_element, struct fib
 	} else {
 		return CHAN_WOULD_WAIT;
 	}
+	PROBE2(chan_receive, c, c->length);
 	if (w) {
+		PROBE2(chan_send, c, c->length);
 		w->done = true;
 		*ret_wake = w->fiber;
 	}
@@ -197,6 +203,7 @@ void rt_close(struct rt_chan *c)
 	if (c->closed)
 		misuse("rt_close: the channel is closed already");
 	c->closed = true;
+	PROBE1(chan_close, c);
 	while ((w = wait_list_claim(&c->receivers)) || (w = wait_list_claim(&c->senders))) {
 		w->fiber->next = woken;
 		woken = w->fiber;

@@ -21,21 +21,10 @@
 /* Memory is made writable for so many at a time: a stack's worth of system calls for 64 of them. */
 #define GROW_BY 256u
 
-struct table {
-	struct short_lock lock;
-	struct fiber *fibers;
-	char *stacks;
-	size_t stack_bytes;
-	_Atomic uint32_t used;	/* numbers below have been given out */
-	uint32_t ready;		/* numbers below are writable */
-	uint32_t reserved;
-};
-
-static struct table tables[] = {
+struct fiber_table fiber_tables[FIBER_STACK_SIZES] = {
 	[RT_STACK_DEFAULT] = { .stack_bytes = 64 << 10 },
 	[RT_STACK_LARGE] = { .stack_bytes = 256 << 10 },
 };
-#define NTABLES (sizeof tables / sizeof *tables)
 
 static size_t page_bytes = 4096;
 static _Atomic uint32_t splitting_guards;
@@ -48,7 +37,7 @@ static void *reserve(size_t bytes)
 }
 
 /* As many as the address space allows (ulimit -v). */
-static int table_reserve(struct table *t)
+static int table_reserve(struct fiber_table *t)
 {
 	for (uint32_t n = sanitizer_most_fibers(MOST_FIBERS); n >= LEAST_RESERVED; n /= 2) {
 		t->fibers = reserve((size_t)n * sizeof *t->fibers);
@@ -69,17 +58,17 @@ static int table_reserve(struct table *t)
 int fiber_table_init(void)
 {
 	page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-	for (size_t i = 0; i < NTABLES; i++) {
-		if (tables[i].fibers)
+	for (size_t i = 0; i < FIBER_STACK_SIZES; i++) {
+		if (fiber_tables[i].fibers)
 			continue;
-		int r = table_reserve(&tables[i]);
+		int r = table_reserve(&fiber_tables[i]);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int table_make_writable(struct table *t)
+static int table_make_writable(struct fiber_table *t)
 {
 	uint32_t n = t->reserved - t->ready < GROW_BY ? t->reserved - t->ready : GROW_BY;
 
@@ -103,7 +92,7 @@ static void guard(struct fiber *f)
 
 struct fiber *fiber_table_grow(enum rt_stack size)
 {
-	struct table *t = &tables[size];
+	struct fiber_table *t = &fiber_tables[size];
 	struct fiber *f = NULL;
 	int kept = errno;
 
@@ -125,22 +114,22 @@ struct fiber *fiber_table_grow(enum rt_stack size)
 
 uint32_t fiber_used(enum rt_stack size)
 {
-	return atomic_load_explicit(&tables[size].used, memory_order_acquire);
+	return atomic_load_explicit(&fiber_tables[size].used, memory_order_acquire);
 }
 
 struct fiber *fiber_at(enum rt_stack size, uint32_t i)
 {
-	return &tables[size].fibers[i];
+	return &fiber_tables[size].fibers[i];
 }
 
 size_t fiber_stack_bytes(enum rt_stack size)
 {
-	return tables[size].stack_bytes;
+	return fiber_tables[size].stack_bytes;
 }
 
 char *fiber_stack_low(const struct fiber *f)
 {
-	struct table *t = &tables[f->stack_size];
+	struct fiber_table *t = &fiber_tables[f->stack_size];
 
 	return t->stacks + (size_t)(f - t->fibers) * t->stack_bytes;
 }
@@ -149,21 +138,21 @@ char *fiber_stack_low(const struct fiber *f)
  * page, so that a parked fiber still costs one. */
 static size_t colour(const struct fiber *f)
 {
-	return (size_t)(f - tables[f->stack_size].fibers) % 16 * 64;
+	return (size_t)(f - fiber_tables[f->stack_size].fibers) % 16 * 64;
 }
 
 void fiber_prepare(struct fiber *f, void (*start)(void *))
 {
 	char *low = fiber_stack_low(f);
-	size_t bytes = tables[f->stack_size].stack_bytes;
+	size_t bytes = fiber_tables[f->stack_size].stack_bytes;
 
 	context_make(&f->context, low, bytes, low + bytes - colour(f), start, f);
 }
 
 struct fiber *fiber_of_address(const void *address, bool *ret_in_guard)
 {
-	for (size_t i = 0; i < NTABLES; i++) {
-		struct table *t = &tables[i];
+	for (size_t i = 0; i < FIBER_STACK_SIZES; i++) {
+		struct fiber_table *t = &fiber_tables[i];
 		size_t offset = (size_t)((const char *)address - t->stacks);
 		size_t used = atomic_load_explicit(&t->used, memory_order_acquire);
 		if (!t->stacks || (const char *)address < t->stacks || offset >= used * t->stack_bytes)

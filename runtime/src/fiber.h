@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "context.h"
+#include "inspect/coarse_clock.h"
 #include "osprey/rt/fiber.h"
 #include "short_lock.h"
 
@@ -61,9 +62,11 @@ struct fiber {
 	uint8_t wait;			/* enum fiber_wait, while parked */
 	_Atomic uint64_t id;		/* 0 when free */
 	void *wait_object;
+	int64_t since;			/* in its state, by the coarse clock */
 	rt_function *function;
-	void *arg;
+	uint32_t turns;			/* how often it was switched to: who reads it from outside sees by it whether it ran */
 	struct short_lock lock;		/* joiner, ended */
+	void *arg;
 	bool ended;			/* joinable, and nothing of it runs any more */
 	struct wait_list joiner;
 	_Atomic uint32_t claim;		/* who of several ends its waiting (wait.h) */
@@ -77,7 +80,34 @@ struct fiber {
 	uint32_t shields;		/* while there are some its waits are not cancelled */
 	const char *name;
 	uint64_t creator_id;
+	void *created_at;		/* return address of the call that made it */
+	int64_t born;			/* by the coarse clock */
 } __attribute__((aligned(128)));
+
+static inline uint64_t fiber_id(const struct fiber *f)
+{
+	return atomic_load_explicit(&f->id, memory_order_relaxed);
+}
+
+static inline void fiber_becomes(struct fiber *f, enum fiber_state state)
+{
+	f->since = coarse_clock();
+	atomic_store_explicit(&f->state, state, memory_order_relaxed);
+}
+
+/* Fibers of one stack size. */
+struct fiber_table {
+	struct short_lock lock;
+	struct fiber *fibers;
+	char *stacks;
+	size_t stack_bytes;
+	_Atomic uint32_t used;	/* numbers below have been given out */
+	uint32_t ready;		/* numbers below are writable */
+	uint32_t reserved;
+};
+
+#define FIBER_STACK_SIZES 2
+extern struct fiber_table fiber_tables[FIBER_STACK_SIZES];
 
 /* Reserves address space for the tables. -ENOMEM. Once for a process: a second call does nothing. */
 int fiber_table_init(void);
@@ -86,7 +116,6 @@ int fiber_table_init(void);
 struct fiber *fiber_table_grow(enum rt_stack size);
 
 /* All that were ever used, to walk over them. Any thread. */
-#define FIBER_STACK_SIZES 2
 uint32_t fiber_used(enum rt_stack size);
 struct fiber *fiber_at(enum rt_stack size, uint32_t i);
 

@@ -177,6 +177,7 @@ bool thread_sleep(struct thread *t)
 		watcher_wake();
 	while (called && atomic_load_explicit(&t->wake, memory_order_acquire) == 0)
 		futex_wait(&t->wake, 0, INT64_MAX);
+	coarse_clock_set(rt_now());
 	return true;
 }
 

@@ -1,6 +1,7 @@
 /* Processors that are taken away from threads that do not come back (door.h). */
 #include "door.h"
 #include "idle.h"
+#include "inspect/probe.h"
 #include "perturb.h"
 #include "run_queue.h"
 #include "scheduler.h"
@@ -16,6 +17,7 @@ bool scheduler_retake(struct thread *t)
 			    atomic_load_explicit(&p->timers.earliest, memory_order_relaxed) <= rt_now() ||
 			    poller_has_events(&p->poller));
 	if (wanted) {
+		PROBE1(handoff, p->number);
 		short_lock_take(&scheduler.lock);
 		scheduler.noutside++;
 		short_lock_give(&scheduler.lock);
@@ -32,6 +34,8 @@ bool scheduler_retake(struct thread *t)
 
 void scheduler_return(struct thread *t)
 {
+	/* Perhaps nothing has run meanwhile. */
+	coarse_clock_set(rt_now());
 	short_lock_take(&scheduler.lock);
 	struct processor *p = idle_processor_take();
 	if (p) {

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "door.h"
+#include "inspect/probe.h"
 #include "misuse.h"
 #include "rt_spawn.h"
 #include "scheduler.h"
@@ -30,6 +31,8 @@ struct fiber *spawn_prepare(struct thread *t, rt_function *function, void *arg,
 	f->joinable = false;
 	f->ended = false;
 	f->name = options ? options->name : NULL;
+	f->created_at = __builtin_return_address(0);
+	f->born = coarse_clock();
 	f->creator_id = t->running ? atomic_load_explicit(&t->running->id, memory_order_relaxed) : 0;
 	f->scope = NULL;
 	f->opened = NULL;
@@ -43,8 +46,10 @@ int rt_go(rt_function *function, void *arg)
 	struct thread *t = door_enter();
 	struct fiber *f = spawn_prepare(t, function, arg, NULL);
 
-	if (f)
+	if (f) {
+		f->created_at = __builtin_return_address(0);
 		fiber_start(t, f);
+	}
 	door_leave();
 	return f ? 0 : -ENOMEM;
 }
@@ -58,6 +63,7 @@ int rt_spawn(rt_function *function, void *arg, const struct rt_spawn_options *op
 
 	if (f) {
 		f->joinable = true;
+		f->created_at = __builtin_return_address(0);
 		*ret = (struct rt_fiber){ f, atomic_load_explicit(&f->id, memory_order_relaxed) };
 		fiber_start(t, f);
 	}
@@ -98,13 +104,19 @@ void rt_yield(void)
 
 void rt_block_begin(void)
 {
-	atomic_store_explicit(&door_enter()->blocked, 1, memory_order_relaxed);
+	struct thread *t = door_enter();
+
+	PROBE1(block_begin, fiber_id(t->running));
+	atomic_store_explicit(&t->blocked, 1, memory_order_relaxed);
 	door_leave();
 }
 
 void rt_block_end(void)
 {
-	atomic_store_explicit(&door_enter()->blocked, 0, memory_order_relaxed);
+	struct thread *t = door_enter();
+
+	PROBE1(block_end, fiber_id(t->running));
+	atomic_store_explicit(&t->blocked, 0, memory_order_relaxed);
 	door_leave();
 }
 
@@ -157,8 +169,10 @@ int rt_run(const struct rt_options *options, rt_function *first, void *arg)
 	if (r == 0) {
 		struct fiber *f = spawn_prepare(thread_self(), run_first, &of, NULL);
 		r = f ? 0 : -ENOMEM;
-		if (f)
+		if (f) {
+			f->created_at = __builtin_return_address(0);
 			fiber_start(thread_self(), f);
+		}
 		scheduler_run();
 	}
 	atomic_store(&running, 0);

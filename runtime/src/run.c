@@ -57,7 +57,7 @@ static int processors_init(uint32_t n, uint32_t threads)
 	scheduler = fresh;
 	scheduler.queue_end = &scheduler.queue;
 	memset(scheduler.processors, 0, n * sizeof *scheduler.processors);
-	int64_t now = rt_now();
+	int64_t now = coarse_clock_set(rt_now());
 	for (uint32_t i = n; i-- > 0;) {
 		struct processor *p = &scheduler.processors[i];
 		p->number = i;
@@ -103,6 +103,7 @@ int scheduler_start(uint32_t processors, uint32_t threads)
 	processor_hold(t, &scheduler.processors[0]);
 	scheduler.threads = t;
 	t->handle = pthread_self();
+	t->tid = gettid();
 	thread_current = t;
 	r = helpers_start(t);
 	if (r < 0) {

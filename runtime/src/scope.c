@@ -117,6 +117,7 @@ int rt_scope_go(struct rt_scope *public, rt_function *function, void *arg)
 	int r = f ? 0 : -ENOMEM;
 
 	if (f) {
+		f->created_at = __builtin_return_address(0);
 		short_lock_take(&s->lock);
 		if (s->cancelled)
 			r = -ECANCELED;

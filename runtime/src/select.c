@@ -5,19 +5,10 @@
 #include "door.h"
 #include "misuse.h"
 #include "scheduler.h"
+#include "selection.h"
 
 #define FEW 16
 #define MOST 65535
-
-/* Cases in the order in which their channels are locked, with their waiters. */
-struct selection {
-	struct rt_case *cases;
-	size_t n;
-	uint16_t *order;
-	struct waiter *waiters;
-	size_t channels;
-	struct waiting *waiting;	/* NULL when only the channels can end it */
-};
 
 static uintptr_t address_of(const struct selection *s, size_t i)
 {
@@ -128,7 +119,7 @@ static int wait(struct thread *t, struct selection *s, int64_t deadline)
 		s->waiters[i] = (struct waiter){ .fiber = f, .element = element, .contested = contested };
 		wait_list_append(list_of(k), &s->waiters[i]);
 	}
-	fiber_park(t, FIBER_WAIT_SELECT, s->cases, parked, s);
+	fiber_park(t, FIBER_WAIT_SELECT, s, parked, s);
 	int r = s->waiting ? waiting_end(&waiting) : 0;
 	lock_all(s);
 	for (size_t i = 0; i < s->n; i++)

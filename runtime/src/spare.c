@@ -46,6 +46,7 @@ struct fiber *fiber_new(struct processor *p, enum rt_stack size)
 			return NULL;
 	}
 	p->alive++;
+	f->turns = 0;
 	atomic_store_explicit(&f->id, ++p->ids << 8 | p->number, memory_order_relaxed);
 	return f;
 }
@@ -56,7 +57,7 @@ void fiber_recycle(struct processor *p, struct fiber *f)
 
 	p->alive--;
 	atomic_store_explicit(&f->id, 0, memory_order_relaxed);
-	atomic_store_explicit(&f->state, FIBER_FREE, memory_order_relaxed);
+	fiber_becomes(f, FIBER_FREE);
 	f->next = p->free[size];
 	p->free[size] = f;
 	if (++p->nfree[size] > SPARE_FIBERS)

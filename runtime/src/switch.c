@@ -2,6 +2,7 @@
 
 #include "door.h"
 #include "idle.h"
+#include "inspect/probe.h"
 #include "local.h"
 #include "perturb.h"
 #include "queues.h"
@@ -58,8 +59,10 @@ static inline void arrive(struct thread *t)
 static inline void run(struct thread *t, struct fiber *f)
 {
 	turns_count(t->processor);
-	atomic_store_explicit(&f->state, FIBER_RUNNING, memory_order_relaxed);
+	f->turns++;
+	fiber_becomes(f, FIBER_RUNNING);
 	t->running = f;
+	PROBE2(run, fiber_id(f), t->processor->number);
 }
 
 /* What this processor has to run at once, if its turn is not one on which it looks around. */
@@ -106,6 +109,7 @@ static SANITIZER_NO_CALL void fiber_main(void *arg)
 void fiber_start(struct thread *t, struct fiber *f)
 {
 	fiber_prepare(f, fiber_main);
+	PROBE3(spawn, fiber_id(f), f->function, f->creator_id);
 	fiber_ready(t, f);
 }
 
@@ -115,7 +119,8 @@ void fiber_park(struct thread *t, enum fiber_wait wait, void *object, void (*unl
 
 	f->wait = (uint8_t)wait;
 	f->wait_object = object;
-	atomic_store_explicit(&f->state, FIBER_PARKED, memory_order_relaxed);
+	fiber_becomes(f, FIBER_PARKED);
+	PROBE3(park, fiber_id(f), wait, object);
 	t->leave = LEAVE_PARKED;
 	t->unlock = unlock;
 	t->lock = lock;
@@ -132,7 +137,7 @@ void fiber_yield(struct thread *t, enum leave how)
 		turns_count(t->processor);
 		return;
 	}
-	atomic_store_explicit(&f->state, FIBER_READY, memory_order_relaxed);
+	fiber_becomes(f, FIBER_READY);
 	t->leave = how;
 	leave_for(t, f, next);
 }
@@ -142,7 +147,8 @@ SANITIZER_NO_CALL _Noreturn void fiber_end(struct thread *t, int result)
 	struct fiber *f = t->running;
 
 	f->result = result;
-	atomic_store_explicit(&f->state, FIBER_ENDED, memory_order_relaxed);
+	fiber_becomes(f, FIBER_ENDED);
+	PROBE2(exit, fiber_id(f), (int64_t)result);
 	t->leave = LEAVE_ENDED;
 	sanitizer_context_ends(&f->context.told);
 	leave_for(t, f, next_here(t));
@@ -154,7 +160,8 @@ void fiber_ready(struct thread *t, struct fiber *f)
 	struct processor *p = t->processor;
 	struct fiber *before = p->first;
 
-	atomic_store_explicit(&f->state, FIBER_READY, memory_order_relaxed);
+	fiber_becomes(f, FIBER_READY);
+	PROBE2(ready, fiber_id(f), t->running ? fiber_id(t->running) : 0);
 	p->first = f;
 	if (before)
 		append(p, before);
@@ -165,19 +172,22 @@ void fiber_ready(struct thread *t, struct fiber *f)
 
 void fiber_ready_later(struct thread *t, struct fiber *f)
 {
-	atomic_store_explicit(&f->state, FIBER_READY, memory_order_relaxed);
+	fiber_becomes(f, FIBER_READY);
+	PROBE2(ready, fiber_id(f), t->running ? fiber_id(t->running) : 0);
 	append(t->processor, f);
 }
 
 void fiber_start_later(struct thread *t, struct fiber *f)
 {
 	fiber_prepare(f, fiber_main);
+	PROBE3(spawn, fiber_id(f), f->function, f->creator_id);
 	fiber_ready_later(t, f);
 }
 
 void fiber_ready_from_outside(struct fiber *f)
 {
-	atomic_store_explicit(&f->state, FIBER_READY, memory_order_relaxed);
+	fiber_becomes(f, FIBER_READY);
+	PROBE2(ready, fiber_id(f), 0);
 	queue_for_all(f);
 	atomic_thread_fence(memory_order_seq_cst);
 	wake_another();

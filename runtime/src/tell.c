@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <unwind.h>
 
+#include "selection.h"
 #include "symbol_self.h"
 #include "thread.h"
 
@@ -64,10 +65,13 @@ void tell_fiber(const struct fiber *f)
 		tell("fiber %" PRIu64, f->creator_id);
 	else
 		tell("rt_run");
+	const void *object = f->wait_object;
+	if (parked && f->wait == FIBER_WAIT_SELECT)
+		object = ((const struct selection *)object)->cases;
 	if (!parked)
 		tell("\n");
-	else if (f->wait_object)
-		tell(": %s %p\n", waits_for[f->wait], f->wait_object);
+	else if (object)
+		tell(": %s %p\n", waits_for[f->wait], object);
 	else
 		tell(": %s%s\n", waits_for[f->wait], f->wait == FIBER_WAIT_SLEEP ? "" : " NULL, for ever");
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "futex.h"
 #include "idle.h"
@@ -49,6 +50,7 @@ static void *thread_main(void *arg)
 	struct thread *t = arg;
 
 	thread_current = t;
+	t->tid = gettid();
 	/* Without one an overflow of a stack is a plain fault. */
 	overflow_thread_begin(t);
 	thread_loop(t);

@@ -46,6 +46,7 @@ struct thread {
 	struct thread *next_idle;
 	struct thread *next;		/* all of them */
 	pthread_t handle;
+	int tid;
 	void *signal_stack;		/* NULL: it had one (overflow.h) */
 } __attribute__((aligned(128)));
 

@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "inspect/probe.h"
 #include "perturb.h"
 #include "relax.h"
 
@@ -140,6 +141,7 @@ static unsigned empty_slot(struct timer_wheel *w, unsigned level, unsigned slot)
 	while ((t = w->slot[0][slot])) {
 		take(w, t);
 		w->n--;
+		PROBE2(timer, t, t->deadline);
 		t->fire(t);
 		perturb();
 		atomic_store_explicit(&t->wheel, NULL, memory_order_release);

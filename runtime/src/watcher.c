@@ -58,7 +58,7 @@ static void *watch(void *unused)
 			atomic_store(&scheduler.watcher_asleep, 0);
 		}
 		bool found = false;
-		int64_t now = rt_now();
+		int64_t now = coarse_clock_set(rt_now());
 		for (uint32_t i = 0; i < scheduler.nprocessors; i++)
 			found |= look_at(&scheduler.processors[i], now);
 		quiet = found ? 0 : quiet + 1;

@@ -2,6 +2,7 @@
 
 #include "door.h"
 #include "idle.h"
+#include "inspect/probe.h"
 #include "queues.h"
 #include "relax.h"
 #include "turns.h"
@@ -55,8 +56,10 @@ static struct fiber *steal(struct processor *p)
 			struct processor *victim = &scheduler.processors[at];
 			bool last = round == SPIN_ROUNDS - 1;
 			struct fiber *f = victim == p ? NULL : steal_from(p, victim, last);
-			if (f)
+			if (f) {
+				PROBE2(steal, p->number, victim->number);
 				return f;
+			}
 		}
 		for (int i = 0; i < 20; i++)
 			relax();
@@ -81,7 +84,7 @@ static struct fiber *look_around(struct thread *t)
 	struct fiber *f;
 
 	if (atomic_load_explicit(&p->timers.earliest, memory_order_relaxed) != INT64_MAX)
-		run_timers(p, rt_now());
+		run_timers(p, coarse_clock_set(rt_now()));
 	bool polls = poller_exists(&p->poller);
 	if (turns % FAIR_TURNS == 0) {
 		if (polls)
@@ -96,7 +99,7 @@ static struct fiber *look_around(struct thread *t)
 		if ((f = from_here(p)))
 			return f;
 	}
-	int64_t now = rt_now();
+	int64_t now = coarse_clock_set(rt_now());
 	for (uint32_t i = 0; i < scheduler.nprocessors; i++)
 		if (run_timers(&scheduler.processors[i], now) && (f = from_here(p)))
 			return f;

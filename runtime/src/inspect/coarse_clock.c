@@ -1,0 +1,3 @@
+#include "inspect/coarse_clock.h"
+
+struct coarse coarse;
