@@ -52,7 +52,7 @@ AGREE := $(BUILD)/tests/agree/figures
 LAB := $(BUILD)/tests/lab/killed
 TREE := $(BUILD)/tests/cli/run_tree
 # Programs to dig into. Those of rustc and go are left out where these are missing: their tests are skipped.
-DIG := $(addprefix $(BUILD)/tests/dig/,threads threads_static deadlock contended mallocs nofp shapes \
+DIG := $(addprefix $(BUILD)/tests/dig/,threads threads_static deadlock contended mallocs nofp shapes fibers \
        $(if $(shell command -v rustc),worker) $(if $(shell command -v go),goroutines goroutines_stripped))
 
 all: $(BUILD)/osprey
@@ -137,6 +137,9 @@ $(BUILD)/tests/dig/nofp: tests/dig/targets/nofp.c tests/dig/targets/target.h
 $(BUILD)/tests/dig/threads_static: tests/dig/targets/threads.c tests/dig/targets/target.h
 	@mkdir -p $(@D)
 	$(Q)$(DIG_CC) -O2 -fomit-frame-pointer -static -s -o $@ $< -pthread
+$(BUILD)/tests/dig/fibers: tests/dig/targets/fibers.c | runtime
+	@mkdir -p $(@D)
+	$(Q)$(DIG_CC) -O1 -Iruntime/include -o $@ $< $(BUILD)/runtime/libospreyrt.a -pthread
 $(BUILD)/tests/dig/%: tests/dig/targets/%.cc tests/dig/targets/target.h
 	@mkdir -p $(@D)
 	$(Q)$(CXX) -std=gnu++17 -D_GNU_SOURCE -Wall -Wextra $(if $(WERROR),-Werror) -O2 -g -o $@ $< -pthread

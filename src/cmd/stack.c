@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "cmd/command.h"
 #include "cmd/output.h"
+#include "report/fiber.h"
 #include "report/goroutine.h"
 
 enum { THREADS, TID, CONSISTENT, OS_THREADS, SYSTEM, EXECUTABLE, ADDRESSES, NO_KERNEL, NO_LINES, NO_STOP,
@@ -13,13 +14,13 @@ enum { THREADS, TID, CONSISTENT, OS_THREADS, SYSTEM, EXECUTABLE, ADDRESSES, NO_K
 
 static const struct option options[] = {
 	[THREADS] = { "threads", 't', OPTION_FLAG, NULL,
-		      "each thread (or goroutine) by itself: equal stacks are shown once else" },
+		      "each thread (or goroutine, or fiber) by itself: equal stacks are shown once else" },
 	[TID] = { "tid", 0, OPTION_COUNT, "TID", "only this thread", 1, INT32_MAX },
 	[CONSISTENT] = { "consistent", 0, OPTION_FLAG, NULL,
 			 "stop all threads for one moment, so that all show the same one" },
 	[OS_THREADS] = { "os-threads", 0, OPTION_FLAG, NULL,
-			 "of a Go program the threads of the system, not the goroutines" },
-	[SYSTEM] = { "system", 0, OPTION_FLAG, NULL, "the goroutines of Go's runtime itself too" },
+			 "of a program with goroutines or fibers the threads of the system" },
+	[SYSTEM] = { "system", 0, OPTION_FLAG, NULL, "the goroutines of Go's runtime itself too; of fibers the runtime's frames" },
 	[EXECUTABLE] = { "executable", 'e', OPTION_FILE, "FILE",
 			 "the program of a core file, where it lies elsewhere by now" },
 	[ADDRESSES] = { "addresses", 'a', OPTION_FLAG, NULL, "the address of each frame too" },
@@ -80,11 +81,39 @@ static int put_goroutines(struct telling *t, const struct stack_report *report)
 		return r == -ENOMEM ? r : -ENOENT;
 	}
 	if (o[JSON].given)
-		stack_json(&t->json, NULL, report, g);
+		stack_json(&t->json, NULL, report, g, NULL);
 	else
 		goroutine_text(&t->page, report, g);
 	goroutine_stacks_free(g);
 	return 0;
+}
+
+/* Fibers in place of threads, where there are some; as above. */
+static int put_fibers(struct telling *t, const struct stack_report *report)
+{
+	const struct option_value *o = t->args->option;
+	struct fiber_wish wish = { .apart = o[THREADS].given };
+	struct fiber_stacks *f = NULL;
+	struct note note = { "" };
+	int r = o[OS_THREADS].given || o[TID].given ? -ENOENT :
+		fiber_stacks_take(report->stacks, t->symbolizer, &wish, &f, &note);
+
+	if (r < 0) {
+		if (r != -ENOENT && r != -ENOMEM)
+			say("stack: fibers cannot be shown: %s", note.text[0] ? note.text : strerror(-r));
+		return r == -ENOMEM ? r : -ENOENT;
+	}
+	struct fiber_report fibers = { .stack = *report, .fibers = f, .runtime_frames = o[SYSTEM].given };
+	fibers.stack.no_kernel = true;
+	/* Of a run that has ended nothing is left but the threads. */
+	if (f->all.fiber.n == 0)
+		r = -ENOENT;
+	else if (o[JSON].given)
+		stack_json(&t->json, NULL, report, NULL, &fibers);
+	else
+		fiber_text(&t->page, &fibers);
+	fiber_stacks_free(f);
+	return r;
 }
 
 static int put(struct telling *t, const struct process_stacks *s)
@@ -99,10 +128,12 @@ static int put(struct telling *t, const struct process_stacks *s)
 		struct stack_report report = { s, &groups, waits, t->symbolizer, t->args->option[ADDRESSES].given,
 					       t->args->option[NO_KERNEL].given };
 		r = put_goroutines(t, &report);
+		if (r == -ENOENT)
+			r = put_fibers(t, &report);
 		if (r == -ENOENT) {
 			r = 0;
 			if (t->args->option[JSON].given)
-				stack_json(&t->json, NULL, &report, NULL);
+				stack_json(&t->json, NULL, &report, NULL, NULL);
 			else
 				stack_text(&t->page, &report);
 		}
@@ -214,7 +245,7 @@ const struct command command_stack = {
 		"unless --no-stop is given. --consistent stops all at once, which ends blocked calls like "
 		"epoll_wait with EINTR, and says for how long.\n\n"
 		"Of Go programs (1.17 and newer, stripped ones too) the goroutines are shown, with what "
-		"they wait for and who made them.\n\nA frame marked ? was found by its frame pointer, since "
+		"they wait for and who made them; of programs with libospreyrt the fibers (see osprey fibers).\n\nA frame marked ? was found by its frame pointer, since "
 		"no unwind table describes its code. Needs the process's own user; kernel stacks and BPF "
 		"need root.",
 	.operands = "PID|CORE…",

@@ -20,9 +20,10 @@ struct stack_report {
 void stack_text(struct page *p, const struct stack_report *report);
 /* A document of its own, or an object of an array. */
 struct goroutine_stacks;
-/* `goroutines` nullable: it is no Go program. */
+struct fiber_report;
+/* `goroutines`, `fibers` nullable: it has none. */
 void stack_json(struct json *j, const char *key, const struct stack_report *report,
-		const struct goroutine_stacks *goroutines);
+		const struct goroutine_stacks *goroutines, const struct fiber_report *fibers);
 
 /* Frames alone, innermost first, a line each: for those who show a stack as evidence. */
 void stack_frames_text(struct page *p, const struct stack_report *report, const struct thread_stack *t,

@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "dig/image/core_dump.h"
+#include "report/fiber.h"
 #include "report/goroutine.h"
 #include "report/stack.h"
 #include "source/process/wait_words.h"
@@ -90,7 +91,7 @@ static void put_thread(struct json *j, const struct stack_report *report, size_t
 }
 
 void stack_json(struct json *j, const char *key, const struct stack_report *report,
-		const struct goroutine_stacks *goroutines)
+		const struct goroutine_stacks *goroutines, const struct fiber_report *fibers)
 {
 	const struct process_stacks *s = report->stacks;
 
@@ -123,5 +124,7 @@ void stack_json(struct json *j, const char *key, const struct stack_report *repo
 	json_end(j);
 	if (goroutines)
 		goroutine_json(j, "goroutines", report, goroutines);
+	if (fibers)
+		fiber_json(j, "fibers", fibers);
 	json_end(j);
 }

@@ -99,6 +99,7 @@ __attribute__((used)) struct inspect_root inspect_root = {
 	.thread_tid = FIELD(thread, tid),
 	.thread_running = FIELD(thread, running),
 	.thread_left = FIELD(thread, left),
+	.thread_leave = FIELD(thread, leave),
 	.thread_processor = FIELD(thread, processor),
 	.thread_blocked = FIELD(thread, blocked),
 	.processor_stride = sizeof(struct processor),

@@ -12,8 +12,9 @@
  * of all else are told, so these structures too may grow.
  *
  * What a reader must stand: fibers run on. A fiber's number `turns` rises whenever it is switched to, before it does anything; who reads
- * id, turns, state and saved stack pointer before and after he read its stack, and finds them equal, with a state that is not running, and
- * the fiber in no thread's `left`, has seen one moment of it. (Between its state and its stack pointer the one that leaves is in `left`.)
+ * id, turns, state and saved stack pointer before and after he read its stack, and finds them equal, with a state that is not running, has
+ * seen one moment of it; but while it leaves its thread, between its state and its stack pointer: then it is still in the thread's
+ * `running`, or in `left`, and `leave` is not 0.
  * Pointers of threads lead to memory that is freed at the end of a run. Nothing here is checked against a hostile process: the reader is
  * to bound what it follows.
  *
@@ -118,7 +119,8 @@ struct inspect_root {
 	/* Who runs them: a structure with pointers to a list of threads and an array of processors; both are 0 between runs. */
 	uint64_t scheduler;
 	struct inspect_field scheduler_threads, scheduler_processors, scheduler_nprocessors, scheduler_nqueue;
-	struct inspect_field thread_next, thread_tid, thread_running, thread_left, thread_processor, thread_blocked;
+	struct inspect_field thread_next, thread_tid, thread_running, thread_left, thread_leave, thread_processor,
+		thread_blocked;
 	uint32_t processor_stride;
 	uint32_t unused;
 	/* timers: that are armed there; alive: only its sum over all processors means something: the fibers there are. */

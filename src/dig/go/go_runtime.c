@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "dig/go/go_memory.h"
+#include "base/clock.h"
+#include "dig/image/memory_pieces.h"
 #include "dig/symbol/image_symbols.h"
 #include "dig/symbol/symbol.h"
 
@@ -448,10 +449,10 @@ static bool stands_at(const struct go_runtime *r, const char *g, const struct go
 	return *ret_sp >= field(g, 0) && *ret_sp < field(g, 8);
 }
 
-static int walk_one(const struct go_runtime *r, const char *g, struct go_stack *stack, struct goroutine *to,
+static int walk_one(const struct go_runtime *r, const char *g, struct copied_stack *stack, struct goroutine *to,
 		    struct goroutines *all)
 {
-	struct unwind_memory memory = { go_stack_read, stack };
+	struct unwind_memory memory = { copied_stack_read, stack };
 	uint64_t pc, sp;
 
 	to->first = all->frame.n;
@@ -477,9 +478,9 @@ struct reads {
 	size_t nall;
 	size_t from, n; /* of the batch */
 	char *g, *again;
-	bool had[GO_BATCH], had_again[GO_BATCH];
-	struct go_stacks stacks;
-	size_t stack[GO_BATCH]; /* number of the stack of each */
+	bool had[PIECES_MAX], had_again[PIECES_MAX];
+	struct copied_stacks stacks;
+	size_t stack[PIECES_MAX]; /* number of the stack of each */
 };
 
 static void reads_free(struct reads *x)
@@ -487,7 +488,7 @@ static void reads_free(struct reads *x)
 	free(x->address);
 	free(x->g);
 	free(x->again);
-	go_stacks_deinit(&x->stacks);
+	copied_stacks_deinit(&x->stacks);
 }
 
 static int read_pointers(struct go_runtime *r, struct reads *x, struct note *note)
@@ -501,8 +502,8 @@ static int read_pointers(struct go_runtime *r, struct reads *x, struct note *not
 		return note_set(note, rc, "the list of goroutines cannot be read: %s", strerror(-rc));
 	x->nall = slice[1];
 	x->address = malloc((x->nall + 1) * 8);
-	x->g = malloc(GO_BATCH * G_BYTES);
-	x->again = malloc(GO_BATCH * G_BYTES);
+	x->g = malloc(PIECES_MAX * G_BYTES);
+	x->again = malloc(PIECES_MAX * G_BYTES);
 	if (!x->address || !x->g || !x->again)
 		return -ENOMEM;
 	return x->nall ? read_at(r, slice[0], x->address, x->nall * 8) : 0;
@@ -510,11 +511,11 @@ static int read_pointers(struct go_runtime *r, struct reads *x, struct note *not
 
 static void read_gs(const struct go_runtime *r, const struct reads *x, char *to, bool *had)
 {
-	struct go_piece p[GO_BATCH];
+	struct memory_piece p[PIECES_MAX];
 
 	for (size_t i = 0; i < x->n; i++)
-		p[i] = (struct go_piece){ x->address[x->from + i], to + i * G_BYTES, G_BYTES, false };
-	go_memory_read(r->space, p, x->n);
+		p[i] = (struct memory_piece){ x->address[x->from + i], to + i * G_BYTES, G_BYTES, false };
+	memory_pieces_read(r->space, p, x->n);
 	for (size_t i = 0; i < x->n; i++) {
 		had[i] = p[i].had;
 		if (!had[i])
@@ -524,7 +525,7 @@ static void read_gs(const struct go_runtime *r, const struct reads *x, char *to,
 
 static int read_stacks(const struct go_runtime *r, struct reads *x)
 {
-	go_stacks_clear(&x->stacks);
+	copied_stacks_clear(&x->stacks);
 	for (size_t i = 0; i < x->n; i++) {
 		const char *g = x->g + i * G_BYTES;
 		struct goroutine of = { .status = (enum go_status)status_of(&r->layout, g) };
@@ -534,10 +535,10 @@ static int read_stacks(const struct go_runtime *r, struct reads *x)
 		if (!x->had[i] || of.status == GO_DEAD || of.status == GO_IDLE || !stands_at(r, g, &of, &pc, &sp))
 			continue;
 		x->stack[i] = x->stacks.stack.n;
-		if (go_stacks_want(&x->stacks, sp, field(g, 8)) < 0)
+		if (copied_stacks_want(&x->stacks, sp, field(g, 8)) < 0)
 			return -ENOMEM;
 	}
-	return go_stacks_read(&x->stacks, r->space);
+	return copied_stacks_read(&x->stacks, r->space);
 }
 
 static int by_id(const void *a, const void *b)
@@ -549,8 +550,8 @@ static int by_id(const void *a, const void *b)
 
 static int collect(struct go_runtime *r, struct reads *x, struct goroutines *to)
 {
-	uint64_t now_ns = r->space->pid > 0 ? go_memory_now_ns() : 0;
-	struct go_stack none = { 0 };
+	uint64_t now_ns = r->space->pid > 0 ? clock_mono_ns() : 0;
+	struct copied_stack none = { 0 };
 
 	for (size_t i = 0; i < x->n; i++) {
 		const char *g = x->g + i * G_BYTES;
@@ -613,8 +614,8 @@ static int read_all(struct go_runtime *r, struct reads *x, struct goroutines *to
 {
 	int rc = read_pointers(r, x, note);
 
-	for (x->from = 0; rc == 0 && x->from < x->nall; x->from += GO_BATCH) {
-		x->n = x->nall - x->from < GO_BATCH ? x->nall - x->from : GO_BATCH;
+	for (x->from = 0; rc == 0 && x->from < x->nall; x->from += PIECES_MAX) {
+		x->n = x->nall - x->from < PIECES_MAX ? x->nall - x->from : PIECES_MAX;
 		rc = read_batch(r, x, to, note);
 	}
 	if (rc == 0 && to->goroutine.n)

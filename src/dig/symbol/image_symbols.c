@@ -149,3 +149,33 @@ int image_symbol(struct image *i, const char *name, uint64_t *ret_address, uint6
 						  ret_address, ret_size);
 	return rc == 0 || rc == -ENOMEM ? rc : -ENOENT;
 }
+
+/* Zeroed memory of a file lies behind its mappings, in one of its own. */
+static bool file_behind(struct address_space *a, uint64_t address, struct place *ret)
+{
+	if (!address_space_find(a, address, ret))
+		return false;
+	const struct mapping *m = ret->mapping;
+	if (!ret->image && m > a->map.mapping.v && m[-1].end == m->start && !m->name[0])
+		return address_space_find(a, m[-1].start, ret) && ret->image && ret->image->elf;
+	return ret->image && ret->image->elf;
+}
+
+int variable_at(struct address_space *a, uint64_t address, const char **ret_name, uint64_t *ret_offset)
+{
+	struct image_symbols *s;
+	struct place p;
+
+	if (!file_behind(a, address, &p))
+		return -ENOENT;
+	int rc = image_symbols_of(p.image, &s);
+	if (rc < 0 || !s)
+		return rc < 0 ? rc : -ENOENT;
+	struct elf_image *const from[] = { p.image->elf, s->debug, p.image->elf };
+	rc = -ENOENT;
+	for (size_t k = 0; rc < 0 && rc != -ENOMEM && k < 3; k++)
+		if (from[k])
+			rc = symbol_section_variable(from[k], k == 2 ? ".dynsym" : ".symtab", address - p.bias, ret_name,
+						     ret_offset);
+	return rc == 0 || rc == -ENOMEM ? rc : -ENOENT;
+}

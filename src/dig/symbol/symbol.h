@@ -51,5 +51,9 @@ const char *symbolizer_kernel_why(struct symbolizer *s);
  * allocators, run times. */
 int image_symbol(struct image *i, const char *name, uint64_t *ret_address, uint64_t *ret_size)
 	__attribute__((warn_unused_result));
+/* The variable of a program or library that an address of the process lies in, by its table name: not what lies on heaps or stacks.
+ * The name lives as long as the image. -ENOENT; -ENOMEM. Reads the whole table: for few addresses. */
+int variable_at(struct address_space *a, uint64_t address, const char **ret_name, uint64_t *ret_offset)
+	__attribute__((warn_unused_result));
 
 #endif

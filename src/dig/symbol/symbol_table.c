@@ -373,3 +373,25 @@ int symbol_section_value(struct elf_image *e, const char *section, struct span n
 	*ret_size = best_size;
 	return 0;
 }
+
+int symbol_section_variable(struct elf_image *e, const char *section, uint64_t address, const char **ret_name,
+			    uint64_t *ret_offset)
+{
+	uint8_t best = 0;
+	struct raw r;
+	Elf64_Sym s;
+	const char *text;
+	int rc = raw_open(e, section, &r);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 1; raw_at(&r, i, &s, &text); i++) {
+		if (s.st_shndx == SHN_UNDEF || ELF64_ST_TYPE(s.st_info) != STT_OBJECT || address < s.st_value ||
+		    address - s.st_value >= s.st_size || binding_rank(&s) <= best || !text[0])
+			continue;
+		best = binding_rank(&s);
+		*ret_name = text;
+		*ret_offset = address - s.st_value;
+	}
+	return best ? 0 : -ENOENT;
+}

@@ -50,5 +50,9 @@ struct span symbol_entry_name(const struct symbol_entry *s);
 /* The value of any symbol (data, too) in the section's table; -ENOENT. Linear. */
 int symbol_section_value(struct elf_image *e, const char *section, struct span name, uint64_t *ret_address,
 			 uint64_t *ret_size) __attribute__((warn_unused_result));
+/* The other way: the variable (STT_OBJECT) of the section's table that covers an address, global ones first. The name lives as long
+ * as the image. -ENOENT. Linear. */
+int symbol_section_variable(struct elf_image *e, const char *section, uint64_t address, const char **ret_name,
+			    uint64_t *ret_offset) __attribute__((warn_unused_result));
 
 #endif

@@ -1,12 +1,11 @@
-#include "dig/go/go_memory.h"
+#include "dig/image/memory_pieces.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/uio.h>
-#include <time.h>
 
 /* How many whole pieces the call has read; it stops at the first that is not there. */
-static size_t whole(const struct go_piece *p, size_t n, ssize_t got)
+static size_t whole(const struct memory_piece *p, size_t n, ssize_t got)
 {
 	size_t i = 0;
 
@@ -15,9 +14,9 @@ static size_t whole(const struct go_piece *p, size_t n, ssize_t got)
 	return i;
 }
 
-static size_t read_batch(int pid, struct go_piece *p, size_t n)
+static size_t read_batch(int pid, struct memory_piece *p, size_t n)
 {
-	struct iovec to[GO_BATCH], from[GO_BATCH];
+	struct iovec to[PIECES_MAX], from[PIECES_MAX];
 	ssize_t got;
 	size_t done;
 
@@ -32,34 +31,34 @@ static size_t read_batch(int pid, struct go_piece *p, size_t n)
 	return done < n ? done + 1 : n; /* the one that failed is passed over */
 }
 
-void go_memory_read(const struct address_space *a, struct go_piece *p, size_t n)
+void memory_pieces_read(const struct address_space *a, struct memory_piece *p, size_t n)
 {
 	if (a->pid > 0) {
 		for (size_t i = 0; i < n;)
-			i += read_batch(a->pid, p + i, n - i < GO_BATCH ? n - i : GO_BATCH);
+			i += read_batch(a->pid, p + i, n - i < PIECES_MAX ? n - i : PIECES_MAX);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
 		p[i].had = a->read && a->read(a->arg, p[i].address, p[i].to, p[i].n) == 0;
 }
 
-int go_stacks_want(struct go_stacks *s, uint64_t sp, uint64_t end)
+int copied_stacks_want(struct copied_stacks *s, uint64_t sp, uint64_t end)
 {
-	struct go_stack *k = vec_push(&s->stack);
+	struct copied_stack *k = vec_push(&s->stack);
 
 	if (!k)
 		return -ENOMEM;
 	k->sp = sp;
-	k->end = end - sp > GO_STACK_MAX ? sp + GO_STACK_MAX : end;
-	k->n = k->end - sp < GO_STACK_FIRST ? k->end - sp : GO_STACK_FIRST;
+	k->end = end - sp > STACK_MAX ? sp + STACK_MAX : end;
+	k->n = k->end - sp < STACK_FIRST ? k->end - sp : STACK_FIRST;
 	k->at = s->total;
 	s->total += k->n;
 	return 0;
 }
 
-int go_stacks_read(struct go_stacks *s, const struct address_space *a)
+int copied_stacks_read(struct copied_stacks *s, const struct address_space *a)
 {
-	struct go_piece *p = calloc(s->stack.n + 1, sizeof *p);
+	struct memory_piece *p = calloc(s->stack.n + 1, sizeof *p);
 
 	if (s->total > s->capacity || !s->bytes) {
 		free(s->bytes);
@@ -71,10 +70,10 @@ int go_stacks_read(struct go_stacks *s, const struct address_space *a)
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < s->stack.n; i++)
-		p[i] = (struct go_piece){ s->stack.v[i].sp, s->bytes + s->stack.v[i].at, s->stack.v[i].n, false };
-	go_memory_read(a, p, s->stack.n);
+		p[i] = (struct memory_piece){ s->stack.v[i].sp, s->bytes + s->stack.v[i].at, s->stack.v[i].n, false };
+	memory_pieces_read(a, p, s->stack.n);
 	for (size_t i = 0; i < s->stack.n; i++) {
-		struct go_stack *k = &s->stack.v[i];
+		struct copied_stack *k = &s->stack.v[i];
 
 		k->bytes = p[i].had ? p[i].to : NULL;
 		k->space = a;
@@ -84,12 +83,12 @@ int go_stacks_read(struct go_stacks *s, const struct address_space *a)
 	return 0;
 }
 
-void go_stacks_clear(struct go_stacks *s)
+void copied_stacks_clear(struct copied_stacks *s)
 {
 	s->stack.n = s->total = 0;
 }
 
-void go_stacks_deinit(struct go_stacks *s)
+void copied_stacks_deinit(struct copied_stacks *s)
 {
 	vec_free(&s->stack);
 	free(s->bytes);
@@ -97,7 +96,7 @@ void go_stacks_deinit(struct go_stacks *s)
 }
 
 /* A deep stack: what lies behind the copy. */
-static int read_behind(struct go_stack *k, uint64_t address, void *to, size_t n)
+static int read_behind(struct copied_stack *k, uint64_t address, void *to, size_t n)
 {
 	const struct address_space *a = k->space;
 
@@ -114,9 +113,9 @@ static int read_behind(struct go_stack *k, uint64_t address, void *to, size_t n)
 	return 0;
 }
 
-int go_stack_read(void *arg, uint64_t address, void *to, size_t n)
+int copied_stack_read(void *arg, uint64_t address, void *to, size_t n)
 {
-	struct go_stack *k = arg;
+	struct copied_stack *k = arg;
 
 	if (!k->bytes || address < k->sp || address >= k->end || n > k->end - address)
 		return -EFAULT;
@@ -125,12 +124,4 @@ int go_stack_read(void *arg, uint64_t address, void *to, size_t n)
 		return 0;
 	}
 	return read_behind(k, address, to, n);
-}
-
-uint64_t go_memory_now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }

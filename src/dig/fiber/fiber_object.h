@@ -1,0 +1,31 @@
+/* What a fiber waits for: the state of the channel, the owner of the mutex, read from the process when asked for. Of a live process it may
+ * be newer than the fiber's row. Cost: ~1 us each. */
+#ifndef OSPREY_DIG_FIBER_FIBER_OBJECT_H
+#define OSPREY_DIG_FIBER_FIBER_OBJECT_H
+
+#include "dig/fiber/fiber_list.h"
+
+struct fiber_fact {
+	const char *name; /* in the root */
+	enum inspect_role role;
+	uint64_t value;
+};
+
+struct fiber_object {
+	const char *what; /* "channel"; in the root */
+	uint64_t address;
+	bool sends; /* of a case */
+	unsigned nfacts; /* 0: it could not be read, or has none */
+	struct fiber_fact fact[INSPECT_FACTS];
+};
+
+/* The object of a fiber that waits. False: it waits for none. */
+bool fiber_object_read(const struct address_space *a, const struct fiber_list *l, const struct fiber_row *f,
+		       struct fiber_object *ret);
+/* The channels of one that selects, as many as `max`; those that are NULL are left out. *ret_all: how many cases it has. */
+size_t fiber_cases_read(const struct address_space *a, const struct fiber_list *l, const struct fiber_row *f,
+			struct fiber_object *ret, size_t max, uint64_t *ret_all);
+/* The fiber that it waits for: the owner of its mutex, the one that it joins. 0: none. */
+uint64_t fiber_waits_for(const struct fiber_object *o);
+
+#endif

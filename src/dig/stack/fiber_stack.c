@@ -1,0 +1,236 @@
+#include "dig/stack/fiber_stack.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/map.h"
+
+/* ---- those that run ---- */
+
+const struct thread_stack *fiber_thread_stack(const struct process_stacks *s, const struct fiber_stacks *f,
+					      const struct fiber_row *row)
+{
+	int tid = row->thread >= 0 ? f->all.threads.v[row->thread].tid : 0;
+
+	/* A thread has gone on meanwhile when its stack pointer is another fiber's. */
+	vec_each(t, &s->threads)
+		if (tid && (t->tid_inside ? t->tid_inside : t->tid) == tid && t->registers.known &&
+		    t->registers.value[UNWIND_RSP] >= row->stack_low && t->registers.value[UNWIND_RSP] < row->stack_high)
+			return t;
+	return NULL;
+}
+
+static int take_running(const struct process_stacks *s, struct fiber_stacks *f)
+{
+	vec_each(row, &f->all.fiber) {
+		const struct thread_stack *t;
+		if (row->standing != INSPECT_RUNNING || !(t = fiber_thread_stack(s, f, row)) || !t->nframes)
+			continue;
+		row->torn |= t->torn;
+		if (fiber_stack_keep(&f->all, t->frames, t->nframes, t->end, &row->stack) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* ---- which are shown ---- */
+
+struct choice {
+	struct fiber_stacks *f;
+	const struct process_stacks *s;
+	struct symbolizer *symbolizer;
+	const struct fiber_wish *wish;
+	uint8_t *stack_has; /* beside all.stack: 0: not looked at, 1: no, 2: has the function */
+	int error;
+};
+
+static bool function_at(struct choice *c, uint64_t pc, bool exact)
+{
+	const struct symbol *symbols;
+	size_t n;
+
+	if (!pc)
+		return false;
+	if (symbolize(c->symbolizer, c->s->space, pc, exact, &symbols, &n) < 0) {
+		c->error = -ENOMEM;
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (strstr(symbols[i].function, c->wish->function))
+			return true;
+	return false;
+}
+
+static bool stack_has(struct choice *c, uint32_t at)
+{
+	const struct fiber_list *l = &c->f->all;
+
+	if (at == FIBER_NO_STACK)
+		return false;
+	if (!c->stack_has[at]) {
+		const struct fiber_stack *s = &l->stack.v[at];
+		c->stack_has[at] = 1;
+		for (uint32_t i = 0; i < s->nframes && c->stack_has[at] == 1; i++)
+			if (function_at(c, l->frame.v[s->first + i].pc, l->frame.v[s->first + i].exact))
+				c->stack_has[at] = 2;
+	}
+	return c->stack_has[at] == 2;
+}
+
+static bool left_out(const void *of, size_t i)
+{
+	struct choice *c = (struct choice *)(uintptr_t)of;
+	const struct fiber_list *l = &c->f->all;
+	const struct fiber_row *f = &l->fiber.v[i];
+	const struct fiber_wish *w = c->wish;
+	const struct inspect_wait *wait = fiber_wait_of(l, f);
+
+	if (w->state && strcmp(fiber_state_words(l, f), w->state) != 0)
+		return true;
+	if (w->wait && (!wait || strcmp(wait->name, w->wait) != 0))
+		return true;
+	if (w->state_least_ns && (!reading_ok(f->state_ns) || f->state_ns < w->state_least_ns))
+		return true;
+	return w->function && !stack_has(c, f->stack) && !function_at(c, f->function, true) &&
+	       !function_at(c, f->created_at, false);
+}
+
+/* ---- groups ---- */
+
+static const struct fiber_row *row_at(const void *of, size_t i)
+{
+	return &((const struct choice *)of)->f->all.fiber.v[i];
+}
+
+static bool fiber_runs(const void *of, size_t i)
+{
+	return row_at(of, i)->standing == INSPECT_RUNNING;
+}
+
+static bool fibers_equal(const void *of, size_t i, size_t j)
+{
+	const struct fiber_row *a = row_at(of, i), *b = row_at(of, j);
+
+	/* Of those without a stack the function tells where they will begin. */
+	return a->state == b->state && a->stack == b->stack && a->created_at == b->created_at && a->torn == b->torn &&
+	       (a->standing != INSPECT_PARKED || a->wait == b->wait) &&
+	       (a->stack != FIBER_NO_STACK || a->function == b->function);
+}
+
+static uint64_t fiber_hash(const void *of, size_t i)
+{
+	const struct fiber_row *f = row_at(of, i);
+	uint64_t key[] = { f->state, f->stack, f->created_at, f->standing == INSPECT_PARKED ? f->wait : 0, f->torn };
+
+	return map_hash(key, sizeof key);
+}
+
+static int make_groups(struct choice *c)
+{
+	struct equal_items items = { .n = c->f->all.fiber.n, .of = c, .left_out = left_out, .hash = fiber_hash,
+				     .equal = fibers_equal, .ahead = fiber_runs };
+	int rc;
+
+	c->stack_has = calloc(c->f->all.stack.n + 1, 1);
+	if (!c->stack_has)
+		return -ENOMEM;
+	rc = equal_groups_make(&items, c->wish->apart, &c->f->equal);
+	free(c->stack_has);
+	if (rc < 0 || c->error < 0)
+		return -ENOMEM;
+	vec_each(g, &c->f->equal.groups)
+		c->f->shown += g->n;
+	return 0;
+}
+
+static void count(struct fiber_stacks *f)
+{
+	f->longest = SIZE_MAX;
+	for (size_t i = 0; i < f->all.fiber.n; i++) {
+		const struct fiber_row *row = &f->all.fiber.v[i];
+		f->by_standing[row->standing]++;
+		if (!fiber_wait_of(&f->all, row))
+			continue;
+		f->by_wait[row->wait]++;
+		if (reading_ok(row->state_ns) &&
+		    (f->longest == SIZE_MAX || row->state_ns > f->all.fiber.v[f->longest].state_ns))
+			f->longest = i;
+	}
+}
+
+/* ---- names that are asked for ---- */
+
+static void list_name(char *text, size_t size, const char *name)
+{
+	size_t n = strlen(text);
+
+	if (n + strlen(name) + 3 < size) {
+		if (n)
+			strcat(text, ", ");
+		strcat(text, name);
+	}
+}
+
+static int check_names(const struct fiber_root *r, const struct fiber_wish *w, struct note *note)
+{
+	char states[160] = "", waits[230] = "";
+	bool state = !w->state, wait = !w->wait;
+
+	for (unsigned i = 0; i < r->nstates; i++) {
+		state |= !state && strcmp(r->state[i].name, w->state) == 0 && r->state[i].standing != INSPECT_FREE;
+		if (r->state[i].standing != INSPECT_FREE)
+			list_name(states, sizeof states, r->state[i].name);
+	}
+	for (unsigned i = 0; i < r->nwaits; i++) {
+		wait |= !wait && strcmp(r->wait[i].name, w->wait) == 0;
+		list_name(waits, sizeof waits, r->wait[i].name);
+	}
+	if (!state)
+		return note_set(note, -EINVAL, "no state '%.20s': %s", w->state, states);
+	return wait ? 0 : note_set(note, -EINVAL, "nothing waits for '%.20s': %s", w->wait, waits);
+}
+
+/* ---- all of it ---- */
+
+int fiber_stacks_take(const struct process_stacks *s, struct symbolizer *symbolizer, const struct fiber_wish *wish,
+		      struct fiber_stacks **ret, struct note *note)
+{
+	struct fiber_stacks *f;
+	int rc;
+
+	if (!s->space)
+		return note_set(note, -ENOENT, "it has no memory: a kernel thread, or it has ended");
+	f = calloc(1, sizeof *f);
+	if (!f)
+		return -ENOMEM;
+	struct choice c = { .f = f, .s = s, .symbolizer = symbolizer, .wish = wish };
+	rc = fiber_root_find(s->space, &f->root, note);
+	if (rc == 0)
+		rc = check_names(f->root, wish, note);
+	if (rc == 0)
+		rc = fiber_list_read(s->space, f->root, &f->all);
+	if (rc == 0)
+		rc = fiber_deadlocks_find(s->space, &f->all, &f->deadlocks);
+	if (rc == 0)
+		rc = take_running(s, f);
+	if (rc == 0)
+		rc = make_groups(&c);
+	if (rc < 0) {
+		fiber_stacks_free(f);
+		return rc;
+	}
+	count(f);
+	*ret = f;
+	return 0;
+}
+
+void fiber_stacks_free(struct fiber_stacks *f)
+{
+	if (!f)
+		return;
+	fiber_list_deinit(&f->all);
+	fiber_deadlocks_deinit(&f->deadlocks);
+	equal_groups_deinit(&f->equal);
+	fiber_root_free(f->root);
+	free(f);
+}

@@ -1,0 +1,165 @@
+#!/bin/bash
+# Fibers of programs with libospreyrt that know what their fibers do: each state and wait, live, in core files, static, stripped, with the
+# shared library, deleted while they run; deadlocks; what the runtime itself lists; and that nobody is held up.
+. "$(dirname "$0")/common"
+need jq cc
+target=$build/tests/dig/fibers
+[ -x "$target" ] || skip "$target is not built"
+[ "$(id -u)" = 0 ] || skip "needs root"
+
+# begin PROGRAM ARGUMENT…: to $pid once it stands; its output goes to $scratch/out
+begin() {
+	: >"$scratch/out"
+	"$@" >"$scratch/out" 2>"$scratch/told" </dev/null &
+	pid=$!
+	started+=("$pid")
+	until_true 10 grep -q ready "$scratch/out" || wrong "$1 does not start"
+}
+json() { "$osprey" fibers --json --no-lines "$@" >"$scratch/json" 2>"$scratch/errors"; code=$?; }
+get() { jq -r "$1" "$scratch/json"; }
+# Fibers are named after what they wait for; those that do something else are told apart.
+mismatched='[.stacks[] | . as $s | .fibers[] | select(.name != null and .name != "blocks" and .name != "computes" and .name != "ends"
+	and .name != "ticks" and .name != $s.wait)] | length'
+function_of='[.stacks[] | select(.fibers[0].name == "NAME") | .frames[].function] | map(select(. != null)) | join(" ")'
+calls() { get "${function_of/NAME/$1}"; }
+
+begin "$target" all
+json "$pid"
+is "exit code" $code 0
+is "the schema" "$(get .schema)" osprey.fibers/1
+is "all" "$(get .count)" 26
+is "those that run" "$(get .states.running)" 2
+is "those to be joined" "$(get .states.ended)" 1
+is "those that are not what they are called" "$(get "$mismatched")" 0
+is "kinds of waits" "$(get '.waits | keys | length')" 14
+has "where receivers stand" "$(calls receive)" "rt_receive receive_job"
+has "where the one that computes is" "$(calls computes)" "computes"
+has "where the one that blocks is" "$(calls blocks)" "blocks"
+is "it is in a blocking call" "$(get '[.stacks[].fibers[] | select(.name == "blocks") | .blocked] | first')" true
+is "the five with one stack are one" "$(get '[.stacks[] | select(.wait == "receive" and .count == 5)] | length')" 1
+is "the channel's length" "$(get '[.stacks[].fibers[] | select(.name == "send") | .object.facts.length] | first')" 2
+is "the channel's capacity" "$(get '[.stacks[].fibers[] | select(.name == "send") | .object.facts.capacity] | first')" 2
+holder=$(get '[.stacks[].fibers[] | select(.name == "mutex") | .object.facts.owner] | first')
+has "the owner of the mutex holds it" "$(get "[.stacks[] | select(.fibers[].id == $holder) | .frames[].function] | map(select(. != null)) | join(\" \")")" holds
+is "the mutex has a name" "$(get '[.stacks[].fibers[] | select(.name == "mutex") | .object.variable] | first')" held
+is "select's cases" "$(get '[.stacks[].fibers[] | select(.name == "select") | .cases[] | .sends] | sort | map(tostring) | join(" ")')" "false true"
+is "who made the scope's fiber" "$(get '[.stacks[] | select(.made_in[0].function == "closes_scope")] | length')" 1
+first=$(get '[.stacks[].fibers[] | select(.creator == 0) | .id] | first')
+is "who made the others" "$(get "[.stacks[].fibers[] | select(.name == \"receive\") | .creator] | unique | join(\" \")")" "$first"
+is "ages go on" "$(get '[.stacks[].fibers[] | select(.name == "receive") | .state_ns > 0 and .age_ns >= .state_ns] | all')" true
+is "no deadlock" "$(get '.deadlock_suspected, (.deadlocks | length)' | tr '\n' ' ')" "false 0 "
+
+# Filters.
+json --state running "$pid"
+is "running alone" "$(get '[.stacks[].state] | unique | join(" ")')" running
+json --wait receive --all "$pid"
+is "each by itself" "$(get '([.stacks[] | select(.wait == "receive" and .count == 1)] | length), .shown' | tr '\n' ' ')" "5 5 "
+json --function closes_scope "$pid"
+is "by function" "$(get .shown)" 2
+json --older 1h "$pid"
+is "none is so old" "$(get .shown)" 0
+run fibers --wait nonsense "$pid"
+is "a wait that does not exist" "$code" 2
+has "those that do" "$errors" "wait group"
+
+# In words, and by `stack`.
+run fibers --no-color "$pid"
+has "the answer first" "$output" "26 fibers on 2 processors"
+has "a variable's name" "$output" "(held), owner fiber"
+has "who made them" "$output" "made by fiber $first"
+lacks "the runtime's own frames" "$output" "fiber_park"
+run stack --no-color "$pid"
+has "stack knows them" "$output" "26 fibers on 2 processors"
+run stack --json "$pid"
+is "stack's JSON has them" "$(jq .fibers.count <<<"$output")" 26
+run stack --os-threads --no-color "$pid"
+lacks "threads when asked for" "$output" "26 fibers"
+
+# It is not held up: the longest gap between the turns of a fiber, beside one without being looked at.
+gap() {
+	local n
+	n=$(grep -c gap "$scratch/out")
+	kill -USR1 "$pid"
+	until_true 5 test "$(grep -c gap "$scratch/out")" -gt "$n" || true
+	until_true 5 eval '[ "$(grep -c gap "$scratch/out")" -gt '"$n"' ]' || wrong "the target says no gap"
+	awk '/gap/ { g = $2 } END { print g }' "$scratch/out"
+}
+gap >/dev/null; sleep 0.3; plain=$(gap)
+for _ in 1 2 3; do json "$pid"; done
+looked=$(gap)
+is "threads that were stopped" "$("$osprey" fibers --no-color "$pid" | grep -c 'nothing was stopped')" 1
+echo "longest gap between turns: $plain us undisturbed, $looked us while it was read"
+grep -q '^TracerPid:.0$' "/proc/$pid/status" || wrong "it is traced"
+
+# A core file of it says the same.
+if command -v gcore >/dev/null; then
+	gcore -o "$scratch/core" "$pid" >/dev/null 2>&1
+	json "$scratch/core.$pid"
+	is "all in gcore's file" "$(get .count)" 26
+	is "waits in gcore's file" "$(get "$mismatched")" 0
+	has "where receivers stand in it" "$(calls receive)" "rt_receive receive_job"
+fi
+"$osprey" core --output "$scratch/own" "$pid" >/dev/null 2>&1
+json "$scratch/own"
+is "all in our core file" "$(get .count)" 26
+is "waits in our core file" "$(get "$mismatched")" 0
+has "where the one that computes is in it" "$(calls computes)" "computes"
+stop "$pid"
+
+# Other ways to build: static without any symbols; with the shared library, and deleted while it runs.
+source=tests/dig/targets/fibers.c
+cc -O1 -D_GNU_SOURCE -Iruntime/include -static -s -o "$scratch/static" $source "$build/runtime/libospreyrt.a" -pthread
+begin "$scratch/static" quiet
+json "$pid"
+is "static and stripped" "$(get .count)" 21
+is "waits of it" "$(get "$mismatched")" 0
+is "frames without names" "$(get '[.stacks[] | select(.wait == "receive") | .frames | length > 2] | all')" true
+run fibers --no-color "$pid"
+has "it says so" "$output" "stripped"
+stop "$pid"
+cc -O1 -D_GNU_SOURCE -Iruntime/include -o "$scratch/dynamic" $source -L"$build/runtime" -lospreyrt -Wl,-rpath,"$build/runtime" -pthread
+begin "$scratch/dynamic" quiet
+rm "$scratch/dynamic"
+json "$pid"
+is "with the library, deleted" "$(get .count)" 21
+is "waits of it" "$(get "$mismatched")" 0
+has "its stacks" "$(calls receive)" "rt_receive receive_job"
+stop "$pid"
+
+# One thread, which computes: another is ready and never ran.
+begin "$target" hog
+json "$pid"
+is "ready and running" "$(get '.states.ready, .states.running' | tr '\n' ' ')" "1 1 "
+is "it has not run" "$(get '[.stacks[] | select(.state == "ready") | .fibers[0].turns, (.frames | length)] | join(" ")')" "0 0"
+is "where it will begin" "$(get '[.stacks[] | select(.state == "ready") | .starts_in[0].function] | first')" ends
+stop "$pid"
+
+# A ring of three mutexes, which the runtime cannot see since another fiber sleeps.
+begin "$target" ring
+json "$pid"
+is "exit code of a deadlock" $code 1
+is "its ring" "$(get '.deadlocks | length, (.[0] | length)' | tr '\n' ' ')" "1 3 "
+is "they are those" "$(get '.deadlocks[0] as $d | [.stacks[].fibers[] | select(.id as $i | $d | index($i)) | .name] | unique | join(" ")')" ring
+stop "$pid"
+
+# The runtime's own listing of a deadlock, beside its core file.
+if [ "$(sysctl -n kernel.core_pattern)" = core ]; then
+	(cd "$scratch" && ulimit -c unlimited && exec "$target" deadlock) >/dev/null 2>"$scratch/told"
+	mv "$scratch"/core* "$scratch/dead" 2>/dev/null
+fi
+if [ -e "$scratch/dead" ]; then
+	json "$scratch/dead"
+	is "exit code" $code 1
+	sed -nE 's/^fiber ([0-9]+).*(0x[0-9a-f]+)$/\1 \2/p' "$scratch/told" | sort >"$scratch/listed"
+	get '.stacks[].fibers[] | select(.object) | "\(.id) \(.object.address)"' | sort >"$scratch/read"
+	is "fibers that it told" "$(wc -l <"$scratch/listed")" 5
+	cmp -s "$scratch/listed" "$scratch/read" || wrong "the runtime lists $(cat "$scratch/listed"), and the core $(cat "$scratch/read")"
+fi
+
+# A process without the runtime: one line.
+start sleep 100
+run fibers "${started[-1]}"
+is "exit code without fibers" "$code" 3
+is "one line" "$(wc -l <"$scratch/errors")" 1
+has "which says why" "$errors" "libospreyrt"
+end
