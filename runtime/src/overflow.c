@@ -10,9 +10,6 @@
 #include "tell.h"
 #include "thread.h"
 
-/* Unwinding and writing lines take some KiB; so does the frame of the signal, with all vector registers. */
-#define SIGNAL_STACK (64 << 10)
-
 static struct sigaction before;
 
 static void not_ours(int signal, siginfo_t *info, void *context)

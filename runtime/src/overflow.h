@@ -6,6 +6,9 @@
 
 struct thread;
 
+/* Unwinding and writing lines take some KiB; so does the frame of the signal, with all vector registers. */
+#define SIGNAL_STACK (64 << 10)
+
 /* Handles SIGSEGV of the process while a run lasts; what is no overflow goes to the handler that was there before. 0/-errno. */
 int overflow_begin(void);
 void overflow_end(void);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include <unwind.h>
 
@@ -135,6 +136,23 @@ void tell_shown(struct thread *t, struct fiber *f)
 	context_switch(&f->context, &t->loop);
 }
 
+void tell_parked(struct thread *t, struct fiber *f)
+{
+	struct context at = f->context, loop = t->loop;
+	char saved[CONTEXT_SIZE];
+
+	tell_fiber(f);
+	/* Its frames are used below where it was left, and what it was left with is put back. */
+	memcpy(saved, at.sp, sizeof saved);
+	t->left = f;
+	t->leave = LEAVE_SHOW;
+	context_switch(&t->loop, &f->context);
+	memcpy(at.sp, saved, sizeof saved);
+	t->leave = LEAVE_NOTHING;
+	t->loop = loop;
+	f->context = at;
+}
+
 void tell_waiting(struct thread *t)
 {
 	uint32_t n = 0;
@@ -145,10 +163,7 @@ void tell_waiting(struct thread *t)
 			struct fiber *f = fiber_at((enum rt_stack)size, i);
 			if (atomic_load(&f->state) != FIBER_PARKED || n++ >= MOST_TOLD)
 				continue;
-			tell_fiber(f);
-			t->left = f;
-			t->leave = LEAVE_SHOW;
-			context_switch(&t->loop, &f->context);
+			tell_parked(t, f);
 		}
 	}
 	if (n > MOST_TOLD)

@@ -15,6 +15,7 @@
 #include <osprey/rt/heap.h>
 #include <osprey/rt/json.h>
 #include <osprey/rt/file.h>
+#include <osprey/rt/leaks.h>
 #include <osprey/rt/local.h>
 #include <osprey/rt/net.h>
 #include <osprey/rt/pool.h>

@@ -143,9 +143,34 @@ struct segment *segment_around(const void *address)
 	}
 }
 
+#define MOST_FOREVER 256
+
+static struct {
+	_Atomic uintptr_t from, to;
+} forever[MOST_FOREVER];
+static _Atomic uint32_t nforever;
+
 void *segments_forever(size_t size)
 {
-	return map(NULL, size, 0);
+	char *p = map(NULL, size, 0);
+	uint32_t i = p ? atomic_fetch_add(&nforever, 1) : MOST_FOREVER;
+
+	if (i < MOST_FOREVER) {
+		atomic_store(&forever[i].to, (uintptr_t)(p + size));
+		atomic_store(&forever[i].from, (uintptr_t)p);
+	}
+	return p;
+}
+
+bool segments_forever_holds(const void *address)
+{
+	uint32_t n = atomic_load(&nforever);
+	uintptr_t at = (uintptr_t)address;
+
+	for (uint32_t i = 0; i < n && i < MOST_FOREVER; i++)
+		if (atomic_load(&forever[i].from) && at >= forever[i].from && at < forever[i].to)
+			return true;
+	return false;
 }
 
 /* -- slices */

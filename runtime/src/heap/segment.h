@@ -149,6 +149,9 @@ size_t segments_purge(void);
 /* Memory for what is never freed, page-aligned; zero. NULL: there is none. */
 void *segments_forever(size_t size);
 
+/* Is it in such memory? What lies there are the heap's own notes, no pointers of the program. (Of very much of it, not all is known.) */
+bool segments_forever_holds(const void *address);
+
 /* The n-th segment, NULL where it was given back; n < segments.used. Under the lock. */
 struct segment *segment_numbered(uint32_t n);
 

@@ -9,6 +9,7 @@
 #include "futex.h"
 #include "misuse.h"
 #include "pool/completion.h"
+#include "trace/halt.h"
 
 #define DEFAULT_THREADS 64
 #define DEFAULT_QUEUE 4096
@@ -190,6 +191,7 @@ static int start_thread(struct rt_pool *p)
 	sigset_t all, before;
 
 	sigfillset(&all);
+	sigdelset(&all, HALT_SIGNAL);
 	pthread_attr_init(&attr);
 	int r = pthread_attr_setstacksize(&attr, p->limits.stack_bytes);
 	if (r == 0)
