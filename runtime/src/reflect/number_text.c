@@ -4,9 +4,10 @@
 #include <locale.h>
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "reflect/shortest.h"
 
 static const char pairs[] =
 	"0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
@@ -44,95 +45,86 @@ size_t number_signed(int64_t value, char *ret)
 	return 1 + number_unsigned(-(uint64_t)value, ret + 1);
 }
 
-/* m / 10^places, where both are exact, so that the quotient is what a reader gets. */
-static size_t decimal(uint64_t m, unsigned places, char *ret)
-{
-	char digits[20];
-	size_t n = number_unsigned(m, digits), o = 0;
-
-	if (n <= places) {
-		ret[o++] = '0';
-		ret[o++] = '.';
-		for (size_t i = n; i < places; i++)
-			ret[o++] = '0';
-		memcpy(ret + o, digits, n);
-		return o + n;
-	}
-	memcpy(ret, digits, n - places);
-	o = n - places;
-	ret[o++] = '.';
-	memcpy(ret + o, digits + n - places, places);
-	return o + places;
-}
-
-/* Most numbers that people write have few places: the first count of them that gives the same double back. */
-static size_t few_places(double value, char *ret)
-{
-	if (value == (double)(int64_t)value)
-		return number_unsigned((uint64_t)value, ret);
-	for (unsigned places = 1; places < 16; places++) {
-		double scaled = value * tens[places];
-		if (scaled >= 0x1p53)
-			break;
-		uint64_t m = (uint64_t)(scaled + 0.5);
-		if ((double)m / tens[places] == value)
-			return decimal(m, places, ret);
-	}
-	return 0;
-}
-
 static locale_t plain_locale(void)
 {
 	/* glibc gives the same static object each time. */
 	return newlocale(LC_ALL_MASK, "C", (locale_t)0);
 }
 
-/* The fewest digits of printf's that read as the same number. The point is the locale's. */
-static size_t by_printf(double value, int from, int to, bool single, char *ret)
+static void zeros(char *to, int n)
 {
-	char text[NUMBER_TEXT + 8];
-	locale_t before = uselocale(plain_locale());
-	int n = 0;
+	memset(to, '0', (size_t)n);
+}
 
-	for (int digits = from; digits <= to; digits++) {
-		n = snprintf(text, sizeof text, "%.*g", digits, value);
-		if (digits == to || (single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value))
-			break;
+/* 12.5, 0.001, 1e-7, 1.5e22 */
+static size_t decimal_write(struct shortest d, char *ret)
+{
+	char digits[20];
+	int n = (int)number_unsigned(d.digits, digits), point = n + d.exponent;
+
+	if (d.exponent >= 0 && point <= 17) {
+		memcpy(ret, digits, (size_t)n);
+		zeros(ret + n, d.exponent);
+		return (size_t)point;
 	}
-	uselocale(before);
-	memcpy(ret, text, (size_t)n);
-	return (size_t)n;
+	if (point > 0 && point <= 17) {
+		memcpy(ret, digits, (size_t)point);
+		ret[point] = '.';
+		memcpy(ret + point + 1, digits + point, (size_t)(n - point));
+		return (size_t)n + 1;
+	}
+	if (point <= 0 && point > -5) {
+		memcpy(ret, "0.", 2);
+		zeros(ret + 2, -point);
+		memcpy(ret + 2 - point, digits, (size_t)n);
+		return (size_t)(2 - point + n);
+	}
+	size_t o = 0;
+	ret[o++] = digits[0];
+	if (n > 1) {
+		ret[o++] = '.';
+		memcpy(ret + o, digits + 1, (size_t)n - 1);
+		o += (size_t)n - 1;
+	}
+	ret[o++] = 'e';
+	return o + number_signed(point - 1, ret + o);
+}
+
+/* Readers take -0 for an integer, which has no sign there. */
+static size_t zero(bool negative, char *ret)
+{
+	memcpy(ret, negative ? "-0.0" : "0", negative ? 4 : 1);
+	return negative ? 4 : 1;
 }
 
 size_t number_double(double value, char *ret)
 {
-	size_t sign = signbit(value) != 0, n = 0;
+	uint64_t bits;
 
-	if (sign) {
-		*ret = '-';
-		value = -value;
-	}
-	/* Readers take -0 for an integer, which has no sign there. */
+	memcpy(&bits, &value, 8);
+	uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
+	int exponent = bits >> 52 & 0x7ff;
+	size_t sign = bits >> 63;
 	if (value == 0)
-		n = (memcpy(ret + sign, "0.0", 3), sign ? 3 : 1);
-	else if (value < 0x1p53 && value >= 1e-5)
-		n = few_places(value, ret + sign);
-	return sign + (n ? n : by_printf(value, 15, 17, false, ret + sign));
+		return zero(sign, ret);
+	*ret = '-';
+	return sign + decimal_write(exponent ? shortest_decimal(fraction | UINT64_C(1) << 52, exponent - 1075, !fraction && exponent > 1) :
+				    shortest_decimal(fraction, -1074, false), ret + sign);
 }
 
 size_t number_float(float value, char *ret)
 {
-	size_t sign = signbit(value) != 0;
+	uint32_t bits;
 
-	if (sign) {
-		*ret = '-';
-		value = -value;
-	}
+	memcpy(&bits, &value, 4);
+	uint32_t fraction = bits & ((UINT32_C(1) << 23) - 1);
+	int exponent = bits >> 23 & 0xff;
+	size_t sign = bits >> 31;
 	if (value == 0)
-		return number_double(sign ? -0.0 : 0.0, ret);
-	if (value < 0x1p24f && value == (float)(int32_t)value)
-		return sign + few_places(value, ret + sign);
-	return sign + by_printf(value, 6, 9, true, ret + sign);
+		return zero(sign, ret);
+	*ret = '-';
+	return sign + decimal_write(exponent ? shortest_decimal(fraction | UINT32_C(1) << 23, exponent - 150, !fraction && exponent > 1) :
+				    shortest_decimal(fraction, -149, false), ret + sign);
 }
 
 struct decimal {

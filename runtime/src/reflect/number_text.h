@@ -11,7 +11,7 @@
 size_t number_unsigned(uint64_t value, char *ret);
 size_t number_signed(int64_t value, char *ret);
 
-/* A finite number, in the fewest digits for most, that reads as the same number; at most 25 bytes. */
+/* A finite number, in the fewest digits that read as the same number; at most 25 bytes. */
 size_t number_double(double value, char *ret);
 size_t number_float(float value, char *ret);
 

@@ -1,0 +1,58 @@
+#!/bin/bash
+# JSON into structs and back: descriptors beside jansson, json-c, yajl and Go's encoding/json; goal: not slower than the best of them
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+build=$(realpath -m "${BUILD:-build}")/runtime
+types=$build/tools/osprey-rt-types
+[ -x "$types" ] || { echo "skip: osprey-rt-types was not built"; exit 77; }
+pkg-config --exists jansson json-c yajl || { echo "skip: libjansson-dev, libjson-c-dev and libyajl-dev are needed"; exit 77; }
+work=$(mktemp -d "${TMPDIR:-/tmp}/osprey-json.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+here=runtime/bench/json
+
+cc=(gcc -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Iruntime/include)
+"${cc[@]}" -c -o "$work/codecs.o" $here/codecs.c
+"$types" -o "$work/types.c" "$work/codecs.o"
+for peer in jansson json-c yajl; do
+	read -ra flags <<<"$(pkg-config --cflags --libs $peer)"
+	"${cc[@]}" -o "$work/$peer" "$work/codecs.o" "$work/types.c" $here/$peer.c "$build/libospreyrt.a" -pthread "${flags[@]}"
+done
+
+# Orders as a shop has them; prices of two places, or (noisy) numbers of 17 digits.
+records() {
+	python3 - "$1" <<-'P'
+	import json, random, sys
+	r = random.Random(5)
+	def price():
+	    return round(r.uniform(0.5, 500), 2) if sys.argv[1] == "prices" else r.random() * 500
+	def word(n):
+	    return "".join(r.choice("abcdefghijklmnopqrstuvwxyz ") for _ in range(n))
+	orders = []
+	for i in range(500):
+	    items = [{"name": word(r.randrange(4, 24)), "price": price(), "amount": r.randrange(1, 20), "gift": r.random() < .1} for _ in range(r.randrange(1, 8))]
+	    orders.append({"id": 10**12 + i, "customer": word(12) + r.choice(["", " \u00e4\u00f6", " \"x\""]), "street": word(20), "items": items,
+	                   "total": price(), "created_ns": r.getrandbits(60), "paid": r.random() < .5})
+	print(json.dumps({"orders": orders}, ensure_ascii=False, separators=(",", ":")), end="")
+	P
+}
+
+missed=0
+for kind in prices noisy; do
+	records $kind >"$work/records"
+	for peer in jansson json-c yajl; do
+		"$work/$peer" "$work/records"
+	done >"$work/figures"
+	if command -v go >/dev/null; then
+		GO111MODULE=off GOCACHE=$work/go go run $here/peer.go "$work/records" >>"$work/figures"
+	fi
+	for way in decode encode; do
+		awk -v kind=$kind -v way=$way '
+			$2 == way { if ($1 == "ours") { if ($3 > ours) ours = $3 } else { said = said sprintf("  %s %.0f", $1, $3); if ($3 > best) { best = $3; who = $1 } } }
+			END {
+				ratio = ours / best
+				printf "%-7s %s  ours %.0f MB/s%s   ratio to the best (%s) %.2f  goal >= 1  %s\n", kind, way, ours, said, who, ratio, (ratio >= 1 ? "met" : "MISSED")
+				exit (ratio < 1)
+			}' "$work/figures" || missed=1
+	done
+done
+exit $missed
