@@ -181,6 +181,7 @@ int main(int argc, char **argv)
 		waitpid(servers[i], &status, 0);
 		failed |= status;
 	}
-	printf("%ld connections at %ld servers, %ld bytes each, %s\n", share * n, n, worst, failed ? "not all answer" : "all answer");
+	printf("%ld connections at %ld servers, %ld bytes each, %s\n", share * n, n, worst,
+	       failed ? "not all answer" : "all answer");
 	return failed ? 1 : 0;
 }

@@ -70,7 +70,8 @@ int main(int argc, char **argv)
 	bool (*serve)(struct connection *) = strcmp(argv[1], "http") == 0 ? http : echo;
 	setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	if (bind(listener, (struct sockaddr *)&a, bytes) < 0 || listen(listener, 4096) < 0 ||
-	    getsockname(listener, (struct sockaddr *)&a, &bytes) < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &e) < 0) {
+	    getsockname(listener, (struct sockaddr *)&a, &bytes) < 0 ||
+	    epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &e) < 0) {
 		perror("net_epoll");
 		return 3;
 	}

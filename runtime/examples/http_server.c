@@ -112,7 +112,8 @@ struct fields {
 	bool host, length, close, keep_alive;
 };
 
-/* "Name: value". A name with a space before its colon, and a folded line, are how requests are smuggled past others: refused. */
+/* "Name: value". A name with a space before its colon, and a folded line, are how requests are smuggled
+ * past others: refused. */
 static int parse_field(const char *at, const char *end, struct request *r, struct fields *seen)
 {
 	const char *colon = at;
@@ -198,7 +199,8 @@ static const char *reason(int status)
 	return "Error";
 }
 
-/* The text of the present second, made once for all. Two of them, so that nobody reads the one that is written. */
+/* The text of the present second, made once for all. Two of them, so that nobody reads the one that is
+ * written. */
 static char date[2][40];
 static _Atomic int date_at;
 
@@ -244,9 +246,11 @@ static int answer(struct connection *c, int status, bool keep, bool head_only, c
 	if (sizeof c->out - c->filled < 512 && (r = flush(c)) < 0)
 		return r;
 	c->filled += (size_t)snprintf(c->out + c->filled, sizeof c->out - c->filled,
-				      "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n%s%s\r\n%s", status,
-				      reason(status), date[atomic_load_explicit(&date_at, memory_order_acquire)], strlen(body),
-				      status == 405 ? "Allow: GET, HEAD\r\n" : "", keep ? "" : "Connection: close\r\n", head_only ? "" : body);
+				      "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: text/plain\r\n"
+				      "Content-Length: %zu\r\n%s%s\r\n%s",
+				      status, reason(status), date[atomic_load(&date_at)], strlen(body),
+				      status == 405 ? "Allow: GET, HEAD\r\n" : "",
+				      keep ? "" : "Connection: close\r\n", head_only ? "" : body);
 	return 0;
 }
 
@@ -297,7 +301,8 @@ static int skip_body(struct connection *c, uint64_t bytes, int64_t deadline)
 	return 0;
 }
 
-/* Bytes of the head at the front of `in`, with its empty line; 0 at the end of the connection. -E2BIG: it does not fit. */
+/* Bytes of the head at the front of `in`, with its empty line; 0 at the end of the connection. -E2BIG: it
+ * does not fit. */
 static ssize_t read_head(struct connection *c, int64_t *ret_deadline)
 {
 	int64_t deadline = 0;

@@ -67,10 +67,12 @@ static int start(void *arg)
 	struct rusage usage;
 	getrusage(RUSAGE_SELF, &usage);
 	printf("%ld slept for 1 to 2 s; all were awake after %.2f s\n", awake, (double)(rt_now() - begin) / 1e9);
-	printf("starting them took %.0f ms; the worst was %.1f ms late\n", (double)(started - begin) / 1e6, (double)latest / 1e6);
+	printf("starting them took %.0f ms; the worst was %.1f ms late\n",
+	       (double)(started - begin) / 1e6, (double)latest / 1e6);
 	printf("%.2f s of CPU in user mode, %.2f s in the kernel; %ld bytes for each that sleeps\n",
 	       (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6,
-	       (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6, asleep > 0 ? grown * 1024 / asleep : 0);
+	       (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6,
+	       asleep > 0 ? grown * 1024 / asleep : 0);
 	return awake == n ? 0 : -1;
 }
 

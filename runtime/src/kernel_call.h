@@ -1,5 +1,6 @@
-/* System calls that leave errno alone: a fiber may come back from one on another thread, where errno is another variable. Any
- * thread; costs what the call does. Returns what the kernel does: a negative errno value when it failed. */
+/* System calls that leave errno alone: a fiber may come back from one on another thread, where errno is
+ * another variable. Any thread; costs what the call does. Returns what the kernel does: a negative errno
+ * value when it failed. */
 #ifndef RT_KERNEL_CALL_H
 #define RT_KERNEL_CALL_H
 

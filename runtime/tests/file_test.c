@@ -1,4 +1,5 @@
-/* Files, by io_uring and without: what is written is read, by many at a time; errors; calls under way when their scope is cancelled. */
+/* Files, by io_uring and without: what is written is read, by many at a time; errors; calls under way when
+ * their scope is cancelled. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

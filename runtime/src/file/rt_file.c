@@ -43,7 +43,8 @@ static long call_kernel(const struct io_uring_sqe *call, long number, long a, lo
 
 int rt_file_open(const char *path, int flags, mode_t mode)
 {
-	struct io_uring_sqe call = { .opcode = IORING_OP_OPENAT, .fd = AT_FDCWD, .addr = (uintptr_t)path, .len = mode,
+	struct io_uring_sqe call = { .opcode = IORING_OP_OPENAT, .fd = AT_FDCWD,
+				     .addr = (uintptr_t)path, .len = mode,
 				     .open_flags = (uint32_t)(flags | O_CLOEXEC | O_LARGEFILE) };
 
 	return (int)call_kernel(&call, SYS_openat, AT_FDCWD, (long)path, flags | O_CLOEXEC | O_LARGEFILE, mode);
@@ -60,8 +61,8 @@ static ssize_t read_cached(int file, char *buffer, size_t bytes, off_t offset)
 static ssize_t move(bool writing, int file, char *buffer, size_t bytes, off_t offset)
 {
 	bytes = bytes < MOST_BYTES ? bytes : MOST_BYTES;
-	struct io_uring_sqe call = { .opcode = writing ? IORING_OP_WRITE : IORING_OP_READ, .fd = file, .addr = (uintptr_t)buffer,
-				     .len = (uint32_t)bytes, .off = (uint64_t)offset };
+	struct io_uring_sqe call = { .opcode = writing ? IORING_OP_WRITE : IORING_OP_READ, .fd = file,
+				     .addr = (uintptr_t)buffer, .len = (uint32_t)bytes, .off = (uint64_t)offset };
 
 	/* To io_uring this offset is the file's own. */
 	if (offset < 0)

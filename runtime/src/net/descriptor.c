@@ -25,7 +25,8 @@ static struct {
 static int table_reserve(void)
 {
 	for (uint32_t n = MOST_DESCRIPTORS; n >= LEAST_DESCRIPTORS; n /= 2) {
-		long at = kernel_call(SYS_mmap, NULL, n * sizeof *table.all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		long at = kernel_call(SYS_mmap, NULL, n * sizeof *table.all, PROT_NONE,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (at > -4096 && at < 0)
 			continue;
 		table.all = (struct descriptor *)at;
@@ -41,7 +42,8 @@ static int table_grow(void)
 		return -ENOMEM;
 	if (table.writable == table.reserved)
 		return -ENFILE;
-	if (kernel_call(SYS_mprotect, table.all + table.writable, GROW_BY * sizeof *table.all, PROT_READ | PROT_WRITE) < 0)
+	if (kernel_call(SYS_mprotect, table.all + table.writable, GROW_BY * sizeof *table.all,
+			PROT_READ | PROT_WRITE) < 0)
 		return -ENOMEM;
 	table.writable += GROW_BY;
 	return 0;
@@ -133,10 +135,10 @@ bool descriptor_close_unused(struct descriptor *d)
 
 void descriptor_finish(struct descriptor *d, uint64_t word)
 {
-	uint64_t turn = (word >> 32) + 1;
+	uint64_t next = (word >> 32) + 1, turn = next > UINT32_MAX ? 1 : next;
 
 	/* A late handle may have entered, and finds out: then it is the last one out. */
-	if (!atomic_compare_exchange_strong(&d->word, &word, (turn > UINT32_MAX ? 1 : turn) << 32 | DESCRIPTOR_FREE))
+	if (!atomic_compare_exchange_strong(&d->word, &word, turn << 32 | DESCRIPTOR_FREE))
 		return;
 	if (!(d->kind & DESCRIPTOR_KEEP))
 		kernel_call(SYS_close, d->fd);

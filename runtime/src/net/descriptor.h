@@ -1,11 +1,12 @@
 /* Descriptors: what the runtime knows of a file that is waited for, and the table of all of them.
  *
- * They lie in one array that only grows, and are used again with another turn: an event of the kernel, or a handle of the user, that is
- * late finds a descriptor of another turn and is dropped. At worst a late event wakes somebody without a cause, who then tries
- * once more.
+ * They lie in one array that only grows, and are used again with another turn: an event of the kernel, or a
+ * handle of the user, that is late finds a descriptor of another turn and is dropped. At worst a late event
+ * wakes somebody without a cause, who then tries once more.
  *
- * Readiness is told by edges, which the poller counts. A call that has shown that nothing is left notes up to which edge that was so: `drained`. While both
- * numbers are equal a call would block; an edge that the call did not see comes after it, and makes them differ. */
+ * Readiness is told by edges, which the poller counts. A call that has shown that nothing is left notes up
+ * to which edge that was so: `drained`. While both numbers are equal a call would block; an edge that the
+ * call did not see comes after it, and makes them differ. */
 #ifndef RT_NET_DESCRIPTOR_H
 #define RT_NET_DESCRIPTOR_H
 
@@ -25,7 +26,7 @@ struct descriptor {
 	int fd;
 	_Atomic uint32_t edges;
 	_Atomic uint32_t drained[2];	/* by direction */
-	_Atomic uint8_t unsure;		/* it has hung up, or has urgent data: no short count shows that nothing is left */
+	_Atomic uint8_t unsure;		/* hung up, or urgent data: a short count shows nothing */
 	uint8_t kind;
 	uint8_t poller;			/* number of the processor at which it is registered */
 	bool registered;
@@ -36,7 +37,7 @@ struct descriptor {
 
 /* Of `kind`. */
 #define DESCRIPTOR_SOCKET 1
-#define DESCRIPTOR_SHORT_IS_ALL 2	/* a call that moves less than it was asked to shows that nothing is left */
+#define DESCRIPTOR_SHORT_IS_ALL 2	/* a call that moves less than asked shows that nothing is left */
 #define DESCRIPTOR_KEEP 4		/* the kernel's number is not to be closed with it */
 
 #define DESCRIPTOR_FREE (1ull << 31)

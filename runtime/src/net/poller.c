@@ -49,11 +49,12 @@ static int poller_open(struct poller *p)
 int poller_register(struct thread *t, struct descriptor *d)
 {
 	struct poller *p = &t->processor->poller;
-	struct epoll_event e = { EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, { .u64 = descriptor_name(d) } };
+	struct epoll_event e = { EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
+				 { .u64 = descriptor_name(d) } };
 	int r = poller_open(p);
 
 	if (r == 0)
-		r = (int)kernel_call(SYS_epoll_ctl, atomic_load_explicit(&p->epoll, memory_order_relaxed), EPOLL_CTL_ADD, d->fd, &e);
+		r = (int)kernel_call(SYS_epoll_ctl, atomic_load(&p->epoll), EPOLL_CTL_ADD, d->fd, &e);
 	if (r == 0) {
 		d->registered = true;
 		d->poller = (uint8_t)t->processor->number;
@@ -77,7 +78,8 @@ void poller_unregister(struct descriptor *d)
 	if (!d->registered)
 		return;
 	d->registered = false;
-	kernel_call(SYS_epoll_ctl, atomic_load(&scheduler.processors[d->poller].poller.epoll), EPOLL_CTL_DEL, d->fd, &unused);
+	struct poller *p = &scheduler.processors[d->poller].poller;
+	kernel_call(SYS_epoll_ctl, atomic_load(&p->epoll), EPOLL_CTL_DEL, d->fd, &unused);
 }
 
 static void start_callback(struct thread *t, struct descriptor *d)
@@ -113,7 +115,8 @@ static void happened(struct thread *t, const struct epoll_event *e)
 	if (e->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
 		atomic_store_explicit(&d->unsure, 1, memory_order_relaxed);
 	short_lock_take(&d->lock);
-	atomic_store_explicit(&d->edges, atomic_load_explicit(&d->edges, memory_order_relaxed) + 1, memory_order_release);
+	uint32_t edges = atomic_load_explicit(&d->edges, memory_order_relaxed);
+	atomic_store_explicit(&d->edges, edges + 1, memory_order_release);
 	if (e->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
 		edge(t, d, READING);
 	if (e->events & (EPOLLOUT | EPOLLHUP | EPOLLERR))

@@ -1,10 +1,12 @@
-/* A ring of io_uring(7) for each processor: calls of many fibers go to the kernel together, with one entry into it, and calls on files are
- * carried on there without a thread.
+/* A ring of io_uring(7) for each processor: calls of many fibers go to the kernel together, with one entry
+ * into it, and calls on files are carried on there without a thread.
  *
- * A fiber puts its call into the ring and parks. Before the processor would look for work elsewhere, and when the ring is full, all calls
- * are submitted. What does not have to wait, as calls on sockets that are told not to, is done by then.
+ * A fiber puts its call into the ring and parks. Before the processor would look for work elsewhere, and
+ * when the ring is full, all calls are submitted. What does not have to wait, as calls on sockets that are
+ * told not to, is done by then.
  *
- * Linux 5.6; where the kernel, or a container's filter, has none, and with OSPREY_RT_URING=0 in the environment, callers do without. */
+ * Linux 5.6; where the kernel, or a container's filter, has none, and with OSPREY_RT_URING=0 in the
+ * environment, callers do without. */
 #ifndef RT_NET_RING_H
 #define RT_NET_RING_H
 
@@ -41,8 +43,9 @@ void ring_configure(void);
 /* The processor's ring is there, and takes one more call. Opens it if need be. Inside. */
 bool ring_is_ready(struct thread *t);
 
-/* Makes one call of the running fiber, which parks until the kernel has answered: not a cancellation point, so what it points to may lie on the fiber's stack. `call` is copied;
- * its user_data is set here. Returns the answer. Only after ring_is_ready. Inside. */
+/* Makes one call of the running fiber, which parks until the kernel has answered: not a cancellation point,
+ * so what it points to may lie on the fiber's stack. `call` is copied; its user_data is set here. Returns
+ * the answer. Only after ring_is_ready. Inside. */
 int ring_call(struct thread *t, const struct io_uring_sqe *call);
 
 static inline bool ring_has_answers(const struct ring *r)

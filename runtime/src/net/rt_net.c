@@ -14,7 +14,8 @@
 
 /* -- descriptors */
 
-/* Of a socket also whether a short count means that nothing is left: TCP alone promises it, others end a read at a border of messages. */
+/* Of a socket also whether a short count means that nothing is left: TCP alone promises it, others end a
+ * read at a border of messages. */
 static unsigned kind_of(int number)
 {
 	int protocol = 0;

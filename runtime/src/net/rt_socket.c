@@ -122,7 +122,8 @@ int rt_peer_address(struct rt_fd fd, struct rt_address *ret)
 	return address_of(SYS_getpeername, fd, ret);
 }
 
-/* What accept(2) says of a connection that is gone, or of the network it came from: the next one may be fine. */
+/* What accept(2) says of a connection that is gone, or of the network it came from: the next one may be
+ * fine. */
 static bool is_of_the_connection(long r)
 {
 	switch (-r) {

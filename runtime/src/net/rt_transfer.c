@@ -23,7 +23,8 @@ static ssize_t read_at(struct descriptor *d, void *buffer, size_t bytes, int64_t
 
 static ssize_t write_at(struct descriptor *d, const void *buffer, size_t bytes, int64_t deadline)
 {
-	struct attempt socket = { SYS_sendto, { (long)buffer, (long)bytes, MSG_NOSIGNAL }, IORING_OP_SEND, (long)bytes };
+	struct attempt socket = { SYS_sendto, { (long)buffer, (long)bytes, MSG_NOSIGNAL }, IORING_OP_SEND,
+				  (long)bytes };
 	struct attempt other = { SYS_write, { (long)buffer, (long)bytes }, 0, 0 };
 
 	return transfer_at(d, WRITING, is_socket(d) ? &socket : &other, deadline);

@@ -22,7 +22,8 @@ static int wait_for_edge(struct thread *t, struct descriptor *d, enum direction 
 	struct waiter w = { 0 };
 
 	t->processor->poller.outside++;
-	int r = wait_in(t, &d->waiters[way], &d->lock, &w, way == READING ? FIBER_WAIT_READ : FIBER_WAIT_WRITE, d, deadline);
+	enum fiber_wait what = way == READING ? FIBER_WAIT_READ : FIBER_WAIT_WRITE;
+	int r = wait_in(t, &d->waiters[way], &d->lock, &w, what, d, deadline);
 	thread_self()->processor->poller.outside--;
 	return r;
 }
@@ -83,7 +84,8 @@ static bool try_together(struct descriptor *d, const struct attempt *a, long *re
 
 	if (together) {
 		struct io_uring_sqe call = { .opcode = a->opcode, .fd = d->fd, .addr = (uint64_t)a->args[0],
-					     .len = (uint32_t)a->args[1], .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+					     .len = (uint32_t)a->args[1],
+					     .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 		*ret = ring_call(t, &call);
 	}
 	door_leave();
@@ -97,7 +99,8 @@ static long try_call(struct descriptor *d, enum direction way, const struct atte
 
 	do {
 		if (!a->opcode || !try_together(d, a, &r))
-			r = kernel_call(a->number, d->fd, a->args[0], a->args[1], a->args[2], a->args[3], a->args[4]);
+			r = kernel_call(a->number, d->fd, a->args[0], a->args[1], a->args[2], a->args[3],
+					a->args[4]);
 	} while (r == -EINTR);
 	if (nothing_left(d, a, r))
 		atomic_store_explicit(&d->drained[way], edges, memory_order_relaxed);
