@@ -596,6 +596,9 @@ static void twice_later(void)
 	for (int i = 0; i < 10; i++)
 		rt_free(others[i]);
 	rt_free(bad);
+	for (int i = 0; i < 20; i++)
+		others[i % 10] = rt_malloc(40);
+	bad = others[0];
 }
 
 static void *frees_bad(void *arg)
@@ -669,6 +672,15 @@ static void after_free(void)
 		rt_free(rt_malloc(100000));
 }
 
+static void after_free_early(void)
+{
+	bad = rt_malloc(300);
+	rt_free(bad);
+	memset(bad, 1, 16);
+	for (int i = 0; i < 1000; i++)
+		rt_free(rt_malloc(i % 2 ? 100000 : 300));
+}
+
 static void after_free_at_exit(void)
 {
 	bad = rt_malloc(300);
@@ -691,7 +703,7 @@ static const struct fault {
 	const char *debug;
 } faults[] = {
 	{ "twice", twice, "freed already", "of 40 bytes: freed already" },
-	{ "twice later", twice_later, "freed already", "of 40 bytes: freed already" },
+	{ "twice later", twice_later, "freed twice, or written after it was freed", "of 40 bytes: freed already" },
 	{ "twice elsewhere", twice_elsewhere, "freed already", "of 40 bytes: freed already" },
 	{ "twice, large", twice_large, "freed already", "of 200000 bytes: freed already" },
 	{ "within", within, NULL, "of 20000 bytes: not the begin of the block, but at byte 48" },
@@ -701,6 +713,8 @@ static const struct fault {
 	{ "behind, realloc", behind_realloc, NULL, "of 41 bytes: written behind its end, at byte 41" },
 	{ "before", before, NULL, "of 200 bytes: written before its begin, at byte -3" },
 	{ "after free", after_free, NULL, "of 300 bytes: written after it was freed, at byte 17" },
+	{ "after free, early", after_free_early, "freed twice, or written after it was freed",
+	  "of 300 bytes: written after it was freed, at byte 0" },
 	{ "after free, at exit", after_free_at_exit, NULL, "of 300 bytes: written after it was freed, at byte 299" },
 	{ "usable after free", usable_after_free, NULL, "of 300 bytes: used after it was freed" },
 };

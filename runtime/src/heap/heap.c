@@ -21,6 +21,16 @@ struct heap heap_ended = EMPTY_HEAP;
 __thread struct heap *heap_current = &heap_none;
 uintptr_t heap_secret;
 
+_Noreturn void heap_freed_twice(const void *block)
+{
+	heap_fault(block, "freed already");
+}
+
+_Noreturn void heap_broken(const void *block)
+{
+	heap_fault(block, "freed twice, or written after it was freed");
+}
+
 /* -- lists of pages */
 
 static void push(struct page_list *list, struct heap_page *page)
@@ -118,9 +128,13 @@ static void page_extend(struct heap_page *page)
 	char *at = page->start + (size_t)page->extended * page->block_bytes;
 	page->extended += n;
 	page->free = (struct heap_block *)at;
-	for (; --n; at += page->block_bytes)
-		((struct heap_block *)at)->next = (struct heap_block *)(at + page->block_bytes);
-	((struct heap_block *)at)->next = NULL;
+	for (struct heap_block *b = page->free;; b = b->next) {
+		at += page->block_bytes;
+		b->key = heap_key(b);
+		b->next = --n ? (struct heap_block *)at : NULL;
+		if (!n)
+			break;
+	}
 }
 
 /* What others freed. Of a current page `left` says nothing. */
@@ -132,7 +146,7 @@ static void page_collect(struct heap_page *page)
 		return;
 	remote = atomic_exchange_explicit(&page->remote, 0, memory_order_acquire);
 	struct heap_block *first = (struct heap_block *)(remote & PAGE_REMOTE_BLOCKS), *last = first;
-	page->left -= (uint32_t)(remote >> PAGE_REMOTE_COUNT);
+	page->left = page->state == PAGE_CURRENT ? PAGE_LEFT_MOST : page->left - (uint32_t)(remote >> PAGE_REMOTE_COUNT);
 	if (page->free) {
 		while (last->next)
 			last = last->next;
@@ -154,6 +168,7 @@ void heap_page_noticed(struct heap *h, struct heap_page *page)
 {
 	if (page->state == PAGE_CURRENT) {
 		page->left = PAGE_LEFT_MOST;
+		segments_purge_in_time();
 		return;
 	}
 	if (page->state == PAGE_LISTED) {
@@ -314,6 +329,8 @@ static void *take_of_class(struct heap *h, unsigned c)
 	if (!page)
 		return NULL;
 	struct heap_block *b = page->free;
+	if (b->key != heap_key(b))
+		heap_broken(b);
 	page->free = b->next;
 	b->key = 0;
 	return b;
@@ -487,7 +504,8 @@ bool heap_resize(void *block, size_t size)
 	if (s->huge_bytes)
 		return resize_huge(s, size);
 	struct heap_page *page = page_of(s, block);
-	if (page->state == PAGE_LARGE)
+	/* As when it is given: the state of a page with an owner is its owner's. */
+	if (!atomic_load_explicit(&s->owner[page - s->pages], memory_order_relaxed))
 		return resize_large(page, size);
 	return size <= page->block_bytes && (size > page->block_bytes / 2 || page->block_bytes <= 32);
 }

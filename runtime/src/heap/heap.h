@@ -58,7 +58,9 @@ static inline struct heap *heap_self(void)
 	return h;
 }
 
-/* What the second word of a block is while it is free. No other block's is the same, so that it is not found where it was copied to. */
+/* What the second word of a block is while it is free. It is looked at when the block is taken, where its line of the cache is needed
+ * anyway: a block that was freed twice is taken twice, and the second time it has no key. To look when it is freed would cost as
+ * much again as all the rest. */
 static inline uintptr_t heap_key(const void *block)
 {
 	return heap_secret ^ (uintptr_t)block;
@@ -97,6 +99,9 @@ void *heap_realloc(void *block, size_t size);
 size_t heap_block_usable(const void *block);
 size_t heap_purge(void);
 
+_Noreturn void heap_freed_twice(const void *block) __attribute__((cold));
+_Noreturn void heap_broken(const void *block) __attribute__((cold));
+
 /* NULL: heap_malloc_slow is to be asked. */
 static inline void *heap_malloc_fast(size_t size)
 {
@@ -104,6 +109,8 @@ static inline void *heap_malloc_fast(size_t size)
 		struct heap_page *page = heap_self()->direct[(size + 15) >> 4];
 		struct heap_block *b = page->free;
 		if (__builtin_expect(b != NULL, 1)) {
+			if (__builtin_expect(b->key != heap_key(b), 0))
+				heap_broken(b);
 			page->free = b->next;
 			b->key = 0;
 			return b;
@@ -130,11 +137,13 @@ static inline void heap_free(void *block)
 	size_t slice = segment_slice(s, block);
 	struct heap *h = heap_self();
 	struct heap_block *b = block;
-	if (__builtin_expect(atomic_load_explicit(&s->owner[slice], memory_order_relaxed) != h || b->key == heap_key(b), 0)) {
+	if (__builtin_expect(atomic_load_explicit(&s->owner[slice], memory_order_relaxed) != h, 0)) {
 		heap_free_slow(block);
 		return;
 	}
 	struct heap_page *page = &s->pages[slice];
+	if (__builtin_expect(page->free == b, 0))
+		heap_freed_twice(b);
 	b->next = page->free;
 	b->key = heap_key(b);
 	page->free = b;

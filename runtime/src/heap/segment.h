@@ -32,7 +32,7 @@ enum {
 
 enum page_state {
 	PAGE_FREE,	/* no page */
-	PAGE_CURRENT,	/* blocks are taken from it, and not counted: `left` is PAGE_LEFT_MOST */
+	PAGE_CURRENT,	/* blocks are taken from it, and not counted: `left` is at most PAGE_LEFT_MOST */
 	PAGE_LISTED,	/* has free blocks; in the heap's list of its class. `left`: blocks in use */
 	PAGE_FULL,	/* none is free; `left` is 1, so the first that the owner frees is noticed. PAGE_REMOTE_FULL is set */
 	PAGE_WAKING,	/* was full; somebody who freed a block is about to tell the owner. `left`: blocks in use and one more */
@@ -44,7 +44,7 @@ enum page_state {
 #define PAGE_REMOTE_COUNT 48
 #define PAGE_REMOTE_BLOCKS (((uintptr_t)1 << PAGE_REMOTE_COUNT) - 16)
 
-#define PAGE_LEFT_MOST UINT32_MAX
+#define PAGE_LEFT_MOST 1024u
 
 struct heap_block {
 	struct heap_block *next;
