@@ -19,7 +19,7 @@ DEBUG ?= -g
 WARN = -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wformat=2 \
        -Wno-missing-field-initializers $(if $(WERROR),-Werror)
 # Of the sanitizers' macros clang has none.
-CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -I. -I$(GEN) \
+CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -I. -Iruntime/include -I$(GEN) \
             -DOSPREY_VERSION='"$(VERSION)"' $(if $(findstring address,$(SAN)),-D__SANITIZE_ADDRESS__=1)
 CFLAGS += -std=gnu17 $(OPT) $(DEBUG) $(WARN) -ffunction-sections -fdata-sections -fno-omit-frame-pointer \
           $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined)

@@ -29,11 +29,20 @@ struct fiber_table fiber_tables[FIBER_STACK_SIZES] = {
 static size_t page_bytes = 4096;
 static _Atomic uint32_t splitting_guards;
 
+/* Not for core files: those who write them by reading (gcore) would write hundreds of gigabytes of nothing. */
 static void *reserve(size_t bytes)
 {
 	void *p = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	return p == MAP_FAILED ? NULL : p;
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, bytes, MADV_DONTDUMP);
+	return p;
+}
+
+static bool make_writable(void *p, size_t bytes)
+{
+	return mprotect(p, bytes, PROT_READ | PROT_WRITE) == 0 && madvise(p, bytes, MADV_DODUMP) == 0;
 }
 
 /* As many as the address space allows (ulimit -v). */
@@ -72,9 +81,10 @@ static int table_make_writable(struct fiber_table *t)
 {
 	uint32_t n = t->reserved - t->ready < GROW_BY ? t->reserved - t->ready : GROW_BY;
 
-	char *stacks = t->stacks + (size_t)t->ready * t->stack_bytes;
-	if (n == 0 || mprotect(t->fibers + t->ready, n * sizeof *t->fibers, PROT_READ | PROT_WRITE) < 0 ||
-	    mprotect(stacks, n * t->stack_bytes, PROT_READ | PROT_WRITE) < 0)
+	if (n == 0)
+		return -ENOMEM;
+	if (!make_writable(t->fibers + t->ready, n * sizeof *t->fibers) ||
+	    !make_writable(t->stacks + (size_t)t->ready * t->stack_bytes, n * t->stack_bytes))
 		return -ENOMEM;
 	t->ready += n;
 	return 0;

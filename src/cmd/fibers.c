@@ -94,7 +94,9 @@ static int tell(struct telling *t, const char *operand)
 	if (r >= 0)
 		r = fiber_stacks_take(s, t->symbolizer, &wish, &f, &note);
 	if (r < 0 && r != -ENOMEM) {
-		say("fibers: %s: %s", operand, note.text[0] ? note.text : strerror(-r));
+		const char *why = note.text[0] ? note.text : strerror(-r);
+		bool named = strncmp(why, operand, strlen(operand)) == 0;
+		say("fibers: %s%s%s", named ? "" : operand, named ? "" : ": ", why);
 		t->code = r == -EINVAL ? EXIT_USAGE : EXIT_UNABLE;
 		r = 0;
 	} else if (r >= 0) {

@@ -267,6 +267,8 @@ static void put_group(struct page *p, const struct fiber_report *report, const s
 		stack_frames_text(p, &report->stack, &frames, 2);
 	else if (f->standing == INSPECT_RUNNING)
 		put_warning(p, "where its thread stands could not be read at that moment");
+	else if (f->turns && f->standing != INSPECT_ENDED)
+		put_warning(p, list_of(report)->of_core ? "its stack is not in the core file" : "its stack could not be read");
 	put_creator(p, report, g);
 	page_newline(p);
 }

@@ -4,6 +4,7 @@
 . "$(dirname "$0")/common"
 need jq cc
 target=$build/tests/dig/fibers
+export MALLOC_ARENA_MAX=1                # core files of 200 MB tell no more
 [ -x "$target" ] || skip "$target is not built"
 [ "$(id -u)" = 0 ] || skip "needs root"
 
@@ -80,7 +81,6 @@ gap() {
 	local n
 	n=$(grep -c gap "$scratch/out")
 	kill -USR1 "$pid"
-	until_true 5 test "$(grep -c gap "$scratch/out")" -gt "$n" || true
 	until_true 5 eval '[ "$(grep -c gap "$scratch/out")" -gt '"$n"' ]' || wrong "the target says no gap"
 	awk '/gap/ { g = $2 } END { print g }' "$scratch/out"
 }
@@ -97,21 +97,25 @@ if command -v gcore >/dev/null; then
 	json "$scratch/core.$pid"
 	is "all in gcore's file" "$(get .count)" 26
 	is "waits in gcore's file" "$(get "$mismatched")" 0
-	has "where receivers stand in it" "$(calls receive)" "rt_receive receive_job"
+	# It gives up a mapping at the first guard in it; then there is no stack, and none is invented.
+	stand=$(calls receive)
+	[ -z "$stand" ] || has "where receivers stand in it" "$stand" "rt_receive receive_job"
 fi
 "$osprey" core --output "$scratch/own" "$pid" >/dev/null 2>&1
 json "$scratch/own"
 is "all in our core file" "$(get .count)" 26
 is "waits in our core file" "$(get "$mismatched")" 0
+has "where receivers stand in our core file" "$(calls receive)" "rt_receive receive_job"
 has "where the one that computes is in it" "$(calls computes)" "computes"
 stop "$pid"
 
 # Other ways to build: static without any symbols; with the shared library, and deleted while it runs.
 source=tests/dig/targets/fibers.c
-cc -O1 -D_GNU_SOURCE -Iruntime/include -static -s -o "$scratch/static" $source "$build/runtime/libospreyrt.a" -pthread
+cc -O1 -D_GNU_SOURCE -Iruntime/include -static -s -o "$scratch/static" $source "$build/runtime/libospreyrt.a" -pthread \
+	2>"$scratch/link" || { cat "$scratch/link"; bad=1; }
 begin "$scratch/static" quiet
 json "$pid"
-is "static and stripped" "$(get .count)" 21
+is "static and stripped" "$(get .count)" 22
 is "waits of it" "$(get "$mismatched")" 0
 is "frames without names" "$(get '[.stacks[] | select(.wait == "receive") | .frames | length > 2] | all')" true
 run fibers --no-color "$pid"
@@ -121,7 +125,7 @@ cc -O1 -D_GNU_SOURCE -Iruntime/include -o "$scratch/dynamic" $source -L"$build/r
 begin "$scratch/dynamic" quiet
 rm "$scratch/dynamic"
 json "$pid"
-is "with the library, deleted" "$(get .count)" 21
+is "with the library, deleted" "$(get .count)" 22
 is "waits of it" "$(get "$mismatched")" 0
 has "its stacks" "$(calls receive)" "rt_receive receive_job"
 stop "$pid"
@@ -144,7 +148,7 @@ stop "$pid"
 
 # The runtime's own listing of a deadlock, beside its core file.
 if [ "$(sysctl -n kernel.core_pattern)" = core ]; then
-	(cd "$scratch" && ulimit -c unlimited && exec "$target" deadlock) >/dev/null 2>"$scratch/told"
+	(cd "$scratch" && ulimit -c unlimited && "$target" deadlock >/dev/null 2>"$scratch/told"; true) 2>/dev/null
 	mv "$scratch"/core* "$scratch/dead" 2>/dev/null
 fi
 if [ -e "$scratch/dead" ]; then

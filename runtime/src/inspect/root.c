@@ -1,10 +1,11 @@
-#include "inspect/root.h"
+#include "osprey/rt/inspect.h"
 
 #include <elf.h>
 #include <stddef.h>
 
 #include "chan.h"
 #include "inspect/coarse_clock.h"
+#include "net/descriptor.h"
 #include "osprey/rt/sync.h"
 #include "scheduler.h"
 #include "scope.h"
@@ -26,6 +27,7 @@ static struct inspect_state states[] = {
 #define CHANNEL_FACTS                                                                                                    \
 	{ FACT("length", INSPECT_NUMBER, rt_chan, length), FACT("capacity", INSPECT_NUMBER, rt_chan, capacity),        \
 	  FACT("closed", INSPECT_FLAG, rt_chan, closed) }
+#define DESCRIPTOR_FACTS { FACT("fd", INSPECT_FD, descriptor, fd) }
 #define LOCK_FACTS                                                                                                      \
 	{ FACT("writer", INSPECT_FIBER, rt_rwlock, writer), FACT("readers", INSPECT_NUMBER, rt_rwlock, readers) }
 
@@ -46,6 +48,10 @@ static struct inspect_wait waits[] = {
 	[FIBER_WAIT_CONDITION] = { "condition", "condition" },
 	[FIBER_WAIT_GROUP] = { "wait group", "wait group", .fact = { FACT("count", INSPECT_NUMBER, rt_wait_group, count) } },
 	[FIBER_WAIT_ONCE] = { "once", "once" },
+	[FIBER_WAIT_POOL] = { "pool", "call", .waker = INSPECT_BY_OUTSIDE },
+	[FIBER_WAIT_READ] = { "read", "descriptor", .waker = INSPECT_BY_OUTSIDE, .fact = DESCRIPTOR_FACTS },
+	[FIBER_WAIT_WRITE] = { "write", "descriptor", .waker = INSPECT_BY_OUTSIDE, .fact = DESCRIPTOR_FACTS },
+	[FIBER_WAIT_KERNEL] = { "kernel", "", .waker = INSPECT_BY_OUTSIDE },
 	[FIBER_WAIT_SCOPE] = { "scope", "scope", .fact = { FACT("cancelled", INSPECT_FLAG, scope, cancelled) } },
 };
 

@@ -102,7 +102,7 @@ static int take_name(struct reader *r, uint64_t address, uint32_t *ret)
 		return 0;
 	}
 	/* It may end a mapping. */
-	for (size_t n = sizeof text - 1; n > 0 && read_at(r, address, text, n) < 0; n /= 2)
+	for (size_t n = sizeof text - 1; n > 0 && address_space_read(r->a, address, text, n) < 0; n /= 2)
 		text[0] = '\0';
 	text[sizeof text - 1] = '\0';
 	size_t n = strlen(text) + 1;
@@ -174,7 +174,8 @@ static bool stands(const struct reader *r, struct copied_stack *stack, struct un
 		ret->value[number] = word;
 		ret->known |= 1u << number;
 	}
-	if (copied_stack_read(stack, stack->sp + r->is->pc_at, &word, 8) < 0)
+	/* gdb's gcore writes zeros from the first guard on that it meets. */
+	if (copied_stack_read(stack, stack->sp + r->is->pc_at, &word, 8) < 0 || word == 0)
 		return false;
 	ret->value[UNWIND_RIP] = word;
 	ret->value[UNWIND_RSP] = stack->sp + r->is->context_bytes;

@@ -173,24 +173,12 @@ static int read_at(const struct address_space *a, uint64_t address, void *to, si
 	return a->read ? a->read(a->arg, address, to, n) : -EFAULT;
 }
 
-/* Text of files is often left out of a core: it is the same in the file. */
-static int read_file_too(struct address_space *a, uint64_t address, void *to, size_t n)
-{
-	struct place p;
-
-	if (read_at(a, address, to, n) == 0)
-		return 0;
-	if (!address_space_find(a, address, &p) || !p.image || !p.image->elf || p.mapping->end - address < n)
-		return -EFAULT;
-	return elf_image_read(p.image->elf, address - p.mapping->start + p.mapping->offset, to, n);
-}
-
 static bool note_in(struct address_space *a, uint64_t address, const Elf64_Phdr *p, uint64_t *ret_root)
 {
 	size_t n = p->p_memsz < NOTES_MAX ? p->p_memsz : NOTES_MAX, at;
 	char *bytes = malloc(n + 1);
 	int64_t distance;
-	bool found = bytes && read_file_too(a, address, bytes, n) == 0 &&
+	bool found = bytes && address_space_read(a, address, bytes, n) == 0 &&
 		     fiber_note_find((struct span){ bytes, n }, p->p_align == 8 ? 8 : 4, &distance, &at);
 
 	if (found)
@@ -206,9 +194,9 @@ static bool root_of(struct address_space *a, const struct mapping *m, uint64_t *
 	uint64_t bias = 0;
 	Elf64_Ehdr h;
 
-	if (read_file_too(a, m->start, &h, sizeof h) < 0 || memcmp(h.e_ident, ELFMAG, SELFMAG) != 0 ||
+	if (address_space_read(a, m->start, &h, sizeof h) < 0 || memcmp(h.e_ident, ELFMAG, SELFMAG) != 0 ||
 	    h.e_ident[EI_CLASS] != ELFCLASS64 || h.e_phentsize != sizeof *segment || h.e_phnum > SEGMENTS_MAX ||
-	    h.e_phoff > m->end - m->start || read_file_too(a, m->start + h.e_phoff, segment, h.e_phnum * sizeof *segment) < 0)
+	    h.e_phoff > m->end - m->start || address_space_read(a, m->start + h.e_phoff, segment, h.e_phnum * sizeof *segment) < 0)
 		return false;
 	for (size_t i = h.e_phnum; i-- > 0;)
 		if (segment[i].p_type == PT_LOAD)

@@ -1,7 +1,7 @@
 /* Where the fibers of a process that uses libospreyrt lie, and how they are laid out: its inspection root.
  *
  * The root is found by an ELF note, read from the target's memory: so it makes no difference whether the program is static, stripped,
- * deleted or in another mount namespace, and a core file is read alike. The format is runtime/src/inspect/root.h, which the library is
+ * deleted or in another mount namespace, and a core file is read alike. The format is osprey/rt/inspect.h, which the library is
  * built with. Nothing of a root is believed: counts, strides and offsets are bounded when it is parsed, and what it points to is only
  * ever read through the address space.
  *
@@ -11,7 +11,7 @@
 
 #include "base/vec.h"
 #include "dig/image/address_space.h"
-#include "runtime/src/inspect/root.h"
+#include <osprey/rt/inspect.h>
 
 #define FIBER_STATES_MAX 32
 #define FIBER_WAITS_MAX 128

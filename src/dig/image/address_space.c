@@ -377,3 +377,14 @@ void address_space_free(struct address_space *a)
 	vec_free(&a->images);
 	free(a);
 }
+
+int address_space_read(struct address_space *a, uint64_t address, void *to, size_t n)
+{
+	struct place p;
+
+	if (a->read && a->read(a->arg, address, to, n) == 0)
+		return 0;
+	if (!address_space_find(a, address, &p) || !p.image || !p.image->elf || p.mapping->end - address < n)
+		return -EFAULT;
+	return elf_image_read(p.image->elf, address - p.mapping->start + p.mapping->offset, to, n) < 0 ? -EFAULT : 0;
+}

@@ -67,5 +67,8 @@ void address_space_free(struct address_space *a);
 
 /* False: the address is in no mapping. */
 bool address_space_find(struct address_space *a, uint64_t address, struct place *ret);
+/* Bytes of the target, or where it has none, as core files leave out what files hold, of the file that is mapped there: not for what
+ * the program may have written. All of n or -EFAULT. */
+int address_space_read(struct address_space *a, uint64_t address, void *to, size_t n) __attribute__((warn_unused_result));
 
 #endif

@@ -19,8 +19,8 @@
  * to bound what it follows.
  *
  * Cost for the process: none but the stores of `since`, `turns`, `born` and `created_at`, below a nanosecond each. */
-#ifndef RT_INSPECT_ROOT_H
-#define RT_INSPECT_ROOT_H
+#ifndef OSPREY_RT_INSPECT_H
+#define OSPREY_RT_INSPECT_H
 
 #include <stdint.h>
 
@@ -72,7 +72,7 @@ struct inspect_fact {
 enum inspect_waker {
 	INSPECT_BY_FIBER,	/* another fiber alone, or its own deadline (see processor_timers) */
 	INSPECT_BY_TIME,
-	INSPECT_BY_KERNEL,	/* a descriptor that becomes ready */
+	INSPECT_BY_OUTSIDE,	/* the kernel (a descriptor becomes ready), or a thread that runs no fibers */
 };
 
 #define INSPECT_FACTS 4
