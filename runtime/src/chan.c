@@ -7,6 +7,7 @@
 #include "inspect/probe.h"
 #include "misuse.h"
 #include "scheduler.h"
+#include "wait_here.h"
 
 int rt_chan_new(size_t element_bytes, size_t capacity, struct rt_chan **ret)
 {
@@ -106,15 +107,17 @@ static _Noreturn void sent_on_closed(void)
 
 static inline int send(struct thread *t, struct rt_chan *c, const void *element, bool wait, int64_t deadline)
 {
-	struct waiter w = { .element = (void *)(uintptr_t)element };
 	struct fiber *wake = NULL;
+	struct waiter w;
 
 	if (!c)
 		return wait ? wait_in(t, NULL, NULL, &w, FIBER_WAIT_SEND, NULL, deadline) : -EAGAIN;
 	short_lock_take(&c->lock);
 	enum chan_done done = chan_send_now(c, element, &wake);
 	if (done == CHAN_WOULD_WAIT && wait) {
-		int r = wait_in(t, &c->senders, &c->lock, &w, FIBER_WAIT_SEND, c, deadline);
+		w.element = (void *)(uintptr_t)element;
+		w.done = false;
+		int r = wait_here(t, &c->senders, &c->lock, &w, FIBER_WAIT_SEND, c, deadline);
 		if (r == 0 && !w.done)
 			sent_on_closed();
 		return r;
@@ -129,8 +132,8 @@ static inline int send(struct thread *t, struct rt_chan *c, const void *element,
 
 static inline int receive(struct thread *t, struct rt_chan *c, void *ret_element, bool wait, int64_t deadline)
 {
-	struct waiter w = { .element = ret_element };
 	struct fiber *wake = NULL;
+	struct waiter w;
 
 	if (!c)
 		return wait ? wait_in(t, NULL, NULL, &w, FIBER_WAIT_RECEIVE, NULL, deadline) : -EAGAIN;
@@ -139,7 +142,9 @@ static inline int receive(struct thread *t, struct rt_chan *c, void *ret_element
 	short_lock_take(&c->lock);
 	enum chan_done done = chan_receive_now(c, ret_element, &wake);
 	if (done == CHAN_WOULD_WAIT && wait) {
-		int r = wait_in(t, &c->receivers, &c->lock, &w, FIBER_WAIT_RECEIVE, c, deadline);
+		w.element = ret_element;
+		w.done = false;
+		int r = wait_here(t, &c->receivers, &c->lock, &w, FIBER_WAIT_RECEIVE, c, deadline);
 		if (r < 0 || w.done)
 			return r;
 		if (ret_element)

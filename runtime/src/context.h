@@ -39,13 +39,50 @@ struct context {
 /* The switch itself, in assembly. */
 void context_jump(struct context *from, const struct context *to);
 
+/* The same without a call. The CPU predicts where returns go by the calls it has seen: whoever makes one more
+ * call than the other side returns from spoils that for all returns that follow, each of which then costs as
+ * much as the switch. */
+SANITIZER_INLINE void context_jump_inline(struct context *from, const struct context *to)
+{
+#if defined __x86_64__ && !defined SANITIZER_ADDRESS && !defined SANITIZER_THREAD
+	/* Below the area that a function may use without moving its stack pointer. */
+	__asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
+			 "leaq 1f(%%rip), %%rax\n\t"
+			 "pushq %%rax\n\t"
+			 "pushq %%rbp\n\t"
+			 "pushq %%rbx\n\t"
+			 "pushq %%r12\n\t"
+			 "pushq %%r13\n\t"
+			 "pushq %%r14\n\t"
+			 "pushq %%r15\n\t"
+			 "movq %%rsp, (%0)\n\t"
+			 "movq (%1), %%rsp\n\t"
+			 "popq %%r15\n\t"
+			 "popq %%r14\n\t"
+			 "popq %%r13\n\t"
+			 "popq %%r12\n\t"
+			 "popq %%rbx\n\t"
+			 "popq %%rbp\n\t"
+			 "popq %%rcx\n\t"
+			 "jmp *%%rcx\n"
+			 "1:\tleaq 128(%%rsp), %%rsp"
+			 : "+D"(from), "+S"(to)
+			 :
+			 : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "memory", "cc",
+			   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+			   "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+#else
+	context_jump(from, to);
+#endif
+}
+
 /* Saves where the caller is into `from` and goes on where `to` was saved. Returns when somebody switches to
  * `from`, perhaps on another thread: nothing that was read from thread-local storage before is true after
  * it. */
 SANITIZER_INLINE void context_switch(struct context *from, const struct context *to)
 {
 	sanitizer_leave(&from->told, &to->told);
-	context_jump(from, to);
+	context_jump_inline(from, to);
 	sanitizer_arrive(&from->told);
 }
 

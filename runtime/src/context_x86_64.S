@@ -45,7 +45,8 @@ context_jump:
 	.cfi_endproc
 	.size	context_jump, . - context_jump
 
-/* The first thing that runs on a new stack: calls r12 with r13. It is the outermost frame. */
+/* The first thing that runs on a new stack: goes to r12 with r13, as if it had called it, but without a call that is never
+ * returned from (context_swap). It is the outermost frame. */
 	.globl	context_start
 	.hidden	context_start
 	.type	context_start, @function
@@ -56,8 +57,10 @@ context_start:
 	endbr64
 	mov	%r13, %rdi
 	xor	%ebp, %ebp
-	call	*%r12
-	ud2
+	lea	1f(%rip), %rax
+	push	%rax
+	jmp	*%r12
+1:	ud2
 	.cfi_endproc
 	.size	context_start, . - context_start
 

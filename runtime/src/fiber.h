@@ -16,6 +16,7 @@
 #include "short_lock.h"
 
 struct scope;
+struct thread;
 struct waiter;
 
 struct wait_list {
@@ -63,11 +64,12 @@ struct fiber {
 	_Atomic uint64_t id;		/* 0 when free */
 	void *wait_object;
 	int64_t since;			/* in its state, by the coarse clock */
+	struct thread *pinned_to;	/* the only one that runs it, or NULL */
 	rt_function *function;
 	uint32_t turns;			/* how often it was switched to: who reads it from outside sees by it whether it ran */
 	struct short_lock lock;		/* joiner, ended */
 	void *arg;
-	bool ended;			/* joinable, and nothing of it runs any more */
+	_Atomic bool ended;		/* joinable, and nothing of it runs any more; under the lock */
 	struct wait_list joiner;
 	_Atomic uint32_t claim;		/* who of several ends its waiting (wait.h) */
 	int result;
@@ -77,6 +79,7 @@ struct fiber {
 	struct scope *opened;	/* the innermost that it has opened */
 	_Atomic bool cancelled;
 	void **locals;			/* RT_LOCALS of them, once it has some */
+	uint32_t pins;
 	uint32_t shields;		/* while there are some its waits are not cancelled */
 	const char *name;
 	uint64_t creator_id;

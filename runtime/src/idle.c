@@ -4,6 +4,7 @@
 #include "futex.h"
 #include "outside.h"
 #include "perturb.h"
+#include "pin.h"
 #include "run.h"
 #include "turns.h"
 #include "watcher.h"
@@ -20,8 +21,7 @@ struct processor *idle_processor_take(void)
 	return p;
 }
 
-/* False: it is not idle any more. */
-static bool idle_processor_remove(struct processor *p)
+bool idle_processor_remove(struct processor *p)
 {
 	struct processor **at = &scheduler.idle_processors;
 
@@ -42,7 +42,7 @@ void idle_processor_put(struct processor *p)
 	atomic_fetch_add(&scheduler.nidle, 1);
 }
 
-static void idle_thread_remove(struct thread *t)
+void idle_thread_remove(struct thread *t)
 {
 	struct thread **at = &scheduler.idle_threads;
 
@@ -50,22 +50,29 @@ static void idle_thread_remove(struct thread *t)
 		at = &(*at)->next_idle;
 	if (*at)
 		*at = t->next_idle;
-	t->parked = false;
+	atomic_store(&t->parked, false);
+	atomic_store(&t->wake, 0);	/* it may have been asked to look again (outside.c) */
+	if (t->wanted) {
+		t->wanted = false;
+		atomic_fetch_sub(&scheduler.nwanted, 1);
+	}
 }
 
 struct thread *idle_thread_take(struct processor *p)
 {
 	struct thread *t = p->poller.watcher;
 
-	if (!t || !t->parked)
-		for (t = scheduler.idle_threads; t && t->watches; t = t->next_idle)
+	if (atomic_load(&scheduler.nwanted))
+		for (t = scheduler.idle_threads; t && !t->wanted; t = t->next_idle)
+			;
+	else if (!t || !atomic_load(&t->parked) || t->pins)
+		for (t = scheduler.idle_threads; t && (t->watches || t->pins); t = t->next_idle)
 			;
 	if (!t)
-		t = scheduler.idle_threads;
-	if (t) {
+		for (t = scheduler.idle_threads; t && t->pins; t = t->next_idle)
+			;
+	if (t)
 		idle_thread_remove(t);
-		atomic_store(&t->wake, 0);	/* it may have been asked to look again (outside.c) */
-	}
 	return t;
 }
 
@@ -114,12 +121,18 @@ static int64_t earliest_timer(void)
 	return earliest;
 }
 
-/* Under the scheduler's lock: no fiber runs or is ready, and neither timers nor others will make one so. */
+/* Under the scheduler's lock: no fiber runs or is ready, and neither timers nor others will make one so. A
+ * thread on its way to sleep may have been too late to see a fiber that is pinned to it; it will when it
+ * comes here. */
 static bool nothing_will_come(int64_t earliest)
 {
-	return atomic_load(&scheduler.nidle) == scheduler.nprocessors && scheduler.noutside == 0 &&
-	       atomic_load(&scheduler.nqueue) == 0 && earliest == INT64_MAX && !outside_expected() &&
-	       !poller_expects();
+	if (atomic_load(&scheduler.nidle) != atomic_load(&scheduler.nused) || scheduler.noutside > 0 ||
+	    atomic_load(&scheduler.nqueue) > 0 || earliest != INT64_MAX || outside_expected() || poller_expects())
+		return false;
+	for (struct thread *t = scheduler.threads; t; t = t->next)
+		if (atomic_load(&t->npinned))
+			return false;
+	return true;
 }
 
 bool thread_sleep(struct thread *t)
@@ -129,11 +142,15 @@ bool thread_sleep(struct thread *t)
 	short_lock_take(&scheduler.lock);
 	for (;;) {
 		int64_t earliest = earliest_timer();
-		if (!t->parked) {
+		if (!atomic_load(&t->parked)) {
 			atomic_store(&t->wake, 0);
 			t->next_idle = scheduler.idle_threads;
 			scheduler.idle_threads = t;
-			t->parked = true;
+			atomic_store(&t->parked, true);
+		}
+		if (!pinned_may_sleep(t)) {
+			called = false;
+			break;
 		}
 		/* Said once: who was first to see it may be joined already, and its memory gone. */
 		if (atomic_load(&scheduler.stopping))
@@ -157,11 +174,11 @@ bool thread_sleep(struct thread *t)
 			scheduler.keeper = NULL;
 			scheduler.keeper_until = INT64_MAX;
 		}
-		if (!t->parked)
+		if (!atomic_load(&t->parked))
 			break;		/* it was given a processor */
 		atomic_store(&t->wake, 0);
 		if (!p || !idle_processor_remove(p))
-			p = keeper ? idle_processor_take() : NULL;
+			p = keeper || (p && atomic_load(&p->is_aside)) ? idle_processor_take() : NULL;
 		if (p) {
 			idle_thread_remove(t);
 			processor_hold(t, p);
@@ -188,7 +205,7 @@ bool give_up_processor(struct thread *t)
 	struct processor *p = t->processor;
 
 	short_lock_take(&scheduler.lock);
-	if (atomic_load(&scheduler.nqueue)) {
+	if (atomic_load(&scheduler.nqueue) || atomic_load(&scheduler.nwanted)) {
 		short_lock_give(&scheduler.lock);
 		return true;
 	}

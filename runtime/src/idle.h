@@ -6,10 +6,14 @@
 
 /* Under the scheduler's lock. NULL: there is none. */
 struct processor *idle_processor_take(void);
+/* False: it is not idle any more. */
+bool idle_processor_remove(struct processor *p);
 void idle_processor_put(struct processor *p);
 
-/* Who is to run `p`: the one that watches its poller, or else one that watches none, if there is. */
+/* Who is to run `p`: one that is wanted (pin.h), or the one that watches its poller, or else one that watches
+ * none. Never one to which fibers are pinned that wait. */
 struct thread *idle_thread_take(struct processor *p);
+void idle_thread_remove(struct thread *t);
 
 /* `t` holds `p` from now on; for a processor that nobody holds. */
 void processor_hold(struct thread *t, struct processor *p);

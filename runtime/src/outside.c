@@ -24,7 +24,7 @@ static void look_again(void)
 {
 	short_lock_take(&scheduler.lock);
 	bool last = atomic_fetch_sub(&expected, 1) == 1;
-	struct thread *t = last && atomic_load(&scheduler.nidle) == scheduler.nprocessors ? scheduler.idle_threads : NULL;
+	struct thread *t = last && atomic_load(&scheduler.nidle) == scheduler.nused ? scheduler.idle_threads : NULL;
 	if (t) {
 		atomic_store(&t->wake, 1);
 		poller_wake(t);

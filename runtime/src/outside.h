@@ -7,13 +7,14 @@
 
 struct fiber;
 
-/* A fiber is going to park until a thread from outside makes it ready: until then the run is not over, and no deadlock. Balanced by
- * outside_ready, or by outside_give_up of that fiber if something else ended its waiting. Inside. */
+/* A fiber is going to park until a thread from outside makes it ready: until then the run is not over, and no
+ * deadlock. Balanced by outside_ready, or by outside_give_up of that fiber if something else ended its
+ * waiting. Inside. */
 void outside_expect(void);
 void outside_give_up(void);
 
-/* Makes such a fiber, which the caller has claimed, ready. The run does not end before this has returned. Any thread that is not the
- * runtime's. */
+/* Makes such a fiber, which the caller has claimed, ready. The run does not end before this has returned. Any
+ * thread that is not the runtime's. */
 void outside_ready(struct fiber *f);
 
 /* For the scheduler, under its lock: whether anything may still come. */

@@ -1,4 +1,5 @@
-/* For tests: where another order of things matters, delays by chance (tests/delays.c). Nothing in normal builds. */
+/* For tests: where another order of things matters, delays by chance (tests/delays.c). Nothing in normal
+ * builds. */
 #ifndef RT_PERTURB_H
 #define RT_PERTURB_H
 

@@ -15,13 +15,15 @@
 #include "timer_wheel.h"
 
 #define RING 256u	/* a power of two */
-#define BATCH 8u
+#define BATCH 16u
 
 struct processor {
 	/* Owner's. */
 	struct fiber *first;		/* runs next, before the rest: who was made ready last */
 	uint32_t first_in_a_row;
-	uint32_t nbatch, batch_at;	/* taken out of the ring, in order: batch[batch_at .. nbatch) */
+	/* Before the ring, and not shared: batch[batch_head % BATCH …]. What is appended goes here while
+	 * nobody could use it, and the ring is emptied into it several at a time. */
+	uint32_t batch_head, batch_tail;
 	struct fiber *batch[BATCH];
 	_Atomic uint32_t turns;		/* fibers that it switched to; others look whether it moves */
 	struct fiber *free[2];		/* ended fibers by stack size */
@@ -30,7 +32,8 @@ struct processor {
 	int64_t alive;			/* spawned here less ended here: only the sum of all says something */
 	uint64_t luck;			/* of the draw whom to steal from first */
 	uint32_t number;
-	struct processor *next_idle;
+	struct processor *next_idle;	/* in the list of idle ones, or of those set aside */
+	_Atomic bool is_aside;
 	_Atomic uint32_t seen_turns;	/* the watcher's, or none of its who holds it anew; */
 	int64_t seen_since;		/* and when it first saw that number */
 	struct thread *_Atomic thread;	/* who holds it, NULL when it is idle */

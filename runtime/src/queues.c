@@ -1,13 +1,18 @@
 #include "queues.h"
 
+void queue_chain_for_all(struct fiber *first, struct fiber *last, uint32_t n)
+{
+	last->next = NULL;
+	short_lock_take(&scheduler.lock);
+	*scheduler.queue_end = first;
+	scheduler.queue_end = &last->next;
+	atomic_fetch_add_explicit(&scheduler.nqueue, n, memory_order_release);
+	short_lock_give(&scheduler.lock);
+}
+
 void queue_for_all(struct fiber *f)
 {
-	f->next = NULL;
-	short_lock_take(&scheduler.lock);
-	*scheduler.queue_end = f;
-	scheduler.queue_end = &f->next;
-	atomic_fetch_add_explicit(&scheduler.nqueue, 1, memory_order_release);
-	short_lock_give(&scheduler.lock);
+	queue_chain_for_all(f, f, 1);
 }
 
 void append_to_full(struct processor *p, struct fiber *f)
@@ -15,28 +20,29 @@ void append_to_full(struct processor *p, struct fiber *f)
 	struct fiber *half[RING / 2];
 	uint32_t n = run_queue_take(p, RING / 2, half);
 
-	for (uint32_t i = 0; i < n; i++)
-		queue_for_all(half[i]);
+	for (uint32_t i = 1; i < n; i++)
+		half[i - 1]->next = half[i];
+	if (n > 0)
+		queue_chain_for_all(half[0], half[n - 1], n);
 	if (!run_queue_append(p, f))
 		queue_for_all(f);
 }
 
 static struct fiber *from_all_locked(struct processor *p)
 {
-	uint32_t n = atomic_load_explicit(&scheduler.nqueue, memory_order_relaxed);
+	uint32_t n = atomic_load_explicit(&scheduler.nqueue, memory_order_relaxed), taken = 1;
 	struct fiber *f = scheduler.queue, *more;
 
 	if (!f)
 		return NULL;
-	uint32_t share = n / scheduler.nprocessors + 1;
-	share = share < n ? share : n;
+	uint32_t share = n / atomic_load_explicit(&scheduler.nused, memory_order_relaxed) + 1;
 	share = share < RING / 2 ? share : RING / 2;
-	atomic_fetch_sub_explicit(&scheduler.nqueue, 1, memory_order_relaxed);
 	scheduler.queue = f->next;
-	while (--share > 0 && (more = scheduler.queue) && run_queue_append(p, more)) {
+	while (taken < share && (more = scheduler.queue) && run_queue_append(p, more)) {
 		scheduler.queue = more->next;
-		atomic_fetch_sub_explicit(&scheduler.nqueue, 1, memory_order_relaxed);
+		taken++;
 	}
+	atomic_fetch_sub_explicit(&scheduler.nqueue, taken, memory_order_relaxed);
 	if (!scheduler.queue)
 		scheduler.queue_end = &scheduler.queue;
 	return f;

@@ -9,8 +9,10 @@
 /* How often in a row the fiber made ready last runs before those that wait in the ring. */
 #define FIRST_IN_A_ROW 16
 
-/* Behind all that wait for any processor. Any thread. */
+/* Behind all that wait for any processor: a fiber, or a chain of `n` (by `next`) that ends at `last`. Any
+ * thread. */
 void queue_for_all(struct fiber *f);
+void queue_chain_for_all(struct fiber *first, struct fiber *last, uint32_t n);
 
 /* When the ring is full: its older half goes to all. */
 void append_to_full(struct processor *p, struct fiber *f);
@@ -18,38 +20,67 @@ void append_to_full(struct processor *p, struct fiber *f);
 /* A fair share of the queue of all: one to run, the rest into the ring. */
 struct fiber *from_all(struct processor *p);
 
+/* Whether the end of the queue is where nobody else looks: then a fiber may be put there before it is left,
+ * as long as its thread stays inside. Not while somebody is idle, who would have to come through the door for
+ * it. */
+static inline bool append_is_private(const struct processor *p)
+{
+	return p->batch_tail - p->batch_head < BATCH &&
+	       atomic_load_explicit(&p->head, memory_order_relaxed) ==
+		       atomic_load_explicit(&p->tail, memory_order_relaxed) &&
+	       atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) == 0;
+}
+
+static inline void append_private(struct processor *p, struct fiber *f)
+{
+	p->batch[p->batch_tail++ % BATCH] = f;
+}
+
 static inline void append(struct processor *p, struct fiber *f)
 {
-	if (__builtin_expect(!run_queue_append(p, f), 0))
+	if (append_is_private(p))
+		append_private(p, f);
+	else if (__builtin_expect(!run_queue_append(p, f), 0))
 		append_to_full(p, f);
 }
 
-/* The ring is taken from several at a time while nobody is idle: one contended instruction for eight. */
+/* Several at a time while nobody is idle: one contended instruction for all of them. */
 static inline struct fiber *from_ring(struct processor *p)
 {
-	uint32_t most = atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) ? 1 : BATCH;
+	uint32_t most = atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) ? 1 : BATCH / 2;
 
-	p->nbatch = run_queue_take(p, most, p->batch);
-	p->batch_at = 1;
-	return p->nbatch ? p->batch[0] : NULL;
+	if (run_queue_length(p) == 0)
+		return NULL;
+	p->batch_head = 0;
+	p->batch_tail = run_queue_take(p, most, p->batch);
+	return batch_take(p);
+}
+
+/* When that made ready last has been first often enough: it goes to the end. */
+static inline struct fiber *from_here_fair(struct processor *p)
+{
+	struct fiber *f = p->first;
+
+	p->first_in_a_row = 0;
+	p->first = NULL;
+	append(p, f);
+	f = batch_take(p);
+	return f ? f : from_ring(p);
 }
 
 static inline struct fiber *from_here(struct processor *p)
 {
 	struct fiber *f = p->first;
 
-	if (f && (p->first_in_a_row++ < FIRST_IN_A_ROW)) {
+	if (f) {
+		if (__builtin_expect(p->first_in_a_row++ >= FIRST_IN_A_ROW, 0))
+			return from_here_fair(p);
 		p->first = NULL;
 		return f;
 	}
 	p->first_in_a_row = 0;
-	if (f) {
-		p->first = NULL;
-		append(p, f);
-	}
-	if (p->batch_at < p->nbatch)
-		return p->batch[p->batch_at++];
-	return from_ring(p);
+	f = batch_take(p);
+	return f ? f : from_ring(p);
 }
 
 #endif

@@ -12,8 +12,8 @@ bool scheduler_retake(struct thread *t)
 	if (!door_visit(t))
 		return false;
 	struct processor *p = t->processor;
-	bool wanted = p && (p->first || p->batch_at < p->nbatch || run_queue_length(p) ||
-			    (atomic_load(&scheduler.nqueue) && atomic_load(&scheduler.nidle) == 0) ||
+	bool waits = atomic_load(&scheduler.nqueue) || atomic_load(&scheduler.nwanted);
+	bool wanted = p && (processor_has_ready(p) || (waits && atomic_load(&scheduler.nidle) == 0) ||
 			    atomic_load_explicit(&p->timers.earliest, memory_order_relaxed) <= rt_now() ||
 			    poller_has_events(&p->poller));
 	if (wanted) {

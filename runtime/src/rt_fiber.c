@@ -1,6 +1,6 @@
 /* The functions of osprey/rt/fiber.h. */
 #include <errno.h>
-#include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -9,7 +9,7 @@
 #include "misuse.h"
 #include "rt_spawn.h"
 #include "scheduler.h"
-#include "wait.h"
+#include "wait_here.h"
 
 int64_t rt_now(void)
 {
@@ -37,6 +37,8 @@ struct fiber *spawn_prepare(struct thread *t, rt_function *function, void *arg,
 	f->scope = NULL;
 	f->opened = NULL;
 	f->shields = 0;
+	f->pins = 0;
+	f->pinned_to = NULL;
 	atomic_store_explicit(&f->cancelled, false, memory_order_relaxed);
 	return f;
 }
@@ -71,22 +73,31 @@ int rt_spawn(rt_function *function, void *arg, const struct rt_spawn_options *op
 	return f ? 0 : -ENOMEM;
 }
 
+/* Without the lock: who ended it has given it back, and touches it no more. */
+static inline bool has_ended(struct fiber *f)
+{
+	return atomic_load_explicit(&f->ended, memory_order_acquire) &&
+	       atomic_load_explicit(&f->lock.held, memory_order_acquire) == 0;
+}
+
 int rt_join(struct rt_fiber fiber, int *ret_result, int64_t deadline)
 {
 	struct thread *t = door_enter();
 	struct fiber *f = fiber.fiber;
-	struct waiter w = { 0 };
+	struct waiter w;
 	int r = 0;
 
 	if (!f || atomic_load_explicit(&f->id, memory_order_relaxed) != fiber.id)
 		misuse("rt_join: fiber %llu has been joined already", (unsigned long long)fiber.id);
-	short_lock_take(&f->lock);
-	if (f->joiner.first)
-		misuse("rt_join: fiber %llu is being joined already", (unsigned long long)fiber.id);
-	if (f->ended)
-		short_lock_give(&f->lock);
-	else
-		r = wait_in(t, &f->joiner, &f->lock, &w, FIBER_WAIT_JOIN, f, deadline);
+	if (!has_ended(f)) {
+		short_lock_take(&f->lock);
+		if (f->joiner.first)
+			misuse("rt_join: fiber %llu is being joined already", (unsigned long long)fiber.id);
+		if (atomic_load_explicit(&f->ended, memory_order_relaxed))
+			short_lock_give(&f->lock);
+		else
+			r = wait_here(t, &f->joiner, &f->lock, &w, FIBER_WAIT_JOIN, f, deadline);
+	}
 	if (r == 0) {
 		if (ret_result)
 			*ret_result = f->result;
@@ -94,12 +105,6 @@ int rt_join(struct rt_fiber fiber, int *ret_result, int64_t deadline)
 	}
 	door_leave();
 	return r;
-}
-
-void rt_yield(void)
-{
-	fiber_yield(door_enter(), LEAVE_READY);
-	door_leave();
 }
 
 void rt_block_begin(void)
@@ -152,18 +157,25 @@ static int run_first(void *arg)
 
 static _Atomic uint32_t running;
 
+/* 0: it says nothing that makes sense. */
+static uint32_t processors_of_environment(void)
+{
+	const char *text = getenv("RT_PROCESSORS");
+	char *end = NULL;
+	unsigned long n = text ? strtoul(text, &end, 10) : 0;
+
+	return text && end != text && !*end && n <= UINT32_MAX ? (uint32_t)n : 0;
+}
+
 int rt_run(const struct rt_options *options, rt_function *first, void *arg)
 {
 	struct first of = { first, arg, 0 };
-	cpu_set_t cpus;
 
 	if (thread_self())
 		misuse("rt_run: called within a run");
 	if (atomic_exchange(&running, 1))
 		return -EBUSY;
-	uint32_t n = options ? options->processors : 0;
-	if (n == 0)
-		n = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? (uint32_t)CPU_COUNT(&cpus) : 1;
+	uint32_t n = options && options->processors ? options->processors : processors_of_environment();
 	n = n < MOST_PROCESSORS ? n : MOST_PROCESSORS;
 	int r = scheduler_start(n, options && options->threads ? options->threads : 10000);
 	if (r == 0) {

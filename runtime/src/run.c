@@ -6,10 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cpu_limit.h"
 #include "door.h"
 #include "futex.h"
 #include "idle.h"
 #include "net/descriptor.h"
+#include "in_use.h"
 #include "overflow.h"
 #include "scheduler.h"
 #include "spare.h"
@@ -42,10 +44,10 @@ void run_is_over(void)
 }
 
 /* What other runs left for this one stays: fibers that ended. */
-static int processors_init(uint32_t n, uint32_t threads)
+static int processors_init(uint32_t n, uint32_t used, bool follows_limit, uint32_t threads)
 {
-	struct scheduler fresh = { .nprocessors = n, .most_threads = threads, .nthreads = 1,
-				   .keeper_until = INT64_MAX };
+	struct scheduler fresh = { .nprocessors = n, .nused = n, .most_used = n, .most_threads = threads,
+				   .follows_limit = follows_limit, .nthreads = 1, .keeper_until = INT64_MAX };
 
 	for (int size = 0; size < FIBER_STACK_SIZES; size++) {
 		fresh.free[size] = scheduler.free[size];
@@ -67,6 +69,7 @@ static int processors_init(uint32_t n, uint32_t threads)
 		if (i > 0)
 			idle_processor_put(p);
 	}
+	in_use_set(used);
 	return 0;
 }
 
@@ -87,6 +90,7 @@ static int helpers_start(struct thread *t)
 
 int scheduler_start(uint32_t processors, uint32_t threads)
 {
+	uint32_t used = processors;
 	int r = fiber_table_init();
 
 	if (r < 0 || (r = door_init()) < 0)
@@ -95,7 +99,14 @@ int scheduler_start(uint32_t processors, uint32_t threads)
 	struct thread *t = thread_new();
 	if (!t)
 		return -ENOMEM;
-	r = processors_init(processors, threads);
+	bool follows_limit = processors == 0;
+	if (follows_limit) {
+		long all = sysconf(_SC_NPROCESSORS_CONF);
+		used = cpu_limit_processors("");
+		processors = all > (long)used ? (uint32_t)all : used;
+		processors = processors < MOST_PROCESSORS ? processors : MOST_PROCESSORS;
+	}
+	r = processors_init(processors, used, follows_limit, threads);
 	if (r < 0) {
 		free(t);
 		return r;

@@ -7,6 +7,12 @@
 #include "perturb.h"
 #include "processor.h"
 
+/* The first of those that are not shared, or NULL; by the owner or past its door. */
+static inline struct fiber *batch_take(struct processor *p)
+{
+	return p->batch_head != p->batch_tail ? p->batch[p->batch_head++ % BATCH] : NULL;
+}
+
 /* The owner: at the end. False when the ring is full. */
 static inline bool run_queue_append(struct processor *p, struct fiber *f)
 {
@@ -26,6 +32,12 @@ static inline uint32_t run_queue_length(const struct processor *p)
 	uint32_t n = tail - atomic_load_explicit(&p->head, memory_order_acquire);
 
 	return n <= RING ? n : 0;
+}
+
+/* Whether there is something to run here, by the owner or past its door. */
+static inline bool processor_has_ready(const struct processor *p)
+{
+	return p->first || p->batch_head != p->batch_tail || run_queue_length(p);
 }
 
 /* Takes up to `most` off the front, in order; anybody may. Who copies slots that are overwritten meanwhile

@@ -11,7 +11,10 @@
 struct scheduler {
 	struct short_lock lock;		/* idle lists, the queue of all, threads */
 	struct processor *processors;
-	uint32_t nprocessors;
+	uint32_t nprocessors;		/* all; of them in use (in_use.h): */
+	_Atomic uint32_t nused, most_used;
+	struct processor *aside;
+	bool follows_limit;		/* the watcher looks what the process may use */
 	struct processor *idle_processors;
 	struct thread *idle_threads;
 	struct thread *threads;
@@ -20,6 +23,7 @@ struct scheduler {
 	_Atomic uint32_t nqueue;
 	_Atomic uint32_t nidle;		/* processors */
 	_Atomic uint32_t nspinning;	/* threads that look for work */
+	_Atomic uint32_t nwanted;	/* idle threads that are wanted (pin.h) */
 	struct thread *keeper;		/* the idle thread that wakes by itself at keeper_until, for timers */
 	int64_t keeper_until;
 	uint32_t noutside;		/* threads that run a fiber but lost their processor */
@@ -57,10 +61,8 @@ void fiber_park(struct thread *t, enum fiber_wait wait, void *object, void (*unl
 /* Leaves it to run again later. */
 void fiber_yield(struct thread *t, enum leave how);
 
-/* Ends the running fiber. */
-_Noreturn void fiber_end(struct thread *t, int result);
-
-/* Sets up for a run; the calling thread becomes one of the runtime's. 0/-errno. */
+/* Sets up for a run; the calling thread becomes one of the runtime's. `processors` 0: as many as the process
+ * may use, looked at again while it runs. 0/-errno. */
 int scheduler_start(uint32_t processors, uint32_t threads);
 
 /* Runs fibers on the calling thread until none is left, then takes everything down. */

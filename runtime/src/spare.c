@@ -2,33 +2,35 @@
 
 #include "scheduler.h"
 
-#define SPARE_FIBERS 512u
+#define SPARE_FIBERS 2048u
 
 void spare_to_all(struct processor *p, int size, uint32_t n)
 {
+	uint32_t moved = 0;
+
 	short_lock_take(&scheduler.lock);
-	while (n-- && p->free[size]) {
-		struct fiber *f = p->free[size];
+	for (struct fiber *f; moved < n && (f = p->free[size]); moved++) {
 		p->free[size] = f->next;
-		p->nfree[size]--;
 		f->next = scheduler.free[size];
 		scheduler.free[size] = f;
-		atomic_fetch_add_explicit(&scheduler.nfree[size], 1, memory_order_relaxed);
 	}
+	p->nfree[size] -= moved;
+	atomic_fetch_add_explicit(&scheduler.nfree[size], moved, memory_order_relaxed);
 	short_lock_give(&scheduler.lock);
 }
 
 static void spare_from_all(struct processor *p, int size, uint32_t n)
 {
+	uint32_t moved = 0;
+
 	short_lock_take(&scheduler.lock);
-	while (n-- && scheduler.free[size]) {
-		struct fiber *f = scheduler.free[size];
+	for (struct fiber *f; moved < n && (f = scheduler.free[size]); moved++) {
 		scheduler.free[size] = f->next;
-		atomic_fetch_sub_explicit(&scheduler.nfree[size], 1, memory_order_relaxed);
 		f->next = p->free[size];
 		p->free[size] = f;
-		p->nfree[size]++;
 	}
+	p->nfree[size] += moved;
+	atomic_fetch_sub_explicit(&scheduler.nfree[size], moved, memory_order_relaxed);
 	short_lock_give(&scheduler.lock);
 }
 

@@ -5,21 +5,20 @@
 #include "inspect/probe.h"
 #include "local.h"
 #include "perturb.h"
-#include "queues.h"
-#include "scheduler.h"
+#include "pin.h"
 #include "scope.h"
 #include "tell.h"
-#include "turns.h"
 #include "wait.h"
 
-static inline void ended(struct thread *t, struct fiber *f)
+/* A fiber that nobody has joined yet. */
+static void ended(struct thread *t, struct fiber *f)
 {
 	if (!f->joinable) {
 		fiber_recycle(t->processor, f);
 		return;
 	}
 	short_lock_take(&f->lock);
-	f->ended = true;
+	atomic_store_explicit(&f->ended, true, memory_order_release);
 	struct waiter *w = wait_list_claim(&f->joiner);
 	/* Once the lock is given back `f` is the joiner's. */
 	struct fiber *joiner = w ? w->fiber : NULL;
@@ -28,21 +27,27 @@ static inline void ended(struct thread *t, struct fiber *f)
 		fiber_ready(t, joiner);
 }
 
-static inline void arrive(struct thread *t)
+void arrive_slowly(struct thread *t)
 {
 	struct fiber *f = t->left;
 
 	switch (t->leave) {
 	case LEAVE_NOTHING:
-		return;
+	case LEAVE_LOCKED:
+		break;
 	case LEAVE_READY:
-		append(t->processor, f);
+		if (f->pinned_to)
+			pinned_ready(f);
+		else
+			append(t->processor, f);
 		break;
 	case LEAVE_OTHERS:
-		queue_for_all(f);
+		if (f->pinned_to)
+			pinned_ready(f);
+		else
+			queue_for_all(f);
 		break;
 	case LEAVE_PARKED:
-		perturb();
 		if (t->unlock)
 			t->unlock(t->lock);
 		break;
@@ -53,43 +58,35 @@ static inline void arrive(struct thread *t)
 		ended(t, f);
 		break;
 	}
-	t->leave = LEAVE_NOTHING;
 }
 
-static inline void run(struct thread *t, struct fiber *f)
+/* Who waits to join `f` goes on at once, and directly: it is the only one who may see that `f` has ended, and
+ * runs when this stack was left. NULL: nobody waits yet, or its thread is another. */
+static inline struct fiber *joiner_of(struct fiber *f)
 {
-	turns_count(t->processor);
-	f->turns++;
-	fiber_becomes(f, FIBER_RUNNING);
-	t->running = f;
-	PROBE2(run, fiber_id(f), t->processor->number);
-}
+	struct fiber *joiner = NULL;
 
-/* What this processor has to run at once, if its turn is not one on which it looks around. */
-static inline struct fiber *next_here(struct thread *t)
-{
-	struct processor *p = t->processor;
-
-	if (__builtin_expect(!p, 0))
+	if (!f->joinable)
 		return NULL;
-	uint32_t turns = turns_of(p);
-	if (__builtin_expect(turns % CLOCK_TURNS == 0 || turns % FAIR_TURNS == 0, 0))
-		return NULL;
-	return from_here(p);
+	short_lock_take(&f->lock);
+	struct waiter *w = f->joiner.first;
+	if (w && !w->fiber->pinned_to && (w = wait_list_claim(&f->joiner)))
+		joiner = w->fiber;
+	short_lock_give(&f->lock);
+	return joiner;
 }
 
-/* To the next fiber directly, or to the loop when there is none. Returns when `f` runs again. */
-static inline SANITIZER_NO_CALL void leave_for(struct thread *t, struct fiber *f, struct fiber *next)
+/* Ends the running fiber. */
+SANITIZER_INLINE SANITIZER_NO_CALL void end(struct thread *t, struct fiber *f, int result)
 {
-	t->left = f;
-	if (next) {
-		run(t, next);
-		context_switch(&f->context, &next->context);
-	} else {
-		t->running = NULL;
-		context_switch(&f->context, &t->loop);
-	}
-	arrive(thread_self());
+	f->result = result;
+	fiber_becomes(f, FIBER_ENDED);
+	PROBE2(exit, fiber_id(f), (int64_t)result);
+	struct fiber *next = t->pins ? NULL : joiner_of(f);
+	t->leave = next ? LEAVE_NOTHING : LEAVE_ENDED;
+	sanitizer_context_ends(&f->context.told);
+	leave_for(t, f, next ? next : next_here(t));
+	__builtin_unreachable();
 }
 
 static SANITIZER_NO_CALL void fiber_main(void *arg)
@@ -100,10 +97,14 @@ static SANITIZER_NO_CALL void fiber_main(void *arg)
 	arrive(thread_self());
 	door_leave();
 	int result = f->function(f->arg);
-	local_end(f);
+	if (f->locals)
+		local_end(f);
 	struct thread *t = door_enter();
-	scope_leave(t, f, result);
-	fiber_end(t, result);
+	if (__builtin_expect(f->pinned_to != NULL, 0))
+		pinned_release(t, f);
+	if (f->scope || f->opened)
+		scope_leave(t, f, result);
+	end(thread_self(), f, result);
 }
 
 void fiber_start(struct thread *t, struct fiber *f)
@@ -130,29 +131,31 @@ void fiber_park(struct thread *t, enum fiber_wait wait, void *object, void (*unl
 void fiber_yield(struct thread *t, enum leave how)
 {
 	struct fiber *f = t->running;
-	struct fiber *next = next_here(t);
 
-	if (!next && how == LEAVE_READY && turns_of(t->processor) % CLOCK_TURNS) {
-		/* Nobody else: on it goes. */
-		turns_count(t->processor);
-		return;
-	}
 	fiber_becomes(f, FIBER_READY);
 	t->leave = how;
-	leave_for(t, f, next);
+	leave_for(t, f, next_here(t));
 }
 
-SANITIZER_NO_CALL _Noreturn void fiber_end(struct thread *t, int result)
+void rt_yield(void)
 {
-	struct fiber *f = t->running;
+	struct thread *t = door_enter();
+	struct processor *p = t->processor;
+	struct fiber *f = t->running, *next = next_here(t);
 
-	f->result = result;
-	fiber_becomes(f, FIBER_ENDED);
-	PROBE2(exit, fiber_id(f), (int64_t)result);
-	t->leave = LEAVE_ENDED;
-	sanitizer_context_ends(&f->context.told);
-	leave_for(t, f, next_here(t));
-	__builtin_unreachable();
+	if (next && !f->pinned_to && append_is_private(p)) {
+		fiber_becomes(f, FIBER_READY);
+		append_private(p, f);
+		leave_for(t, f, next);
+	} else if (next || t->pins || turns_of(p) % CLOCK_TURNS == 0) {
+		fiber_becomes(f, FIBER_READY);
+		t->leave = LEAVE_READY;
+		leave_for(t, f, next);
+	} else {
+		/* Nobody else: on it goes. */
+		turns_count(p);
+	}
+	door_leave();
 }
 
 void fiber_ready(struct thread *t, struct fiber *f)
@@ -162,11 +165,15 @@ void fiber_ready(struct thread *t, struct fiber *f)
 
 	fiber_becomes(f, FIBER_READY);
 	PROBE2(ready, fiber_id(f), t->running ? fiber_id(t->running) : 0);
+	if (__builtin_expect(f->pinned_to != NULL, 0)) {
+		pinned_ready(f);
+		return;
+	}
 	p->first = f;
 	if (before)
 		append(p, before);
 	perturb();
-	if (atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) != 0)
+	if (__builtin_expect(atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) != 0, 0))
 		wake_another();
 }
 
@@ -174,7 +181,10 @@ void fiber_ready_later(struct thread *t, struct fiber *f)
 {
 	fiber_becomes(f, FIBER_READY);
 	PROBE2(ready, fiber_id(f), t->running ? fiber_id(t->running) : 0);
-	append(t->processor, f);
+	if (f->pinned_to)
+		pinned_ready(f);
+	else
+		append(t->processor, f);
 }
 
 void fiber_start_later(struct thread *t, struct fiber *f)
@@ -188,6 +198,10 @@ void fiber_ready_from_outside(struct fiber *f)
 {
 	fiber_becomes(f, FIBER_READY);
 	PROBE2(ready, fiber_id(f), 0);
+	if (f->pinned_to) {
+		pinned_ready(f);
+		return;
+	}
 	queue_for_all(f);
 	atomic_thread_fence(memory_order_seq_cst);
 	wake_another();

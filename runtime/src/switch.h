@@ -1,11 +1,80 @@
-/* From fiber to fiber; the functions that fibers call are in scheduler.h. */
+/* From fiber to fiber: the ways that are taken millions of times a second are inline. What other parts call
+ * is in scheduler.h. */
 #ifndef RT_SWITCH_H
 #define RT_SWITCH_H
 
-#include "thread.h"
+#include "context.h"
+#include "inspect/probe.h"
+#include "perturb.h"
+#include "queues.h"
+#include "scheduler.h"
+#include "turns.h"
+
+/* The context that was left is saved: what was to be done about it is done now, but for the cheapest. */
+void arrive_slowly(struct thread *t);
 
 /* From the thread's own loop to a fiber; returns when there is none to go on with, or the processor was
  * lost. */
 void switch_from_loop(struct thread *t, struct fiber *f);
+
+static inline void arrive(struct thread *t)
+{
+	if (t->leave == LEAVE_NOTHING)
+		return;
+	perturb();
+	if (t->leave == LEAVE_LOCKED)
+		short_lock_give(t->lock);
+	else
+		arrive_slowly(t);
+	t->leave = LEAVE_NOTHING;
+}
+
+static inline void run(struct thread *t, struct fiber *f)
+{
+	turns_count(t->processor);
+	f->turns++;
+	fiber_becomes(f, FIBER_RUNNING);
+	t->running = f;
+	PROBE2(run, fiber_id(f), t->processor->number);
+}
+
+/* What this processor has to run at once, if its turn is not one on which it looks around. */
+static inline struct fiber *next_here(struct thread *t)
+{
+	struct processor *p = t->processor;
+
+	if (__builtin_expect(!p || t->pins || turns_of(p) % CLOCK_TURNS == 0, 0))
+		return NULL;
+	return from_here(p);
+}
+
+/* To `next` directly, or to the loop when there is none. Returns when `f` runs again. */
+SANITIZER_INLINE SANITIZER_NO_CALL void leave_for(struct thread *t, struct fiber *f, struct fiber *next)
+{
+	const struct context *to = &t->loop;
+
+	t->left = f;
+	t->running = NULL;
+	if (next) {
+		run(t, next);
+		to = &next->context;
+	}
+	context_switch(&f->context, to);
+	arrive(thread_self());
+}
+
+/* fiber_park where the lock is a short one (not NULL). */
+SANITIZER_INLINE void park_locked(struct thread *t, enum fiber_wait wait, void *object, struct short_lock *lock)
+{
+	struct fiber *f = t->running;
+
+	f->wait = (uint8_t)wait;
+	f->wait_object = object;
+	fiber_becomes(f, FIBER_PARKED);
+	PROBE3(park, fiber_id(f), wait, object);
+	t->leave = LEAVE_LOCKED;
+	t->lock = lock;
+	leave_for(t, f, next_here(t));
+}
 
 #endif

@@ -83,7 +83,7 @@ static int create(struct processor *p, bool spinning)
 	return r ? -EAGAIN : 0;
 }
 
-static void call(struct thread *t, struct processor *p, bool spinning)
+void thread_give(struct thread *t, struct processor *p, bool spinning)
 {
 	t->spinning = spinning;
 	processor_hold(t, p);
@@ -91,11 +91,14 @@ static void call(struct thread *t, struct processor *p, bool spinning)
 	poller_wake(t);
 }
 
-/* What only its owner may touch has no owner now. */
-static void processor_lay_down(struct processor *p)
+void processor_lay_down(struct processor *p)
 {
-	while (p->batch_at < p->nbatch)
-		queue_for_all(p->batch[p->batch_at++]);
+	struct fiber *f;
+
+	while (run_queue_take(p, 1, &f))
+		queue_for_all(f);
+	while ((f = batch_take(p)))
+		queue_for_all(f);
 	if (p->first)
 		queue_for_all(p->first);
 	p->first = NULL;
@@ -109,7 +112,7 @@ int thread_call(struct processor *p, bool spinning)
 	scheduler.nthreads += make;
 	short_lock_give(&scheduler.lock);
 	if (t) {
-		call(t, p, spinning);
+		thread_give(t, p, spinning);
 		return 0;
 	}
 	if (make && create(p, spinning) == 0)

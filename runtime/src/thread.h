@@ -19,6 +19,7 @@ enum leave {
 	LEAVE_NOTHING,
 	LEAVE_READY,	/* it goes to the end of the ring */
 	LEAVE_OTHERS,	/* it goes to the queue of all, behind what waits there */
+	LEAVE_LOCKED,	/* the short lock `lock` is given back: from then on it may be made ready */
 	LEAVE_PARKED,	/* unlock(lock): from then on it may be made ready */
 	LEAVE_ENDED,
 	LEAVE_SHOW,	/* nobody was left: the fiber that is switched to shows its stack (tell.h) */
@@ -36,9 +37,16 @@ struct thread {
 	struct context loop;		/* its own stack, where it looks for work */
 	bool spinning;
 
+	/* Fibers that are pinned to it (pin.h): how many, and which of them are ready. */
+	uint32_t pins;
+	struct short_lock pinned_lock;
+	struct fiber *pinned, **pinned_end;
+	_Atomic uint32_t npinned;
+
 	/* Watched by others. */
 	_Atomic uint32_t blocked;	/* within rt_block_begin and _end */
-	bool parked;			/* in the list of idle threads */
+	_Atomic bool parked;		/* in the list of idle threads, */
+	bool wanted;			/* and has pinned fibers that are ready, but no processor */
 
 	_Atomic uint32_t wake;		/* futex: 1 when it has been called */
 	unsigned watches;		/* so many pollers, while it sleeps */
@@ -75,9 +83,15 @@ static inline struct thread *thread_self(void)
 /* A thread without a processor. NULL: no memory. */
 struct thread *thread_new(void);
 
+/* Gives a processor to a thread that was taken from the idle ones. */
+void thread_give(struct thread *t, struct processor *p, bool spinning);
+
 /* Gives a processor to a thread that sleeps, or to a new one. -EAGAIN: there can be none. Not under the
  * scheduler's lock. */
 int thread_call(struct processor *p, bool spinning);
+
+/* What is ready on a processor goes to the queue of all; it has no owner. */
+void processor_lay_down(struct processor *p);
 
 /* Runs fibers on the calling thread until the run is over. */
 void thread_loop(struct thread *t);

@@ -75,24 +75,59 @@ void timer_arm(struct timer_wheel *w, struct timer *t)
 	short_lock_give(&w->lock);
 }
 
+/* Where it is armed, locked; NULL: nowhere. It may be moved before the lock is had. */
+static struct timer_wheel *lock_wheel_of(struct timer *t)
+{
+	struct timer_wheel *w;
+
+	while ((w = atomic_load_explicit(&t->wheel, memory_order_acquire))) {
+		short_lock_take(&w->lock);
+		if (atomic_load_explicit(&t->wheel, memory_order_relaxed) == w)
+			return w;
+		short_lock_give(&w->lock);
+	}
+	return NULL;
+}
+
 bool timer_cancel(struct timer *t)
 {
-	struct timer_wheel *w = atomic_load_explicit(&t->wheel, memory_order_acquire);
-	bool armed = false;
+	struct timer_wheel *w = lock_wheel_of(t);
 
 	if (!w)
 		return false;
-	short_lock_take(&w->lock);
-	if (atomic_load_explicit(&t->wheel, memory_order_relaxed) == w) {
-		take(w, t);
-		/* Whoever waits for the last one is not to do so. */
-		if (--w->n == 0)
-			atomic_store_explicit(&w->earliest, INT64_MAX, memory_order_relaxed);
-		atomic_store_explicit(&t->wheel, NULL, memory_order_relaxed);
-		armed = true;
-	}
+	take(w, t);
+	/* Whoever waits for the last one is not to do so. */
+	if (--w->n == 0)
+		atomic_store_explicit(&w->earliest, INT64_MAX, memory_order_relaxed);
+	atomic_store_explicit(&t->wheel, NULL, memory_order_relaxed);
 	short_lock_give(&w->lock);
-	return armed;
+	return true;
+}
+
+void timer_wheel_move(struct timer_wheel *from, struct timer_wheel *to)
+{
+	struct timer_wheel *first = from < to ? from : to, *second = from < to ? to : from;
+	struct timer *t;
+
+	if (from == to)
+		return;
+	short_lock_take(&first->lock);
+	short_lock_take(&second->lock);
+	for (unsigned place = 0; place < WHEEL_LEVELS * WHEEL_SLOTS; place++) {
+		while ((t = from->slot[place / WHEEL_SLOTS][place % WHEEL_SLOTS])) {
+			take(from, t);
+			put(to, t, tick_after(t->deadline));
+			atomic_store_explicit(&t->wheel, to, memory_order_release);
+		}
+	}
+	int64_t earliest = atomic_load_explicit(&from->earliest, memory_order_relaxed);
+	if (earliest < atomic_load_explicit(&to->earliest, memory_order_relaxed))
+		atomic_store_explicit(&to->earliest, earliest, memory_order_relaxed);
+	to->n += from->n;
+	from->n = 0;
+	atomic_store_explicit(&from->earliest, INT64_MAX, memory_order_relaxed);
+	short_lock_give(&second->lock);
+	short_lock_give(&first->lock);
 }
 
 void timer_settle(struct timer *t)

@@ -43,6 +43,9 @@ void timer_arm(struct timer_wheel *w, struct timer *t);
  * thread. */
 bool timer_cancel(struct timer *t);
 
+/* All timers of one go to the other. Neither is locked. */
+void timer_wheel_move(struct timer_wheel *from, struct timer_wheel *to);
+
 /* For who knows that it fires or has: returns when its memory may go. */
 void timer_settle(struct timer *t);
 

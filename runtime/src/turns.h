@@ -6,8 +6,9 @@
 
 #include "processor.h"
 
-/* The queue of all is looked at first once in so many turns, so that a busy ring does not starve it. */
-#define FAIR_TURNS 61
+/* The queue of all is looked at first once in so many turns, so that a busy ring does not starve it. A
+ * multiple of CLOCK_TURNS. */
+#define FAIR_TURNS 64
 /* Due timers are looked for once in so many turns: reading the clock costs as much as some switches. */
 #define CLOCK_TURNS 16
 

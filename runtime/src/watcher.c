@@ -2,13 +2,18 @@
 
 #include <limits.h>
 
+#include "cpu_limit.h"
 #include "door.h"
 #include "futex.h"
+#include "in_use.h"
 #include "scheduler.h"
 
 #define BLOCKED_NS 20000
 #define HOG_NS 2000000
 #define SLICE_NS 10000000
+
+/* How often it looks how many CPUs the process may use. */
+#define LIMIT_NS 1000000000
 
 #define SHORTEST_NS 20000
 #define LONGEST_NS 1000000
@@ -37,8 +42,20 @@ static bool look_at(struct processor *p, int64_t now)
 
 static bool all_idle(void)
 {
-	return atomic_load(&scheduler.nidle) == scheduler.nprocessors &&
+	return atomic_load(&scheduler.nidle) == atomic_load(&scheduler.nused) &&
 	       atomic_load(&scheduler.stopping) == 0;
+}
+
+static void follow_limit(int64_t now)
+{
+	static int64_t next;
+
+	if (!scheduler.follows_limit || now < next)
+		return;
+	next = now + LIMIT_NS;
+	uint32_t n = cpu_limit_processors("");
+	if (n != atomic_load(&scheduler.most_used))
+		in_use_set(n);
 }
 
 static void *watch(void *unused)
@@ -59,6 +76,7 @@ static void *watch(void *unused)
 		}
 		bool found = false;
 		int64_t now = coarse_clock_set(rt_now());
+		follow_limit(now);
 		for (uint32_t i = 0; i < scheduler.nprocessors; i++)
 			found |= look_at(&scheduler.processors[i], now);
 		quiet = found ? 0 : quiet + 1;
@@ -83,7 +101,7 @@ int watcher_start(void)
 	pthread_attr_t attr;
 
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 64 << 10);
+	pthread_attr_setstacksize(&attr, 128 << 10);
 	int r = pthread_create(&scheduler.watcher, &attr, watch, 0);
 	pthread_attr_destroy(&attr);
 	return -r;

@@ -2,7 +2,9 @@
 
 #include "door.h"
 #include "idle.h"
+#include "in_use.h"
 #include "inspect/probe.h"
+#include "pin.h"
 #include "queues.h"
 #include "relax.h"
 #include "turns.h"
@@ -10,11 +12,37 @@
 /* Rounds over all processors before an idle thread sleeps: some tens of microseconds, what waking it would
  * cost. */
 #define SPIN_ROUNDS 4
+#define PINNED_SPINS 1000
 
 static bool run_timers(struct processor *of, int64_t now)
 {
 	return atomic_load_explicit(&of->timers.earliest, memory_order_relaxed) <= now &&
 	       timer_wheel_run(&of->timers, now) > 0;
+}
+
+/* Those of others too, who may be busy. True when some fired. */
+static bool run_all_timers(void)
+{
+	int64_t now = coarse_clock_set(rt_now());
+	bool fired = false;
+
+	for (uint32_t i = 0; i < scheduler.nprocessors; i++)
+		fired |= run_timers(&scheduler.processors[i], now);
+	return fired;
+}
+
+/* Its own poller, and those of processors that are set aside. */
+static void poll(struct thread *t)
+{
+	if (poller_exists(&t->processor->poller))
+		poller_run(t, &t->processor->poller);
+	if (atomic_load_explicit(&scheduler.nused, memory_order_relaxed) == scheduler.nprocessors)
+		return;
+	for (uint32_t i = 0; i < scheduler.nprocessors; i++) {
+		struct processor *p = &scheduler.processors[i];
+		if (atomic_load_explicit(&p->is_aside, memory_order_relaxed) && poller_exists(&p->poller))
+			poller_run(t, &p->poller);
+	}
 }
 
 /* What only its owner may touch: past its door. */
@@ -26,9 +54,8 @@ static struct fiber *steal_first(struct processor *victim)
 	if (!owner || !door_visit(owner))
 		return NULL;
 	if (owner->processor == victim) {
-		if (victim->batch_at < victim->nbatch)
-			f = victim->batch[victim->batch_at++];
-		else if ((f = victim->first))
+		f = batch_take(victim);
+		if (!f && (f = victim->first))
 			victim->first = NULL;
 	}
 	door_close(owner, false);
@@ -85,26 +112,24 @@ static struct fiber *look_around(struct thread *t)
 
 	if (atomic_load_explicit(&p->timers.earliest, memory_order_relaxed) != INT64_MAX)
 		run_timers(p, coarse_clock_set(rt_now()));
-	bool polls = poller_exists(&p->poller);
 	if (turns % FAIR_TURNS == 0) {
-		if (polls)
-			poller_run(t);
+		poll(t);
 		if ((f = from_all(p)))
 			return f;
 	}
-	if ((f = from_here(p)) || (f = from_all(p)))
+	if ((f = from_here(p)) || (f = from_all(p))) {
+		/* Those that only yield call nobody. */
+		if (atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) && processor_has_ready(p))
+			wake_another();
 		return f;
-	if (polls) {
-		poller_run(t);
-		if ((f = from_here(p)))
-			return f;
 	}
-	int64_t now = coarse_clock_set(rt_now());
-	for (uint32_t i = 0; i < scheduler.nprocessors; i++)
-		if (run_timers(&scheduler.processors[i], now) && (f = from_here(p)))
-			return f;
+	poll(t);
+	if ((f = from_here(p)))
+		return f;
+	if (run_all_timers() && (f = from_here(p)))
+		return f;
 	if (!t->spinning) {
-		uint32_t busy = scheduler.nprocessors - atomic_load(&scheduler.nidle);
+		uint32_t busy = atomic_load(&scheduler.nused) - atomic_load(&scheduler.nidle);
 		if (2 * atomic_load(&scheduler.nspinning) >= busy)
 			return NULL;
 		t->spinning = true;
@@ -113,11 +138,63 @@ static struct fiber *look_around(struct thread *t)
 	return steal(p);
 }
 
+static bool has_work(const struct processor *p)
+{
+	return processor_has_ready(p) || atomic_load_explicit(&scheduler.nqueue, memory_order_relaxed) ||
+	       atomic_load_explicit(&scheduler.nwanted, memory_order_relaxed);
+}
+
+/* Of a thread to which fibers are pinned. It spins for what another processor may bring soon, as long as
+ * nobody else could use its processor. */
+static struct fiber *look_for_pinned(struct thread *t)
+{
+	struct processor *p = t->processor;
+
+	run_all_timers();
+	poll(t);
+	for (int i = 0; i < PINNED_SPINS && !pinned_waits(t) && !has_work(p); i++)
+		relax();
+	return pinned_take(t);
+}
+
+static void lay_into_other_hands(struct thread *t)
+{
+	struct processor *p = t->processor;
+
+	t->processor = NULL;
+	thread_call(p, false);
+}
+
+/* One round for a thread to which fibers are pinned: it finds one, or has no processor afterwards. */
+static struct fiber *find_pinned(struct thread *t)
+{
+	struct fiber *f = look_for_pinned(t);
+
+	if (f)
+		return f;
+	if (has_work(t->processor) || give_up_processor(t))
+		lay_into_other_hands(t);
+	return NULL;
+}
+
 struct fiber *find_work(struct thread *t)
 {
 	for (;;) {
 		if (!t->processor && !thread_sleep(t))
 			return NULL;
+		if (in_use_too_many()) {
+			stop_spinning(t, false);
+			in_use_give_up(t);
+			continue;
+		}
+		if (t->pins) {
+			struct fiber *pinned = find_pinned(t);
+			if (pinned)
+				return pinned;
+			continue;
+		}
+		if (atomic_load_explicit(&scheduler.nwanted, memory_order_relaxed) && pinned_help(t))
+			continue;
 		struct fiber *f = look_around(t);
 		if (f) {
 			stop_spinning(t, true);

@@ -1,86 +1,179 @@
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+/* Fibers: start, join, yield, sleep, blocking calls; and that one which never calls keeps nobody from
+ * running. */
 #include <unistd.h>
+
 #include "check.h"
 
 static _Atomic int count;
-static int add(void *arg) { count += (int)(long)arg; return (int)(long)arg * 2; }
-static int many(void *arg)
+
+static int add(void *arg)
 {
-	int n = (int)(long)arg;
-	struct rt_fiber *f = calloc((size_t)n, sizeof *f);
+	count += (int)(long)arg;
+	return (int)(long)arg * 2;
+}
+
+static int test_many(void *arg)
+{
+	static struct rt_fiber f[10000];
+	int n = (int)check_load(sizeof f / sizeof *f), r = 0;
 	long sum = 0;
+
+	(void)arg;
+	count = 0;
 	for (int i = 0; i < n; i++)
 		CHECK(rt_spawn(add, (void *)1L, NULL, &f[i]) == 0);
 	for (int i = 0; i < n; i++) {
-		int r;
 		CHECK(rt_join(f[i], &r, RT_FOREVER) == 0);
 		sum += r;
 	}
-	CHECK(sum == 2L * n);
-	free(f);
-	return 7;
+	CHECK(sum == 2L * n && count == n);
+	return 0;
 }
-static int yielder(void *arg) { for (int i = 0; i < check_load(1000); i++) { rt_yield(); count++; } (void)arg; return 0; }
+
+/* One by one: each is joined before it has run. */
+static int test_one_by_one(void *arg)
+{
+	struct rt_fiber f;
+	int r = 0;
+
+	(void)arg;
+	for (int i = 0, n = (int)check_load(50000); i < n; i++) {
+		struct rt_spawn_options options = { .stack = i % 7 ? RT_STACK_DEFAULT : RT_STACK_LARGE };
+		CHECK(rt_spawn(add, (void *)(long)i, &options, &f) == 0);
+		CHECK(rt_join(f, &r, RT_FOREVER) == 0 && r == 2 * i);
+	}
+	return 0;
+}
+
+static int test_result(void *arg)
+{
+	(void)arg;
+	return count;
+}
+
+#define YIELDERS 300
+
 static int yields(void *arg)
 {
 	(void)arg;
-	for (int i = 0; i < 300; i++)
-		CHECK(rt_go(yielder, NULL) == 0);
+	for (long n = check_load(1000); n > 0; n--) {
+		rt_yield();
+		count++;
+	}
 	return 0;
 }
-static _Atomic int stop_hog;
-static int hog(void *arg) { (void)arg; while (!stop_hog) ; return 0; }
-static int beside_hog(void *arg)
+
+static int test_yields(void *arg)
+{
+	struct rt_fiber f[YIELDERS];
+
+	(void)arg;
+	count = 0;
+	for (int i = 0; i < YIELDERS; i++)
+		CHECK(rt_spawn(yields, NULL, NULL, &f[i]) == 0);
+	for (int i = 0; i < YIELDERS; i++)
+		CHECK(rt_join(f[i], NULL, RT_FOREVER) == 0);
+	CHECK(count == YIELDERS * check_load(1000));
+	count = 0;
+	return 0;
+}
+
+static _Atomic int stop;
+
+static int hog(void *arg)
 {
 	(void)arg;
-	stop_hog = 0;
-	rt_go(hog, NULL); rt_go(hog, NULL);
-	int64_t worst = 0;
-	for (int i = 0; i < 20; i++) {
-		int64_t t = rt_now();
-		rt_sleep(1000000);
-		int64_t took = rt_now() - t - 1000000;
-		worst = took > worst ? took : worst;
-		CHECK(took >= 0);
-	}
-	stop_hog = 1;
-	fprintf(stderr, "beside hogs: worst %+.2f ms\n", worst / 1e6);
+	while (!stop)
+		;
 	return 0;
 }
-static int blocker(void *arg) { (void)arg; rt_block_begin(); usleep(20000); rt_block_end(); count++; return 0; }
+
+/* It would never end if hogs kept their processors. */
+static int test_beside_hogs(void *arg)
+{
+	(void)arg;
+	stop = 0;
+	CHECK(rt_go(hog, NULL) == 0 && rt_go(hog, NULL) == 0);
+	for (int i = 0; i < 10; i++) {
+		int64_t before = rt_now();
+		CHECK(rt_sleep(MS) == 0);
+		CHECK(rt_now() - before >= MS);
+	}
+	stop = 1;
+	return 0;
+}
+
+#define BLOCKERS 20
+
+static _Atomic int inside, most_inside;
+
 static int blocks(void *arg)
 {
 	(void)arg;
-	int64_t t = rt_now();
-	struct rt_fiber f[50];
-	for (int i = 0; i < 50; i++)
-		CHECK(rt_spawn(blocker, NULL, NULL, &f[i]) == 0);
-	for (int i = 0; i < 50; i++)
-		rt_join(f[i], NULL, RT_FOREVER);
-	fprintf(stderr, "50 blocking calls of 20 ms: %.1f ms\n", (rt_now() - t) / 1e6);
+	rt_block_begin();
+	int n = ++inside;
+	while (n > most_inside)
+		most_inside = n;
+	usleep(10000);
+	inside--;
+	rt_block_end();
+	count++;
 	return 0;
 }
-static int nap(void *arg) { rt_sleep((long)arg); count++; return 0; }
+
+/* All of them are in their calls at once, with whatever number of processors. */
+static int test_blocking(void *arg)
+{
+	struct rt_fiber f[BLOCKERS];
+
+	(void)arg;
+	count = most_inside = 0;
+	for (int i = 0; i < BLOCKERS; i++)
+		CHECK(rt_spawn(blocks, NULL, NULL, &f[i]) == 0);
+	for (int i = 0; i < BLOCKERS; i++)
+		CHECK(rt_join(f[i], NULL, RT_FOREVER) == 0);
+	CHECK(count == BLOCKERS && most_inside > 4);
+	count = 0;
+	return 0;
+}
+
 static int naps(void *arg)
 {
-	int n = (int)(long)arg;
-	for (int i = 0; i < n; i++)
-		CHECK(rt_go(nap, (void *)(1000000L + rand() % 100000000)) == 0);
+	CHECK(rt_sleep((long)arg) == 0);
+	count++;
 	return 0;
 }
+
+/* Nobody joins them: the run ends when they have. */
+static int test_naps(void *arg)
+{
+	(void)arg;
+	count = 0;
+	for (long i = 0, n = check_load(20000); i < n; i++)
+		CHECK(rt_go(naps, (void *)(MS + i * 7919 % (50 * MS))) == 0);
+	return 0;
+}
+
+static int test_naps_ended(void *arg)
+{
+	(void)arg;
+	CHECK(count == check_load(20000));
+	count = 0;
+	return 0;
+}
+
+static const struct check_test tests[] = {
+	{ "many", test_many },
+	{ "one by one", test_one_by_one },
+	{ "yields", test_yields },
+	{ "result", test_result },
+	{ "beside hogs", test_beside_hogs },
+	{ "blocking calls", test_blocking },
+	{ "naps", test_naps },
+	{ "naps have ended", test_naps_ended },
+};
+
 int main(void)
 {
-	for (unsigned p = 1; p <= 4; p++) {
-		struct rt_options o = { .processors = p };
-		fprintf(stderr, "P=%u\n", p);
-		count = 0; CHECK(rt_run(&o, many, (void *)check_load(100000)) == 7); CHECK(count == check_load(100000));
-		count = 0; CHECK(rt_run(&o, yields, NULL) == 0); CHECK(count == 300 * check_load(1000));
-		CHECK(rt_run(&o, beside_hog, NULL) == 0);
-		count = 0; CHECK(rt_run(&o, blocks, NULL) == 0); CHECK(count == 50);
-		count = 0; CHECK(rt_run(&o, naps, (void *)check_load(20000)) == 0); CHECK(count == check_load(20000));
-	}
-	return check_failed != 0;
+	return check_all(tests, sizeof tests / sizeof *tests);
 }

@@ -196,7 +196,8 @@ static int at_most_three(void *arg)
 		uint64_t n = 1 + (uint64_t)i % 3;
 		if (rt_semaphore_wait(&semaphore, n, i % 4 ? RT_FOREVER : rt_now() + 30000) < 0)
 			continue;
-		int now = inside += (int)n;
+		inside += (int)n;
+		int now = atomic_load(&inside);
 		CHECK(now <= 3);
 		if (now > most_inside)
 			most_inside = now;

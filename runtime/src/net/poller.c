@@ -131,14 +131,13 @@ static void call_another(struct processor *p)
 		wake_another();
 }
 
-void poller_run(struct thread *t)
+void poller_run(struct thread *t, struct poller *of)
 {
 	struct epoll_event events[EVENTS];
-	struct poller *p = &t->processor->poller;
-	int epoll = atomic_load_explicit(&p->epoll, memory_order_relaxed);
+	int epoll = atomic_load_explicit(&of->epoll, memory_order_relaxed);
 
-	if (p->ring.under_way > 0)
-		ring_run(t, &p->ring);
+	if (of->ring.under_way > 0)
+		ring_run(t, &of->ring);
 	long n = kernel_call(SYS_epoll_pwait, epoll, events, EVENTS, 0, NULL, 0);
 	for (long i = 0; i < n; i++)
 		happened(t, &events[i]);
@@ -166,14 +165,22 @@ bool poller_expects(void)
 
 /* -- threads that sleep */
 
-void poller_watch(struct thread *t)
+static void watch_list(struct thread *t, struct processor *list)
 {
-	for (struct processor *p = scheduler.idle_processors; p; p = p->next_idle) {
+	for (struct processor *p = list; p; p = p->next_idle) {
 		if (!poller_exists(&p->poller) || p->poller.watcher)
 			continue;
 		p->poller.watcher = t;
 		t->watches++;
 	}
+}
+
+void poller_watch(struct thread *t)
+{
+	watch_list(t, scheduler.idle_processors);
+	/* While none is idle those that run see to those that are set aside. */
+	if (scheduler.idle_processors)
+		watch_list(t, scheduler.aside);
 	if (t->watches && t->call < 0) {
 		long fd = kernel_call(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK);
 		t->call = fd < 0 ? -1 : (int)fd;

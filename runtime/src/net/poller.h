@@ -45,8 +45,9 @@ void poller_unregister(struct descriptor *d);
 /* Tells of the ring's answers too. Inside. */
 int poller_enter_ring(struct thread *t, int ring);
 
-/* Makes ready who waits for what has happened at the thread's processor. Only if its poller exists. Inside. */
-void poller_run(struct thread *t);
+/* Makes ready who waits for what has happened at `of`, which exists: the thread's processor's, or that of one that is
+ * set aside, which has no ring in use. They run at the thread's processor. Inside. */
+void poller_run(struct thread *t, struct poller *of);
 
 /* Whether poller_run would find anything. By who may touch the processor. */
 bool poller_has_events(struct poller *p);
@@ -55,7 +56,8 @@ bool poller_has_events(struct poller *p);
  * processors are idle. */
 bool poller_expects(void);
 
-/* Takes over to watch the pollers of all idle processors that nobody watches. Under the scheduler's lock. */
+/* Takes over to watch the pollers of all idle processors, and of those that are set aside, that nobody
+ * watches. Under the scheduler's lock. */
 void poller_watch(struct thread *t);
 
 /* Sleeps like futex_wait(&t->wake, 0, deadline), but also until something happens at a poller that it

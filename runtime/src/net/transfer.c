@@ -73,7 +73,7 @@ static bool nothing_left(struct descriptor *d, const struct attempt *a, long r)
 
 static bool others_are_ready(struct processor *p)
 {
-	return p->poller.ring.queued > 0 || p->first || p->batch_at < p->nbatch || run_queue_length(p) > 0;
+	return p->poller.ring.queued > 0 || processor_has_ready(p);
 }
 
 /* Together with the calls of others, if there are some that run before this one would be missed. */

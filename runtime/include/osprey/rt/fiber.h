@@ -1,8 +1,8 @@
 /* Fibers: start, join, yield, sleep; and the run of a program on them.
  *
- * Contexts. "Fiber" functions are called within rt_run, from a fiber; from elsewhere they end the process with a line
- * that says so. Memory order: what a fiber did before rt_spawn is seen by the fiber that it starts, what a fiber did is
- * seen by who joined it. */
+ * Contexts. "Fiber" functions are called within rt_run, from a fiber; from elsewhere they end the process
+ * with a line that says so. Memory order: what a fiber did before rt_spawn is seen by the fiber that it
+ * starts, what a fiber did is seen by who joined it. */
 #ifndef OSPREY_RT_FIBER_H
 #define OSPREY_RT_FIBER_H
 
@@ -19,7 +19,8 @@ extern "C" {
 /* What a fiber runs; what it returns is given to who joins it. By custom 0, or a negative errno value. */
 typedef int rt_function(void *arg);
 
-/* A fiber that is to be joined. Both fields are the runtime's. Copies name the same fiber; one of them is joined. */
+/* A fiber that is to be joined. Both fields are the runtime's. Copies name the same fiber; one of them is
+ * joined. */
 struct rt_fiber {
 	void *fiber;
 	uint64_t id;
@@ -31,7 +32,7 @@ enum rt_stack {
 };
 
 struct rt_options {
-	unsigned processors;	/* how many fibers run at a time at most; 0: what the CPUs, the affinity and the cgroup allow */
+	unsigned processors;	/* how many fibers run at a time at most; 0: see rt_processors */
 	unsigned threads;	/* most threads, those in blocking calls included; 0: 10 000 */
 };
 
@@ -40,28 +41,45 @@ struct rt_spawn_options {
 	const char *name;	/* static text for those who inspect, or NULL */
 };
 
-/* Runs first(arg) as a fiber, and the caller's thread as one of the runtime's, until that fiber and all that were
- * started within have ended. Returns what `first` returned. `options` may be NULL. -EBUSY: a run is under way in this
- * process (within it, a call ends the process with a line); -ENOMEM, -EAGAIN: no memory, no threads. */
+/* Runs first(arg) as a fiber, and the caller's thread as one of the runtime's, until that fiber and all that
+ * were started within have ended. Returns what `first` returned. `options` may be NULL. -EBUSY: a run is
+ * under way in this process (within it, a call ends the process with a line); -ENOMEM, -EAGAIN: no memory, no
+ * threads. */
 RT_API int rt_run(const struct rt_options *options, rt_function *first, void *arg);
 
 /* Starts a fiber that nobody joins. -ENOMEM. Fiber; does not block. */
 RT_API int rt_go(rt_function *function, void *arg);
 
-/* Starts a fiber that has to be joined once. `options` may be NULL. -ENOMEM, -EINVAL, and `ret` untouched. Fiber; does not block. */
-RT_API int rt_spawn(rt_function *function, void *arg, const struct rt_spawn_options *options, struct rt_fiber *ret);
+/* Starts a fiber that has to be joined once. `options` may be NULL. -ENOMEM, -EINVAL, and `ret` untouched.
+ * Fiber; does not block. */
+RT_API int rt_spawn(rt_function *function, void *arg, const struct rt_spawn_options *options,
+		    struct rt_fiber *ret);
 
-/* Waits for the fiber's end; `ret_result` may be NULL. 0; -ETIMEDOUT or -ECANCELED, and it is still to be joined. A second join of the same
- * fiber ends the process with a line. Fiber; blocks. */
+/* Waits for the fiber's end; `ret_result` may be NULL. 0; -ETIMEDOUT or -ECANCELED, and it is still to be
+ * joined. A second join of the same fiber ends the process with a line. Fiber; blocks. */
 RT_API int rt_join(struct rt_fiber fiber, int *ret_result, int64_t deadline);
 
 /* Lets the others that are ready run first. Fiber. */
 RT_API void rt_yield(void);
 
-/* Around code that may block its thread (files, DNS, a library's locks): others may use its processor meanwhile. They do
- * not nest, and between them no other function of the runtime may be called. Costs some nanoseconds. Fiber. */
+/* Around code that may block its thread (files, DNS, a library's locks): others may use its processor
+ * meanwhile. They do not nest, and between them no other function of the runtime may be called. Costs some
+ * nanoseconds. Fiber. */
 RT_API void rt_block_begin(void);
 RT_API void rt_block_end(void);
+
+/* Between them the fiber stays on its thread, for libraries that keep something for each thread (errno,
+ * OpenGL, locales). They nest. Only fibers that were pinned there run on that thread, so each costs one, and
+ * switching to and from a pinned fiber costs what threads cost. A fiber that ends is no longer pinned.
+ * Fiber. */
+RT_API void rt_pin(void);
+RT_API void rt_unpin(void);
+
+/* How many fibers run at a time at most. Unless rt_options says it, or RT_PROCESSORS in the environment: the
+ * CPUs of the affinity mask, or fewer if a cgroup (v1 or v2, the process's own or any above it) has a CPU
+ * quota, which is rounded up and counts as 2 at least. That is looked at again each second while fibers run,
+ * so the number may change. Anywhere, in a run. */
+RT_API unsigned rt_processors(void);
 
 /* CLOCK_MONOTONIC in nanoseconds. Anywhere. */
 RT_API int64_t rt_now(void);

@@ -1,0 +1,115 @@
+#include "in_use.h"
+
+#include "idle.h"
+#include "run_queue.h"
+#include "spare.h"
+#include "watcher.h"
+
+/* Under the scheduler's lock. Nobody holds it, and it is not in the list of idle ones. */
+static void set_aside(struct processor *p)
+{
+	atomic_store_explicit(&p->thread, NULL, memory_order_relaxed);
+	p->next_idle = scheduler.aside;
+	scheduler.aside = p;
+	atomic_store(&p->is_aside, true);
+	atomic_fetch_sub(&scheduler.nused, 1);
+}
+
+/* Timers go to a processor that is in use, which may be set aside meanwhile. */
+static void empty_wheel(struct processor *p)
+{
+	while (atomic_load(&p->is_aside)) {
+		struct processor *to = scheduler.processors;
+		while (atomic_load(&to->is_aside) && to + 1 < scheduler.processors + scheduler.nprocessors)
+			to++;
+		timer_wheel_move(&p->timers, &to->timers);
+		p = to;
+	}
+}
+
+/* Under the scheduler's lock. Of what is set aside nobody would see the ring's answers. */
+static struct processor *idle_without_calls(void)
+{
+	for (struct processor *p = scheduler.idle_processors; p; p = p->next_idle)
+		if (p->poller.ring.under_way == 0) {
+			idle_processor_remove(p);
+			return p;
+		}
+	return NULL;
+}
+
+void in_use_give_up(struct thread *t)
+{
+	struct processor *own = t->processor, *p = NULL;
+
+	short_lock_take(&scheduler.lock);
+	if (in_use_too_many()) {
+		p = idle_without_calls();
+		if (!p && own->poller.ring.under_way == 0) {
+			p = own;
+			t->processor = NULL;
+		}
+		if (p)
+			set_aside(p);
+	}
+	short_lock_give(&scheduler.lock);
+	if (!p)
+		return;
+	processor_lay_down(p);
+	for (int size = 0; size < FIBER_STACK_SIZES; size++)
+		spare_to_all(p, size, UINT32_MAX);
+	empty_wheel(p);
+	if (p == own && atomic_load(&scheduler.nidle))
+		wake_another();
+}
+
+/* Under the scheduler's lock. */
+static bool put_back_one(void)
+{
+	struct processor *p = scheduler.aside;
+
+	if (!p || atomic_load(&scheduler.nused) >= atomic_load(&scheduler.most_used))
+		return false;
+	scheduler.aside = p->next_idle;
+	atomic_store(&p->is_aside, false);
+	atomic_fetch_add(&scheduler.nused, 1);
+	idle_processor_put(p);
+	return true;
+}
+
+/* An idle one has nothing in its queues, but timers perhaps. */
+static struct processor *take_away_one(void)
+{
+	struct processor *p = in_use_too_many() ? idle_without_calls() : NULL;
+
+	if (p)
+		set_aside(p);
+	return p;
+}
+
+void in_use_set(uint32_t n)
+{
+	struct processor *p;
+	bool more = false;
+
+	n = n < 1 ? 1 : n < scheduler.nprocessors ? n : scheduler.nprocessors;
+	atomic_store(&scheduler.most_used, n);
+	do {
+		short_lock_take(&scheduler.lock);
+		while (put_back_one())
+			more = true;
+		p = take_away_one();
+		short_lock_give(&scheduler.lock);
+		if (p)
+			empty_wheel(p);
+	} while (p);
+	if (more) {
+		atomic_thread_fence(memory_order_seq_cst);
+		wake_another();
+	}
+}
+
+unsigned rt_processors(void)
+{
+	return atomic_load_explicit(&scheduler.nused, memory_order_relaxed);
+}
