@@ -12,6 +12,7 @@
 #include <osprey/rt/chan.h>
 #include <osprey/rt/epoch.h>
 #include <osprey/rt/fiber.h>
+#include <osprey/rt/gc.h>
 #include <osprey/rt/heap.h>
 #include <osprey/rt/json.h>
 #include <osprey/rt/file.h>

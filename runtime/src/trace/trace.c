@@ -55,7 +55,7 @@ void tracer_deinit(struct tracer *t)
 			munmap(t->reached[size], (size_t)4 << 20);
 }
 
-static void push(struct tracer *t, struct span s)
+void trace_later(struct tracer *t, struct span s)
 {
 	if (s.from >= s.to)
 		return;
@@ -94,9 +94,9 @@ static void fiber_runs_from(struct tracer *t, struct fiber *f, uintptr_t sp)
 	uintptr_t low = (uintptr_t)fiber_stack_low(f), top = stack_top(f);
 
 	*reached(t, f) = 1;
-	push(t, (struct span){ sp < low ? low : sp, top });
+	trace_later(t, (struct span){ sp < low ? low : sp, top });
 	/* Behind its context, which is a pointer to its own stack. */
-	push(t, (struct span){ (uintptr_t)&f->next, (uintptr_t)(f + 1) });
+	trace_later(t, (struct span){ (uintptr_t)&f->next, (uintptr_t)(f + 1) });
 }
 
 static bool may_run(const struct tracer *t, const struct fiber *f)
@@ -167,7 +167,7 @@ NOT_SANITIZED static void look_at(struct tracer *t, struct span s)
 		if (reach_stack(t, word))
 			continue;
 		if (t->found(t, word, &more))
-			push(t, more);
+			trace_later(t, more);
 	}
 }
 
@@ -179,7 +179,7 @@ static void look_at_pending(struct tracer *t)
 
 int trace_from(struct tracer *t, struct span span)
 {
-	push(t, span);
+	trace_later(t, span);
 	look_at_pending(t);
 	return t->error;
 }

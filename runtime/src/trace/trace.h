@@ -48,6 +48,9 @@ int trace_from_roots(struct tracer *t, const struct halted *halted, size_t n);
 /* One more, and what is found from there. */
 int trace_from(struct tracer *t, struct span span);
 
+/* Within `found`: what is to be looked at beside what it returns. */
+void trace_later(struct tracer *t, struct span span);
+
 bool trace_reached(const struct tracer *t, const struct fiber *f);
 
 #endif
