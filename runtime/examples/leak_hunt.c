@@ -42,12 +42,12 @@ static int answers(void *arg)
 
 static int handle(struct request *q)
 {
-	struct answer *a = rt_malloc(sizeof *a);
 	int value;
 
 	/* Leak two: the caller takes care of the request only if all went well. */
 	if (q->number % 8 == 5)
 		return -EINVAL;
+	struct answer *a = rt_malloc(sizeof *a);
 	if (!a || rt_chan_new(sizeof(int), 0, &a->to) < 0)
 		return -ENOMEM;
 	a->number = q->number;

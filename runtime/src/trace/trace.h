@@ -35,7 +35,7 @@ struct tracer {
 	int error;
 };
 
-/* Memory for a trace, before the halt. -ENOMEM. */
+/* Memory for a trace, before the halt. -ENOMEM; -ENOSYS: the program is built with AddressSanitizer or ThreadSanitizer. */
 int tracer_init(struct tracer *t);
 void tracer_deinit(struct tracer *t);
 

@@ -37,7 +37,7 @@ RT_API void *rt_gc_alloc(size_t bytes, const struct rt_gc_map *map) __attribute_
  * may allocate. -ENOMEM; -EINVAL: no block of this heap begins at `block`. Several for a block are called in any order. */
 RT_API int rt_gc_finalizer(void *block, void (*function)(void *block, void *arg), void *arg);
 
-/* Collects now. 0; -EBUSY, -ETIMEDOUT and others of leaks.h: nothing was collected. */
+/* Collects now. 0; -EBUSY, -ETIMEDOUT, -ENOSYS and others of leaks.h: nothing was collected. */
 RT_API int rt_gc_collect(void);
 
 /* Collections happen when live memory has grown by `grow_pct` (100: doubled, as at first; 0: never by themselves), at the least by `least_bytes` (4 MiB). */
