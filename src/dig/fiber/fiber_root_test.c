@@ -1,0 +1,215 @@
+/* Roots that are damaged, hostile or newer; and a process of memory alone: fibers in each state, a stack that runs on, a ring. */
+#include <errno.h>
+
+#include "base/check.h"
+#include "dig/fiber/fiber_deadlock.h"
+
+#define BASE 0x100000ull
+#define FIBERS 0x2000
+#define STACKS 0x4000
+#define MUTEXES 0x9000
+#define ALL 0xa000
+
+struct test_fiber {
+	uint64_t id;
+	uint32_t state, wait;
+	uint64_t object, sp, since;
+	uint32_t turns, unused;
+	uint64_t name;
+};
+
+struct test_table {
+	uint64_t fibers, stacks, stack_bytes, used;
+};
+
+static char memory[ALL];
+static unsigned reads;
+static void (*meanwhile)(uint64_t address); /* the process goes on between two reads */
+
+static int read_memory(void *arg, uint64_t address, void *to, size_t n)
+{
+	(void)arg;
+	reads++;
+	if (address < BASE || address - BASE > ALL || n > ALL - (address - BASE))
+		return -EFAULT;
+	if (meanwhile)
+		meanwhile(address);
+	memcpy(to, memory + (address - BASE), n);
+	return 0;
+}
+
+#define FIELD(type, member) { offsetof(struct type, member), sizeof(((struct type *)0)->member) }
+
+static struct inspect_root good(void)
+{
+	return (struct inspect_root){
+		.magic = INSPECT_MAGIC, .version = INSPECT_VERSION, .bytes = sizeof(struct inspect_root), .machine = EM_X86_64,
+		.tables = { BASE, 1, sizeof(struct test_table) },
+		.table_fibers = FIELD(test_table, fibers), .table_stacks = FIELD(test_table, stacks),
+		.table_stack_bytes = FIELD(test_table, stack_bytes), .table_used = FIELD(test_table, used),
+		.fiber_stride = sizeof(struct test_fiber),
+		.fiber_id = FIELD(test_fiber, id), .fiber_state = FIELD(test_fiber, state), .fiber_wait = FIELD(test_fiber, wait),
+		.fiber_object = FIELD(test_fiber, object), .fiber_sp = FIELD(test_fiber, sp),
+		.fiber_since = FIELD(test_fiber, since), .fiber_turns = FIELD(test_fiber, turns),
+		.fiber_name = FIELD(test_fiber, name),
+		.context_bytes = 56, .pc_at = 48,
+		.states = { 0, 0, sizeof(struct inspect_state) }, .waits = { 0, 0, sizeof(struct inspect_wait) },
+	};
+}
+
+static int parse(const struct inspect_root *r, struct note *note)
+{
+	struct inspect_root out;
+
+	return fiber_root_parse((struct span){ (const char *)r, sizeof *r }, &out, note);
+}
+
+static void test_parse(void)
+{
+	struct note note = { "" };
+	struct inspect_root r = good();
+
+	CHECK(parse(&r, &note) == 0);
+	r.version = 2;
+	CHECK(parse(&r, &note) == -EPROTO && strstr(note.text, "version 2"));
+	r = good(), r.magic++;
+	CHECK(parse(&r, &note) == -EBADMSG);
+	r = good(), r.bytes = 8;
+	CHECK(parse(&r, &note) == -EBADMSG);
+	r = good(), r.fiber_id.offset = UINT32_MAX;
+	CHECK(parse(&r, &note) == -EBADMSG);
+	r = good(), r.fiber_state.bytes = 3;
+	CHECK(parse(&r, &note) == -EBADMSG);
+	r = good(), r.fiber_stride = 0;
+	CHECK(parse(&r, &note) == -EBADMSG);
+	r = good(), r.tables.count = 1u << 30;
+	CHECK(parse(&r, &note) == -EBADMSG);
+	r = good(), r.pc_at = 56;
+	CHECK(parse(&r, &note) == -EBADMSG);
+	r = good(), r.registers = 1000;
+	CHECK(parse(&r, &note) == -EBADMSG);
+	r = good(), r.states.stride = 4;
+	CHECK(parse(&r, &note) == -EBADMSG);
+	for (size_t n = 0; n < sizeof r; n++) {
+		struct inspect_root out;
+		r = good();
+		CHECK(fiber_root_parse((struct span){ (const char *)&r, n }, &out, &note) == -EBADMSG);
+	}
+}
+
+static void test_note(void)
+{
+	struct {
+		uint32_t namesz, descsz, type;
+		char name[12];
+		int64_t distance;
+	} __attribute__((packed)) n = { 10, 8, INSPECT_NOTE_ROOT, "osprey-rt", -77 };
+	int64_t distance = 0;
+	size_t at = 0;
+
+	CHECK(fiber_note_find((struct span){ (const char *)&n, sizeof n }, 4, &distance, &at) && distance == -77 && at == 24);
+	CHECK(!fiber_note_find((struct span){ (const char *)&n, sizeof n - 1 }, 4, &distance, &at));
+	n.type = 2;
+	CHECK(!fiber_note_find((struct span){ (const char *)&n, sizeof n }, 4, &distance, &at));
+}
+
+static struct test_table *table(void)
+{
+	return (struct test_table *)(void *)memory;
+}
+
+static struct test_fiber *fiber(size_t i)
+{
+	return (struct test_fiber *)(void *)(memory + FIBERS) + i;
+}
+
+/* Five fibers: free, ready, and three that wait for mutexes in a ring, whose owners are their ids. */
+static void lay_out(struct fiber_root *root)
+{
+	memset(memory, 0, sizeof memory);
+	*root = (struct fiber_root){ .is = good(), .nstates = 3, .nwaits = 1 };
+	root->state[1] = (struct inspect_state){ "ready", INSPECT_READY };
+	root->state[2] = (struct inspect_state){ "waiting", INSPECT_PARKED };
+	root->wait[0] = (struct inspect_wait){ .name = "mutex", .object = "mutex",
+					       .fact = { { "owner", UINT64_MAX >> 1, { 0, 8 }, INSPECT_FIBER, 0 } } };
+	*table() = (struct test_table){ BASE + FIBERS, BASE + STACKS, 0x1000, 5 };
+	*fiber(1) = (struct test_fiber){ .id = 11, .state = 1 };
+	for (uint64_t i = 2; i < 5; i++) {
+		*fiber(i) = (struct test_fiber){ .id = 10 + i, .state = 2, .object = BASE + MUTEXES + 8 * i, .turns = 1,
+						 .sp = BASE + STACKS + 0x1000 * i + 0xf00 };
+		uint64_t owner = 10 + (i < 4 ? i + 1 : 2), pc = BASE + 0x123;
+		memcpy(memory + MUTEXES + 8 * i, &owner, 8);
+		memcpy(memory + STACKS + 0x1000 * i + 0xf00 + 48, &pc, 8);
+	}
+}
+
+static struct address_space space = { .read = read_memory };
+
+static void test_list(void)
+{
+	struct fiber_root root;
+	struct fiber_list l;
+	struct fiber_deadlocks d;
+
+	lay_out(&root);
+	CHECK(fiber_list_read(&space, &root, &l) == 0);
+	CHECK(l.fiber.n == 4 && l.torn == 0 && l.stack.n == 1 && l.fiber.v[1].id == 12);
+	CHECK(fiber_deadlocks_find(&space, &l, &d) == 0);
+	CHECK(d.ring.n == 1 && d.member.n == 3 && !d.all);
+	fiber_deadlocks_deinit(&d);
+	fiber_list_deinit(&l);
+}
+
+static unsigned looks;
+static void moves_on(uint64_t address)
+{
+	/* After the first look at the fibers one runs, and another ends. */
+	if (address == BASE + FIBERS && ++looks == 2) {
+		fiber(2)->turns++;
+		fiber(3)->id = 99;
+	}
+}
+
+static void test_torn(void)
+{
+	struct fiber_root root;
+	struct fiber_list l;
+
+	lay_out(&root);
+	looks = 0;
+	meanwhile = moves_on;
+	CHECK(fiber_list_read(&space, &root, &l) == 0);
+	meanwhile = NULL;
+	CHECK(l.fiber.n == 3 && l.torn == 1 && l.gone == 1);
+	CHECK(l.fiber.v[1].id == 12 && l.fiber.v[1].torn && !l.fiber.v[2].torn);
+	fiber_list_deinit(&l);
+}
+
+/* Counts that lead out of memory, a list of threads that goes round. */
+static void test_hostile(void)
+{
+	struct fiber_root root;
+	struct fiber_list l;
+
+	lay_out(&root);
+	table()->used = UINT64_MAX;
+	root.is.scheduler = BASE + 0x100;
+	root.is.scheduler_threads = (struct inspect_field){ 0, 8 };
+	root.is.thread_next = (struct inspect_field){ 0, 8 };
+	uint64_t itself = BASE + 0x100;
+	memcpy(memory + 0x100, &itself, 8);
+	reads = 0;
+	CHECK(fiber_list_read(&space, &root, &l) == 0);
+	CHECK(l.unread > 0 && reads < 1000000);
+	fiber_list_deinit(&l);
+}
+
+int main(void)
+{
+	test_parse();
+	test_note();
+	test_list();
+	test_torn();
+	test_hostile();
+	return check_exit();
+}
