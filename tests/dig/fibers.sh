@@ -1,6 +1,7 @@
 #!/bin/bash
 # Fibers of programs with libospreyrt that know what their fibers do: each state and wait, live, in core files, static, stripped, with the
 # shared library, deleted while they run; deadlocks; what the runtime itself lists; and that nobody is held up.
+# shellcheck disable=SC2016  # what jq is told stands in single quotes
 . "$(dirname "$0")/common"
 need jq cc
 target=$build/tests/dig/fibers
