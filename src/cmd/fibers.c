@@ -92,7 +92,7 @@ static int tell(struct telling *t, const char *operand)
 	int r = take(t, operand, &s, &note);
 
 	if (r >= 0)
-		r = fiber_stacks_take(s, t->symbolizer, &wish, &f, &note);
+		r = fiber_stacks_take(t->h, s, t->symbolizer, &wish, &f, &note);
 	if (r < 0 && r != -ENOMEM) {
 		const char *why = note.text[0] ? note.text : strerror(-r);
 		bool named = strncmp(why, operand, strlen(operand)) == 0;

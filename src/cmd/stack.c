@@ -96,7 +96,7 @@ static int put_fibers(struct telling *t, const struct stack_report *report)
 	struct fiber_stacks *f = NULL;
 	struct note note = { "" };
 	int r = o[OS_THREADS].given || o[TID].given ? -ENOENT :
-		fiber_stacks_take(report->stacks, t->symbolizer, &wish, &f, &note);
+		fiber_stacks_take(t->h, report->stacks, t->symbolizer, &wish, &f, &note);
 
 	if (r < 0) {
 		if (r != -ENOENT && r != -ENOMEM)

@@ -38,6 +38,13 @@ static void put_object(struct json *j, const char *key, const struct fiber_repor
 	for (unsigned i = 0; i < o->nfacts; i++)
 		put_fact(j, &o->fact[i]);
 	json_end(j);
+	for (unsigned i = 0; i < o->nfacts; i++) {
+		char words[256] = "";
+		if (o->fact[i].role != INSPECT_FD)
+			continue;
+		fd_words_append(&report->fibers->words, (int)o->fact[i].value, words, sizeof words);
+		json_string(j, "leads_to", words[0] ? words + 2 : NULL);
+	}
 	json_end(j);
 }
 

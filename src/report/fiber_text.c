@@ -70,9 +70,12 @@ static void put_fact(struct page *p, unsigned hang, const struct fiber_report *r
 		page_wrap(p, hang, "%s", f->name);
 		put_fiber(p, hang, report, f->value, "");
 		break;
-	case INSPECT_FD:
-		page_wrap(p, hang, "%s %d", f->name, (int)f->value);
+	case INSPECT_FD: {
+		char words[256] = "";
+		fd_words_append(&report->fibers->words, (int)f->value, words, sizeof words);
+		page_wrap(p, hang, "%s %d%s", f->name, (int)f->value, words);
 		break;
+	}
 	default:
 		page_wrap(p, hang, "%s %llu", f->name, (unsigned long long)f->value);
 	}

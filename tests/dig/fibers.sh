@@ -29,11 +29,11 @@ begin "$target" all
 json "$pid"
 is "exit code" $code 0
 is "the schema" "$(get .schema)" osprey.fibers/1
-is "all" "$(get .count)" 26
+is "all" "$(get .count)" 27
 is "those that run" "$(get .states.running)" 2
 is "those to be joined" "$(get .states.ended)" 1
 is "those that are not what they are called" "$(get "$mismatched")" 0
-is "kinds of waits" "$(get '.waits | keys | length')" 14
+is "kinds of waits" "$(get '.waits | keys | length')" 15
 has "where receivers stand" "$(calls receive)" "rt_receive receive_job"
 has "where the one that computes is" "$(calls computes)" "computes"
 has "where the one that blocks is" "$(calls blocks)" "blocks"
@@ -44,6 +44,7 @@ is "the channel's capacity" "$(get '[.stacks[].fibers[] | select(.name == "send"
 holder=$(get '[.stacks[].fibers[] | select(.name == "mutex") | .object.facts.owner] | first')
 has "the owner of the mutex holds it" "$(get "[.stacks[] | select(.fibers[].id == $holder) | .frames[].function] | map(select(. != null)) | join(\" \")")" holds
 is "the mutex has a name" "$(get '[.stacks[].fibers[] | select(.name == "mutex") | .object.variable] | first')" held
+has "what the descriptor leads to" "$(get '[.stacks[].fibers[] | select(.name == "read") | .object.leads_to] | first')" unix
 is "select's cases" "$(get '[.stacks[].fibers[] | select(.name == "select") | .cases[] | .sends] | sort | map(tostring) | join(" ")')" "false true"
 is "who made the scope's fiber" "$(get '[.stacks[] | select(.made_in[0].function == "closes_scope")] | length')" 1
 first=$(get '[.stacks[].fibers[] | select(.creator == 0) | .id] | first')
@@ -66,16 +67,16 @@ has "those that do" "$errors" "wait group"
 
 # In words, and by `stack`.
 run fibers --no-color "$pid"
-has "the answer first" "$output" "26 fibers on 2 processors"
+has "the answer first" "$output" "27 fibers on 2 processors"
 has "a variable's name" "$output" "(held), owner fiber"
 has "who made them" "$output" "made by fiber $first"
 lacks "the runtime's own frames" "$output" "fiber_park"
 run stack --no-color "$pid"
-has "stack knows them" "$output" "26 fibers on 2 processors"
+has "stack knows them" "$output" "27 fibers on 2 processors"
 run stack --json "$pid"
-is "stack's JSON has them" "$(jq .fibers.count <<<"$output")" 26
+is "stack's JSON has them" "$(jq .fibers.count <<<"$output")" 27
 run stack --os-threads --no-color "$pid"
-lacks "threads when asked for" "$output" "26 fibers"
+lacks "threads when asked for" "$output" "27 fibers"
 
 # It is not held up: the longest gap between the turns of a fiber, beside one without being looked at.
 gap() {
@@ -96,7 +97,7 @@ grep -q '^TracerPid:.0$' "/proc/$pid/status" || wrong "it is traced"
 if command -v gcore >/dev/null; then
 	gcore -o "$scratch/core" "$pid" >/dev/null 2>&1
 	json "$scratch/core.$pid"
-	is "all in gcore's file" "$(get .count)" 26
+	is "all in gcore's file" "$(get .count)" 27
 	is "waits in gcore's file" "$(get "$mismatched")" 0
 	# It gives up a mapping at the first guard in it; then there is no stack, and none is invented.
 	stand=$(calls receive)
@@ -104,7 +105,7 @@ if command -v gcore >/dev/null; then
 fi
 "$osprey" core --output "$scratch/own" "$pid" >/dev/null 2>&1
 json "$scratch/own"
-is "all in our core file" "$(get .count)" 26
+is "all in our core file" "$(get .count)" 27
 is "waits in our core file" "$(get "$mismatched")" 0
 has "where receivers stand in our core file" "$(calls receive)" "rt_receive receive_job"
 has "where the one that computes is in it" "$(calls computes)" "computes"
@@ -116,7 +117,7 @@ cc -O1 -D_GNU_SOURCE -Iruntime/include -static -s -o "$scratch/static" $source "
 	2>"$scratch/link" || { cat "$scratch/link"; bad=1; }
 begin "$scratch/static" quiet
 json "$pid"
-is "static and stripped" "$(get .count)" 22
+is "static and stripped" "$(get .count)" 23
 is "waits of it" "$(get "$mismatched")" 0
 is "frames without names" "$(get '[.stacks[] | select(.wait == "receive") | .frames | length > 2] | all')" true
 run fibers --no-color "$pid"
@@ -126,7 +127,7 @@ cc -O1 -D_GNU_SOURCE -Iruntime/include -o "$scratch/dynamic" $source -L"$build/r
 begin "$scratch/dynamic" quiet
 rm "$scratch/dynamic"
 json "$pid"
-is "with the library, deleted" "$(get .count)" 22
+is "with the library, deleted" "$(get .count)" 23
 is "waits of it" "$(get "$mismatched")" 0
 has "its stacks" "$(calls receive)" "rt_receive receive_job"
 stop "$pid"

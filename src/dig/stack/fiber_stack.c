@@ -192,7 +192,42 @@ static int check_names(const struct fiber_root *r, const struct fiber_wish *w, s
 
 /* ---- all of it ---- */
 
-int fiber_stacks_take(const struct process_stacks *s, struct symbolizer *symbolizer, const struct fiber_wish *wish,
+/* ---- descriptors ---- */
+
+static int descriptor_of(const struct fiber_object *o)
+{
+	for (unsigned i = 0; i < o->nfacts; i++)
+		if (o->fact[i].role == INSPECT_FD)
+			return (int)o->fact[i].value;
+	return -1;
+}
+
+static bool is_waited_for(void *arg, int fd)
+{
+	return map_get(arg, (uint64_t)fd + 1) != MAP_NONE;
+}
+
+static int read_words(struct host *h, const struct process_stacks *s, struct fiber_stacks *f)
+{
+	struct map fds = { 0 };
+	struct fiber_object o;
+	int rc = 0;
+
+	vec_each(row, &f->all.fiber) {
+		const struct inspect_wait *w = fiber_wait_of(&f->all, row);
+		if (rc < 0 || !w || w->waker != INSPECT_BY_OUTSIDE || !fiber_object_read(s->space, &f->all, row, &o))
+			continue;
+		int fd = descriptor_of(&o);
+		if (fd >= 0)
+			rc = map_set(&fds, (uint64_t)fd + 1, 1);
+	}
+	if (rc == 0 && fds.n)
+		rc = fd_words_read(h, s->pid, is_waited_for, &fds, &f->words);
+	map_deinit(&fds);
+	return rc;
+}
+
+int fiber_stacks_take(struct host *h, const struct process_stacks *s, struct symbolizer *symbolizer, const struct fiber_wish *wish,
 		      struct fiber_stacks **ret, struct note *note)
 {
 	struct fiber_stacks *f;
@@ -211,6 +246,8 @@ int fiber_stacks_take(const struct process_stacks *s, struct symbolizer *symboli
 		rc = fiber_list_read(s->space, f->root, &f->all);
 	if (rc == 0)
 		rc = fiber_deadlocks_find(s->space, &f->all, &f->deadlocks);
+	if (rc == 0 && h && !s->core)
+		rc = read_words(h, s, f);
 	if (rc == 0)
 		rc = take_running(s, f);
 	if (rc == 0)
@@ -231,6 +268,7 @@ void fiber_stacks_free(struct fiber_stacks *f)
 	fiber_list_deinit(&f->all);
 	fiber_deadlocks_deinit(&f->deadlocks);
 	equal_groups_deinit(&f->equal);
+	fd_words_deinit(&f->words);
 	fiber_root_free(f->root);
 	free(f);
 }

@@ -7,6 +7,7 @@
 
 #include "dig/fiber/fiber_deadlock.h"
 #include "dig/stack/equal_groups.h"
+#include "dig/stack/fd_words.h"
 #include "dig/stack/stack.h"
 #include "dig/symbol/symbol.h"
 
@@ -27,12 +28,13 @@ struct fiber_stacks {
 	size_t shown;
 	size_t by_standing[INSPECT_ENDED + 1];
 	size_t by_wait[FIBER_WAITS_MAX];
+	struct fd_words words; /* of the descriptors that are waited for; of a core none */
 	size_t longest; /* index of the one that has waited longest; SIZE_MAX: none waits */
 };
 
 /* -ENOENT: the process does not use the runtime; -EINVAL: a state or wait of that name does not exist (the note lists those that do);
- * others with the reason in `note`. `symbolizer` may be NULL without `function`. */
-int fiber_stacks_take(const struct process_stacks *s, struct symbolizer *symbolizer, const struct fiber_wish *wish,
+ * others with the reason in `note`. `symbolizer` may be NULL without `function`; `h`: of a live process, what its descriptors are. */
+int fiber_stacks_take(struct host *h, const struct process_stacks *s, struct symbolizer *symbolizer, const struct fiber_wish *wish,
 		      struct fiber_stacks **ret, struct note *note) __attribute__((warn_unused_result));
 void fiber_stacks_free(struct fiber_stacks *f);
 

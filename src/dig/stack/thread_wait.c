@@ -12,16 +12,14 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "dig/stack/fd_words.h"
 #include "source/process/mutex.h"
-#include "source/process/process_fd.h"
-#include "source/process/process_socket.h"
 #include "source/process/wait_words.h"
 
 struct asker {
 	struct host *h;
 	const struct process_stacks *stacks;
-	struct process_fds fds;
-	process_socket_vec sockets;
+	struct fd_words words;
 	struct buf scratch;
 };
 
@@ -37,13 +35,6 @@ static void append(struct thread_wait *w, const char *format, ...)
 }
 
 /* ---- descriptors ---- */
-
-static int by_inode(const void *a, const void *b)
-{
-	const struct process_socket *x = a, *y = b;
-
-	return (x->inode > y->inode) - (x->inode < y->inode);
-}
 
 #define FDS_SHOWN 3
 #define FDS_READ 64 /* of what a call waits for: those beyond are counted, not looked up */
@@ -102,8 +93,10 @@ static struct fd_list fds_of(const struct process_stacks *s, const struct thread
 	return l;
 }
 
-static bool waits_on(const struct process_stacks *s, int fd)
+static bool waits_on(void *arg, int fd)
 {
+	const struct process_stacks *s = arg;
+
 	vec_each(t, &s->threads) {
 		const struct syscall_words *words = t->syscall >= 0 ? syscall_words(t->syscall) : NULL;
 		if (words && words->of_fd && (int)t->argument[0] == fd)
@@ -116,67 +109,9 @@ static bool waits_on(const struct process_stacks *s, int fd)
 	return false;
 }
 
-/* Only sockets that somebody waits on are looked up: the tables are those of a whole network namespace. */
-static int read_descriptors(struct asker *a)
-{
-	struct proc_dir d;
-	int r = proc_dir_open(a->h, a->stacks->pid, 0, &d);
-
-	if (r < 0)
-		return 0; /* it has ended: descriptors go without names */
-	r = process_fds_read(&d, a->stacks->pid, false, &a->scratch, &a->fds);
-	vec_each(f, &a->fds.fds) {
-		if (r < 0 || f->kind != FD_SOCKET || !waits_on(a->stacks, f->fd))
-			continue;
-		struct process_socket *socket = vec_push(&a->sockets);
-		if (!socket)
-			r = -ENOMEM;
-		else
-			socket->inode = f->inode;
-	}
-	if (r >= 0 && a->sockets.n) {
-		qsort(a->sockets.v, a->sockets.n, sizeof a->sockets.v[0], by_inode);
-		r = process_sockets_read(&d, a->stacks->pid, &a->scratch, &a->sockets);
-	}
-	proc_dir_close(&d);
-	return r;
-}
-
-static const struct process_socket *socket_of(const struct asker *a, uint64_t inode)
-{
-	struct process_socket key = { .inode = inode };
-
-	return a->sockets.n ? bsearch(&key, a->sockets.v, a->sockets.n, sizeof key, by_inode) : NULL;
-}
-
-static void describe_socket(const struct asker *a, const struct process_fd *f, struct thread_wait *w)
-{
-	const struct process_socket *s = socket_of(a, f->inode);
-
-	if (!s || !s->protocol[0]) {
-		append(w, ", socket:[%llu]", (unsigned long long)f->inode);
-		return;
-	}
-	append(w, ", %s", s->protocol);
-	if (s->local[0])
-		append(w, " %s", s->local);
-	if (s->remote[0])
-		append(w, " -> %s", s->remote);
-	if (s->state[0] && strcmp(s->state, "ESTABLISHED") != 0)
-		append(w, " (%s)", s->state);
-}
-
 static void describe_target(const struct asker *a, int fd, struct thread_wait *w)
 {
-	vec_each(f, &a->fds.fds) {
-		if (f->fd != fd)
-			continue;
-		struct span target = process_fd_target(&a->fds, f);
-		if (f->kind == FD_SOCKET)
-			describe_socket(a, f, w);
-		else
-			append(w, ", %.*s", (int)target.n, target.p);
-	}
+	fd_words_append(&a->words, fd, w->what, sizeof w->what);
 }
 
 static void describe_fd(const struct asker *a, int fd, struct thread_wait *w)
@@ -332,11 +267,10 @@ int thread_waits_read(struct host *h, const struct process_stacks *s, struct thr
 	int r = waits ? 0 : -ENOMEM;
 
 	if (r >= 0 && h)
-		r = read_descriptors(&a);
+		r = fd_words_read(h, s->pid, waits_on, (void *)(uintptr_t)s, &a.words);
 	for (size_t i = 0; r >= 0 && i < s->threads.n; i++)
 		describe(&a, &s->threads.v[i], &waits[i]);
-	process_fds_deinit(&a.fds);
-	vec_free(&a.sockets);
+	fd_words_deinit(&a.words);
 	buf_deinit(&a.scratch);
 	if (r < 0) {
 		free(waits);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <osprey/rt.h>
@@ -144,6 +145,18 @@ static int joins(void *arg)
 	return rt_join(sleeper, NULL, RT_FOREVER);
 }
 
+static int reads_socket(void *arg)
+{
+	struct rt_fd fd;
+	int ends_of[2];
+	char byte;
+
+	(void)arg;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends_of) < 0 || rt_fd_adopt(ends_of[0], 0, &fd) < 0)
+		abort();
+	return (int)rt_read(fd, &byte, 1, RT_FOREVER);
+}
+
 static int ends(void *arg)
 {
 	(void)arg;
@@ -221,6 +234,7 @@ static void start_waits(void)
 	spawn(runs_once, NULL, "once", NULL);
 	spawn(closes_scope, NULL, "scope", NULL);
 	spawn(joins, NULL, "join", NULL);
+	spawn(reads_socket, NULL, "read", NULL);
 }
 
 static int holds_and_wants(void *arg)
