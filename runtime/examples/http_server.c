@@ -21,6 +21,7 @@
 
 #define SECOND INT64_C(1000000000)
 #define HEAD_MOST 8192			/* bytes of a request line and its header fields */
+#define ANSWER_MOST 512			/* and less than `out` holds */
 #define BODY_MOST (1 << 20)
 #define IDLE_NS (60 * SECOND)		/* between requests */
 #define REQUEST_NS (10 * SECOND)	/* from a request's first byte to its last */
@@ -222,7 +223,7 @@ struct connection {
 	size_t have;			/* bytes in `in` */
 	size_t filled;			/* bytes in `out`, to be sent together */
 	bool idle;			/* nothing of a request has come yet */
-	char out[4096];
+	char out[1024];
 	char in[HEAD_MOST];
 };
 
@@ -234,6 +235,26 @@ static int flush(struct connection *c)
 	return r;
 }
 
+static void append(struct connection *c, const char *text)
+{
+	size_t bytes = strlen(text);
+
+	memcpy(c->out + c->filled, text, bytes);
+	c->filled += bytes;
+}
+
+static void append_number(struct connection *c, size_t n)
+{
+	char digits[24], *at = digits + sizeof digits - 1;
+
+	*at = 0;
+	do {
+		*--at = (char)('0' + n % 10);
+	} while ((n /= 10) > 0);
+	append(c, at);
+}
+
+/* `body` NULL: the status, for people. */
 static int answer(struct connection *c, int status, bool keep, bool head_only, const char *body)
 {
 	char number[16];
@@ -243,14 +264,20 @@ static int answer(struct connection *c, int status, bool keep, bool head_only, c
 		snprintf(number, sizeof number, "%d\n", status);
 		body = number;
 	}
-	if (sizeof c->out - c->filled < 512 && (r = flush(c)) < 0)
+	if (sizeof c->out - c->filled < ANSWER_MOST && (r = flush(c)) < 0)
 		return r;
-	c->filled += (size_t)snprintf(c->out + c->filled, sizeof c->out - c->filled,
-				      "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: text/plain\r\n"
-				      "Content-Length: %zu\r\n%s%s\r\n%s",
-				      status, reason(status), date[atomic_load(&date_at)], strlen(body),
-				      status == 405 ? "Allow: GET, HEAD\r\n" : "",
-				      keep ? "" : "Connection: close\r\n", head_only ? "" : body);
+	append(c, "HTTP/1.1 ");
+	append_number(c, (size_t)status);
+	append(c, " ");
+	append(c, reason(status));
+	append(c, "\r\nDate: ");
+	append(c, date[atomic_load_explicit(&date_at, memory_order_acquire)]);
+	append(c, "\r\nContent-Type: text/plain\r\nContent-Length: ");
+	append_number(c, strlen(body));
+	append(c, status == 405 ? "\r\nAllow: GET, HEAD" : "");
+	append(c, keep ? "" : "\r\nConnection: close");
+	append(c, "\r\n\r\n");
+	append(c, head_only ? "" : body);
 	return 0;
 }
 
