@@ -63,7 +63,7 @@ static int accepts(void *arg)
 }
 
 static struct rt_address server_address;
-#define ROUNDS 20
+static int rounds;	/* of each client */
 
 static int client(void *arg)
 {
@@ -72,7 +72,7 @@ static int client(void *arg)
 	size_t bytes = 1 + (size_t)(intptr_t)arg * 37 % sizeof out;
 
 	CHECK(rt_connect(&server_address, &fd, RT_FOREVER) == 0);
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < rounds; i++) {
 		memset(out, i + 1, bytes);
 		CHECK(rt_write_all(fd, out, bytes, NULL, RT_FOREVER) == 0);
 		CHECK(rt_read_all(fd, in, bytes, NULL, RT_FOREVER) == 0);
@@ -92,11 +92,12 @@ static int client(void *arg)
 }
 
 /* Several fibers accept at one listener, and many come at once. */
-static int serves(const char *address, int clients, int acceptors)
+static int serves(const char *address, int clients, int acceptors, int of_each)
 {
 	struct server s = { 0 };
 	struct rt_scope servers, all;
 
+	rounds = of_each;
 	s.fd = listen_at(address, &server_address);
 	rt_scope_open(&servers, RT_FOREVER);
 	for (int i = 0; i < acceptors; i++)
@@ -114,7 +115,7 @@ static int serves(const char *address, int clients, int acceptors)
 static int echo_v4(void *arg)
 {
 	(void)arg;
-	return serves("127.0.0.1:0", 100, 1);
+	return serves("127.0.0.1:0", 50, 1, 20);
 }
 
 static int echo_v6(void *arg)
@@ -125,7 +126,7 @@ static int echo_v6(void *arg)
 	if (fd < 0)
 		return 0;
 	close(fd);
-	return serves("[::1]:0", 10, 2);
+	return serves("[::1]:0", 10, 2, 10);
 }
 
 static int echo_unix(void *arg)
@@ -134,13 +135,13 @@ static int echo_unix(void *arg)
 
 	(void)arg;
 	snprintf(path, sizeof path, "unix:@osprey-net-test-%d", getpid());
-	return serves(path, 100, 1);
+	return serves(path, 50, 1, 10);
 }
 
 static int storm(void *arg)
 {
 	(void)arg;
-	return serves("127.0.0.1:0", 300, 4);
+	return serves("127.0.0.1:0", 200, 4, 1);
 }
 
 static void pair(struct rt_fd *ret)
@@ -602,6 +603,34 @@ static int beside_a_hog(void *arg)
 	return 0;
 }
 
+static void *writes_from_outside(void *arg)
+{
+	uint64_t one = 1;
+
+	usleep(3000);
+	CHECK(write(*(int *)arg, &one, sizeof one) == sizeof one);
+	return NULL;
+}
+
+/* Nothing runs and no timer is due, and yet it is no deadlock: a thread that is not the runtime's will write. */
+static int woken_from_outside(void *arg)
+{
+	struct rt_fd fd;
+	pthread_t thread;
+	uint64_t n = 0;
+	int number = eventfd(0, EFD_CLOEXEC);
+
+	(void)arg;
+	CHECK(rt_fd_adopt(number, 0, &fd) == 0);
+	for (int i = 0; i < 3; i++) {
+		CHECK(pthread_create(&thread, NULL, writes_from_outside, &number) == 0);
+		CHECK(rt_read(fd, &n, sizeof n, RT_FOREVER) == sizeof n && n == 1);
+		pthread_join(thread, NULL);
+	}
+	CHECK(rt_fd_close(fd) == 0);
+	return 0;
+}
+
 static int addresses(void *arg)
 {
 	static const char *const good[] = { "127.0.0.1:80", "[::1]:80", "unix:/a/path", "unix:@name" };
@@ -648,6 +677,7 @@ int main(void)
 		{ "all have ended", all_have_ended },
 		{ "numbers of others", foreign },
 		{ "beside a hog", beside_a_hog },
+		{ "woken from outside", woken_from_outside },
 		{ "addresses", addresses },
 	};
 	int r = check_all(tests, sizeof tests / sizeof *tests);

@@ -49,7 +49,11 @@ static void *map(int fd, size_t bytes, uint64_t offset)
 {
 	long at = kernel_call(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset);
 
-	return at < 0 && at > -4096 ? NULL : (void *)at;
+	if (at < 0 && at > -4096)
+		return NULL;
+	/* Children of fork() are not to share it. */
+	kernel_call(SYS_madvise, at, bytes, MADV_DONTFORK);
+	return (void *)at;
 }
 
 static bool map_all(struct ring *r, const struct io_uring_params *p)
@@ -103,14 +107,15 @@ bool ring_is_ready(struct thread *t)
 	return r->under_way < r->most_under_way;
 }
 
-/* The kernel takes less than all only when it has no memory; the rest is for the next time. */
+/* The kernel takes less than all only while it has no memory for them: there is nothing to do but to ask again. */
 static void submit(struct ring *r)
 {
 	while (r->queued > 0) {
 		long n = kernel_call(SYS_io_uring_enter, r->fd, r->queued, 0, 0, NULL, 0);
-		if (n <= 0 && n != -EINTR)
-			return;
-		r->queued -= n > 0 ? (uint32_t)n : 0;
+		if (n > 0)
+			r->queued -= (uint32_t)n;
+		else if (n != -EINTR)
+			kernel_call(SYS_sched_yield);
 	}
 }
 
@@ -119,8 +124,7 @@ int ring_call(struct thread *t, const struct io_uring_sqe *call)
 	struct poller *p = &t->processor->poller;
 	struct ring_waiter w = { .fiber = t->running };
 
-	/* Full, and the kernel had no memory before. */
-	while (p->ring.queued == p->ring.entries)
+	if (p->ring.queued == p->ring.entries)
 		submit(&p->ring);
 	uint32_t tail = atomic_load_explicit(p->ring.submit_tail, memory_order_relaxed);
 	struct io_uring_sqe *to = &p->ring.calls[tail & p->ring.submit_mask];
