@@ -50,7 +50,7 @@ struct thread {
 
 	_Atomic uint32_t wake;		/* futex: 1 when it has been called */
 	unsigned watches;		/* so many pollers, while it sleeps */
-	int call;			/* eventfd: who wakes it writes; -1: it has none */
+	_Atomic int call;		/* eventfd: who wakes it writes; -1: it has none */
 	struct thread *next_idle;
 	struct thread *next;		/* all of them */
 	pthread_t handle;

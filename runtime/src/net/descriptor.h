@@ -77,6 +77,12 @@ bool descriptor_close_unused(struct descriptor *d);
 /* The pollers of this run are gone: none is registered any more. Nobody uses one. */
 void descriptor_forget_pollers(void);
 
+/* Whether others than the caller have entered it. Who waited before an edge is seen by whom that edge woke. */
+static inline bool descriptor_is_shared(struct descriptor *d)
+{
+	return (atomic_load_explicit(&d->word, memory_order_relaxed) & (DESCRIPTOR_CLOSED - 1)) > 1;
+}
+
 static inline bool descriptor_drained(struct descriptor *d, enum direction way)
 {
 	return atomic_load_explicit(&d->drained[way], memory_order_relaxed) ==

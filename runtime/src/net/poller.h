@@ -21,7 +21,8 @@ struct thread;
 
 struct poller {
 	_Atomic int epoll;		/* -1: none yet */
-	struct thread *watcher;		/* the sleeping thread that watches it. Under the scheduler's lock */
+	struct thread *_Atomic watcher;	/* the sleeping thread that watches it. Changed under the
+					 * scheduler's lock; that thread looks without */
 	struct ring ring;
 	int64_t outside;		/* waits, begun here less ended here, that something outside of
 					 * the runtime can end: only the sum of all says something */

@@ -104,7 +104,7 @@ static long try_call(struct descriptor *d, enum direction way, const struct atte
 	} while (r == -EINTR);
 	if (nothing_left(d, a, r))
 		atomic_store_explicit(&d->drained[way], edges, memory_order_relaxed);
-	else if (__atomic_load_n(&d->waiters[way].first, __ATOMIC_RELAXED))
+	else if (descriptor_is_shared(d))
 		pass_on(d, way);
 	return r;
 }
