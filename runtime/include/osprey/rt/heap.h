@@ -13,8 +13,10 @@
  * is kept for one to two seconds and then given to the system, by threads that allocate: a process that does nothing keeps
  * what it has (rt_heap_purge).
  *
- * A block freed twice, and a pointer that is none of a block, end the process with a line where that can be seen at little
- * cost. RT_HEAP_DEBUG=1 in the environment, read at the first allocation: bytes written in front of a block and behind it, use
+ * What a thread frees of others' blocks may stay with it for a while: up to 16 times 8 KiB, until it needs memory itself, purges or ends.
+ *
+ * A pointer that is none of a block ends the process with a line where that can be seen at little cost, and so does a block freed
+ * twice: at the second free, or when it would be allocated a second time. RT_HEAP_DEBUG=1 in the environment, read at the first allocation: bytes written in front of a block and behind it, use
  * after free, free of what is none, each with the block's size. A number above 1 is the MiB of freed blocks that are watched (16).
  *
  * The same as malloc for whole programs: libospreymalloc.so, by linking or LD_PRELOAD, and libospreymalloc.a. Both are heaps of
@@ -49,10 +51,11 @@ RT_API size_t rt_heap_purge(void);
 /* How long free memory is kept: between `ms` and twice that. Without a call 1000. */
 RT_API void rt_heap_decay(uint32_t ms);
 
-/* Bytes and blocks. Others go on meanwhile: what they do just then may be missing, so sums are near, not exact. */
+/* Bytes and blocks. Others go on meanwhile: sums are near, not exact. Of pages that other threads allocate from just now, what was
+ * handed out once is taken for live. */
 struct rt_heap_stats {
 	uint64_t mapped_bytes;		/* address space */
-	uint64_t live_bytes;		/* room of allocated blocks, the following included */
+	uint64_t live_bytes;		/* room of allocated blocks, huge ones included */
 	uint64_t live_blocks;
 	uint64_t huge_bytes;		/* of those with a mapping of their own */
 	uint64_t huge_blocks;
@@ -67,7 +70,7 @@ RT_API void rt_heap_stats(struct rt_heap_stats *ret_stats);
 /* The block that an address lies in. False: none; whether it is allocated or free is not told. */
 RT_API bool rt_heap_block(const void *address, void **ret_block, size_t *ret_size);
 
-/* Every allocated block. Nobody may use the heap meanwhile, `visit` included. */
+/* Every allocated block, and those that other threads freed but keep back (above). Nobody may use the heap meanwhile, `visit` included. */
 RT_API void rt_heap_walk(void (*visit)(void *block, size_t size, void *arg), void *arg);
 
 #ifdef __cplusplus
