@@ -164,6 +164,17 @@ $(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(LIB_C) | sanitized-library
 	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g1 -fsanitize=fuzzer,address,undefined -o $@ $< \
 		$(BUILD)/sanitized/libosprey.a $(LDLIBS)
 
+# This one is of the runtime, by itself, with the descriptors of its own types.
+RT_FUZZ = $(CLANG) -std=gnu17 -D_GNU_SOURCE -Iruntime/include -Iruntime/src -Iruntime/tests -O1 -g -fsanitize=fuzzer,address,undefined
+$(BUILD)/tests/fuzz/reflect_fuzz: tests/fuzz/reflect_fuzz.c $(wildcard runtime/src/reflect/*.[ch] runtime/include/osprey/rt/*.h) \
+		runtime/tests/reflect_types.h
+	@mkdir -p $(@D)
+	$(RUNTIME) $(abspath $(BUILD))/runtime/tools/osprey-rt-types
+	$(call say,FUZZ)
+	$(Q)$(RT_FUZZ) -c -o $@.o $<
+	$(Q)$(BUILD)/runtime/tools/osprey-rt-types -o $@.types.c $@.o
+	$(Q)$(RT_FUZZ) -o $@ $@.o $@.types.c $(filter runtime/src/reflect/%.c,$^) -pthread
+
 sanitized:
 	$(MAKE) $(SANITIZED) unit-tests
 

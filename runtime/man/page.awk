@@ -33,6 +33,10 @@ function paragraphs(s, sections,    n, i, part, title)
 {
 	n = split(s, part, /\n\n/)
 	for (i = 1; i <= n; i++) {
+		if (part[i] ~ /^\t/) {
+			printf ".PP\n.nf\n%s\n.fi\n", lines(part[i])
+			continue
+		}
 		if (sections && match(part[i], /^[A-Z][a-z]+( [a-z]+)?[:.] /) && RLENGTH < 20) {
 			title = substr(part[i], 1, RLENGTH - 2)
 			part[i] = toupper(substr(part[i], RLENGTH + 1, 1)) substr(part[i], RLENGTH + 2)

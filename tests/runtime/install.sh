@@ -17,8 +17,15 @@ read -ra cflags <<<"$(pkg-config --cflags osprey-rt)"
 
 for example in runtime/man/*.c; do
 	name=$(basename "$example" .c)
-	cc -std=gnu11 -Wall -Wextra -pedantic -Werror "$example" "${flags[@]}" -o "$root/$name" || not_so "$name is built"
-	cc -Wall -Wextra -Werror "$example" "${cflags[@]}" "$at/lib/libospreyrt.a" -pthread -o "$root/$name.static" || not_so "$name is linked statically"
+	source=("$example")
+	if grep -q '^RT_REFLECT' "$example"; then
+		[ -x "$at/bin/osprey-rt-types" ] || continue
+		cc -std=gnu11 -Wall -Wextra -pedantic -Werror -g -c "$example" "${cflags[@]}" -o "$root/$name.o" || not_so "$name is compiled"
+		"$at/bin/osprey-rt-types" -o "$root/$name.types.c" "$root/$name.o" || not_so "$name is described"
+		source=("$root/$name.o" "$root/$name.types.c")
+	fi
+	cc -std=gnu11 -Wall -Wextra -pedantic -Werror "${source[@]}" "${flags[@]}" -o "$root/$name" || not_so "$name is built"
+	cc -Wall -Wextra -Werror "${source[@]}" "${cflags[@]}" "$at/lib/libospreyrt.a" -pthread -o "$root/$name.static" || not_so "$name is linked statically"
 	shared=$(timeout 20 "$root/$name") || not_so "$name (shared) ends with 0"
 	static=$(timeout 20 "$root/$name.static") || not_so "$name (static) ends with 0"
 	[ -n "$shared" ] || not_so "$name says something"

@@ -28,7 +28,7 @@
  *	bytes		an array of char that is not text: its elements are numbers
  *	one		a pointer to char: one char, not text
  *	secret		the printer does not show it
- *	borrowed	a pointer to what others own: not decoded or encoded, freed, followed in a copy or compared but by address
+ *	borrowed	a pointer to what others own: neither decoded, encoded nor freed; copied and compared by its address
  *	skip		no part of the description: neither decoded nor encoded, copied, compared nor printed
  *	unit = "ms"	printed behind the value
  *	by = M		of a union: the member M tells which of its members is there
@@ -38,7 +38,7 @@
  * (*, prefix = "ORDER_"), which is left out of the words, and (*, lower).
  *
  * Ownership: descriptors are constant data. Everything here may be called anywhere, in fibers or not, and does not block but in
- * callbacks of the caller; no function has state of its own. Values are read and written without locks: nobody else may
+ * callbacks of the caller; no function keeps anything. Values are read and written without locks: nobody else may
  * change them meanwhile. A level of nesting takes up to 1 KiB of stack; depths are bounded, see RT_DEPTH. */
 #ifndef OSPREY_RT_REFLECT_H
 #define OSPREY_RT_REFLECT_H
