@@ -472,6 +472,16 @@ static int encodings(void *arg)
 	e.nnumbers = -1;
 	CHECK(rt_json_encode(RT_TYPE(struct every), &e, NULL, sink_write, s, &p) == -EINVAL && strcmp(p.path, "$.numbers") == 0);
 
+	counts.fail_at = 1;
+	counts.requests = 0;
+	char *text = NULL;
+	size_t n = 0;
+	o.customer = NULL;
+	CHECK(rt_json_encode_text(RT_TYPE(struct order), &o, NULL, &memory, &text, &n, &p) == -ENOMEM && !text && counts.live == 0);
+	CHECK(rt_json_encode_text(RT_TYPE(struct order), &o, NULL, &memory, &text, &n, &p) == 0 && strlen(text) == n);
+	counted_put(&counts, text, n + 1);
+	counts.fail_at = 0;
+
 	/* Parts of up to 1 KiB, the second of which is not taken. */
 	char *long_text = malloc(5001);
 	memset(long_text, 'x', 5000);

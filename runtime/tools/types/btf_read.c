@@ -27,7 +27,11 @@ static void integer_read(const struct btf_type *b, struct c_type *t)
 
 	t->is_signed = encoding & BTF_INT_SIGNED;
 	t->is_char = strcmp(t->name, "char") == 0;
-	t->kind = t->size > 8 ? C_STRANGE : encoding & BTF_INT_BOOL || strcmp(t->name, "_Bool") == 0 ? C_BOOL : C_INTEGER;
+	/* pahole writes them as integers, if it is not told otherwise. */
+	if (strcmp(t->name, "double") == 0 || strcmp(t->name, "float") == 0)
+		t->kind = C_FLOAT;
+	else
+		t->kind = t->size > 8 ? C_STRANGE : encoding & BTF_INT_BOOL || strcmp(t->name, "_Bool") == 0 ? C_BOOL : C_INTEGER;
 }
 
 static void members_read(struct btf_source *s, const struct btf_type *b, struct c_type *t)

@@ -315,6 +315,13 @@ static void keys_check(struct members *m)
 				COMPLAIN(m, &m->all[i], "member %s has the key %s too", m->all[j].path, m->all[i].field.key);
 }
 
+/* Of a type that has been complained about there is nothing more to say. */
+static void tags_ignore(struct tag_member *m)
+{
+	for (size_t i = 0; m && i < m->ntags; i++)
+		m->tags[i].used = true;
+}
+
 static uint16_t align_of(const struct members *m)
 {
 	uint16_t align = 1;
@@ -336,8 +343,12 @@ void fields_describe(struct descriptions *d, const struct c_type *t, const struc
 		fail("%s has too many members", scope->type);
 	for (size_t i = 0; i < m.n; i++)
 		whole += m.all[i].field.type != NULL;
-	for (size_t i = 0; whole == m.n && i < m.n; i++)
-		finish(&m, &m.all[i]);
+	for (size_t i = 0; i < m.n; i++) {
+		if (whole == m.n)
+			finish(&m, &m.all[i]);
+		else
+			tags_ignore(m.all[i].tags);
+	}
 	keys_check(&m);
 	to->align = align_of(&m);
 	struct rt_field *fields = get(m.n * sizeof *fields);
