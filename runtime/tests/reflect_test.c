@@ -326,6 +326,45 @@ static int chains(void *arg)
 	return 0;
 }
 
+/* As deep as the options say: by default on a fiber's usual stack, at most on a large one. */
+static int nested(void *arg)
+{
+	unsigned most = (unsigned)(uintptr_t)arg;
+	struct rt_decode_options o = { .memory = &memory, .depth = most };
+	struct rt_encode_options e = { .depth = most };
+	char *text = calloc(most + 2u, 32), *again = NULL, *p = text;
+	struct rt_problem problem;
+	void *object, *copy;
+	size_t n;
+
+	for (unsigned i = 0; i < most; i++)
+		p += sprintf(p, i + 1 < most ? "{\"value\":%u,\"left\":" : "{\"value\":%u", i);
+	memset(p, '}', most);
+	CHECK(rt_json_decode_new(RT_TYPE(struct node), text, strlen(text), &o, &object, &problem) == 0);
+	CHECK(rt_json_encode_text(RT_TYPE(struct node), object, &e, NULL, &again, &n, &problem) == 0 && strcmp(again, text) == 0);
+	free(again);
+	int r = rt_copy_new(RT_TYPE(struct node), object, &memory, &copy);
+	CHECK(most > RT_DEPTH ? r == 0 || r == -ELOOP : r == 0 && rt_equal(RT_TYPE(struct node), object, copy) == 1);
+	if (r == 0)
+		rt_object_free(RT_TYPE(struct node), copy, &memory);
+	rt_object_free(RT_TYPE(struct node), object, &memory);
+	o.depth--;
+	CHECK(rt_json_decode_new(RT_TYPE(struct node), text, strlen(text), &o, &object, &problem) == -EMSGSIZE && counts.live == 0);
+	free(text);
+	return 0;
+}
+
+static int depths(void *arg)
+{
+	struct rt_spawn_options large = { .stack = RT_STACK_LARGE };
+	struct rt_fiber f;
+
+	(void)arg;
+	CHECK(rt_spawn(nested, (void *)(uintptr_t)RT_DEPTH, NULL, &f) == 0 && rt_join(f, NULL, RT_FOREVER) == 0);
+	CHECK(rt_spawn(nested, (void *)(uintptr_t)RT_DEPTH_MOST, &large, &f) == 0 && rt_join(f, NULL, RT_FOREVER) == 0);
+	return 0;
+}
+
 /* Each request for memory fails in its turn, and nothing is left of what was begun. */
 static int no_memory(void *arg)
 {
@@ -589,6 +628,7 @@ int main(void)
 		{ "unions", unions },
 		{ "flexible arrays", tails },
 		{ "chains", chains },
+		{ "depths", depths },
 		{ "no memory", no_memory },
 		{ "TOML", toml },
 		{ "encodings", encodings },
