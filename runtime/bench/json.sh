@@ -1,5 +1,5 @@
 #!/bin/bash
-# JSON into structs and back: descriptors beside jansson, json-c, yajl and Go's encoding/json; goal: not slower than the best of them
+# JSON into structs and back, by CPU time: descriptors beside jansson, json-c, yajl and Go's encoding/json; goal: not slower than the best
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=$(realpath -m "${BUILD:-build}")/runtime

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -29,15 +30,24 @@ type orders struct {
 	Orders []order `json:"orders"`
 }
 
+// Of all threads: the collector's too.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 func speed(bytes int, work func()) float64 {
 	best := 0.0
 	for round := 0; round < 7; round++ {
-		start, times := time.Now(), 0
-		for time.Since(start) < 60*time.Millisecond {
+		start, times := cpu(), 0
+		for cpu()-start < 60*time.Millisecond {
 			work()
 			times++
 		}
-		if s := float64(bytes*times) / time.Since(start).Seconds() / 1e6; s > best {
+		if s := float64(bytes*times) / (cpu() - start).Seconds() / 1e6; s > best {
 			best = s
 		}
 	}
