@@ -21,6 +21,8 @@ enum {
 	DOOR_VISITED = 1,	/* somebody is in there: wait */
 	DOOR_TAKEN = 2,		/* the processor is gone: get another */
 	DOOR_YIELD = 4,		/* the fiber has run for long: let others run */
+	DOOR_FENCED = 8,	/* for ever: the kernel makes no barriers, so who comes in makes one */
+	DOOR_FORKED = 16,	/* for ever: this is the child of a process whose thread it was */
 };
 
 /* Slow: what to do when the door is not open. Returns with the thread inside, holding a processor. */
@@ -52,8 +54,23 @@ static inline void door_leave(void)
 	atomic_store_explicit(&t->inside, 0, memory_order_release);
 }
 
-/* -ENOSYS where the kernel has no membarrier. */
-int door_init(void);
+/* Asks the kernel for barriers, once for a process. Where it has none, or a sandbox forbids them, each entry costs
+ * a fence. */
+void door_init(void);
+
+/* A new thread's: it is inside. */
+void door_init_thread(struct thread *t);
+
+extern bool door_has_fences;
+
+/* The cheap side of door_barrier. What was stored before is seen by who has made the barrier, or else what that one had
+ * stored before it is seen by what this thread loads from here on. */
+static inline void door_settle(void)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	if (__builtin_expect(door_has_fences, 0))
+		atomic_thread_fence(memory_order_seq_cst);
+}
 
 /* Every thread of the process that runs passes a full barrier before this returns. */
 void door_barrier(void);

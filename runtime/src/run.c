@@ -15,6 +15,7 @@
 #include "overflow.h"
 #include "scheduler.h"
 #include "spare.h"
+#include "strays.h"
 #include "tell.h"
 #include "watcher.h"
 
@@ -93,9 +94,10 @@ int scheduler_start(uint32_t processors, uint32_t threads)
 	uint32_t used = processors;
 	int r = fiber_table_init();
 
-	if (r < 0 || (r = door_init()) < 0)
+	if (r < 0 || (r = strays_init()) < 0)
 		return r;
 	ring_configure();
+	door_init();
 	struct thread *t = thread_new();
 	if (!t)
 		return -ENOMEM;
@@ -116,8 +118,11 @@ int scheduler_start(uint32_t processors, uint32_t threads)
 	t->handle = pthread_self();
 	t->tid = gettid();
 	thread_current = t;
+	pthread_sigmask(SIG_SETMASK, NULL, &scheduler.signals);
+	strays_begin(t);
 	r = helpers_start(t);
 	if (r < 0) {
+		strays_end(t);
 		thread_current = NULL;
 		free(t);
 		free(scheduler.processors);
@@ -133,6 +138,7 @@ void scheduler_run(void)
 	watcher_stop();
 	overflow_thread_end(self);
 	overflow_end();
+	strays_end(self);
 	for (t = scheduler.threads; t; t = next) {
 		next = t->next;
 		if (t != self)

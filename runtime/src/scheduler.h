@@ -3,6 +3,8 @@
 #ifndef RT_SCHEDULER_H
 #define RT_SCHEDULER_H
 
+#include <signal.h>
+
 #include "processor.h"
 #include "thread.h"
 
@@ -33,6 +35,7 @@ struct scheduler {
 	_Atomic uint32_t watcher_asleep;
 	_Atomic uint32_t watcher_word;
 	pthread_t watcher;
+	sigset_t signals;		/* the mask of who began the run, which all threads start with */
 };
 
 extern struct scheduler scheduler;

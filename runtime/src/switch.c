@@ -173,6 +173,7 @@ void fiber_ready(struct thread *t, struct fiber *f)
 	if (before)
 		append(p, before);
 	perturb();
+	door_settle();
 	if (__builtin_expect(atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) != 0, 0))
 		wake_another();
 }

@@ -1,16 +1,19 @@
 #include "thread.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "door.h"
 #include "futex.h"
 #include "idle.h"
 #include "overflow.h"
 #include "perturb.h"
 #include "queues.h"
 #include "scheduler.h"
+#include "strays.h"
 #include "switch.h"
 #include "work.h"
 
@@ -24,7 +27,7 @@ struct thread *thread_new(void)
 		return NULL;
 	memset(t, 0, sizeof *t);
 	t->call = -1;
-	atomic_store(&t->inside, 1);
+	door_init_thread(t);
 	return t;
 }
 
@@ -51,10 +54,14 @@ static void *thread_main(void *arg)
 
 	thread_current = t;
 	t->tid = gettid();
+	/* Not those of the fiber that happened to need one more thread. */
+	pthread_sigmask(SIG_SETMASK, &scheduler.signals, NULL);
+	strays_begin(t);
 	/* Without one an overflow of a stack is a plain fault. */
 	overflow_thread_begin(t);
 	thread_loop(t);
 	overflow_thread_end(t);
+	strays_end(t);
 	return NULL;
 }
 

@@ -55,6 +55,7 @@ struct thread {
 	struct thread *next;		/* all of them */
 	pthread_t handle;
 	int tid;
+	int cancel_state;		/* as it was before (strays.h) */
 	void *signal_stack;		/* NULL: it had one (overflow.h) */
 } __attribute__((aligned(128)));
 

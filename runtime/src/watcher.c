@@ -1,6 +1,7 @@
 #include "watcher.h"
 
 #include <limits.h>
+#include <signal.h>
 
 #include "cpu_limit.h"
 #include "door.h"
@@ -90,6 +91,7 @@ static void *watch(void *unused)
 
 void watcher_wake(void)
 {
+	door_settle();
 	if (!atomic_load_explicit(&scheduler.watcher_asleep, memory_order_relaxed))
 		return;
 	atomic_store(&scheduler.watcher_asleep, 0);
@@ -99,10 +101,15 @@ void watcher_wake(void)
 int watcher_start(void)
 {
 	pthread_attr_t attr;
+	sigset_t all, before;
 
+	/* Its stack is small, and it is no thread of the user: handlers run elsewhere. */
+	sigfillset(&all);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 128 << 10);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	int r = pthread_create(&scheduler.watcher, &attr, watch, 0);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	return -r;
 }

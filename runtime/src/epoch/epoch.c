@@ -42,7 +42,6 @@ static struct record *_Atomic records = &shared;
 static _Atomic uint64_t epoch;
 static _Atomic uint64_t nfreed;
 static _Atomic bool advancing;
-static bool fences;		/* each section makes its own */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;	/* for its destructor */
 
@@ -58,7 +57,7 @@ static void leave_record(void *arg)
 
 static void begin(void)
 {
-	fences = door_init() < 0;
+	door_init();
 	if (pthread_key_create(&key, leave_record) != 0)
 		abort();	/* a program of 1 024 keys */
 }
@@ -116,10 +115,7 @@ __attribute__((noinline)) unsigned rt_epoch_enter(void)
 	unsigned parity = atomic_load_explicit(&epoch, memory_order_relaxed) % 2;
 
 	count(r, &r->begun[parity]);
-	if (__builtin_expect(fences, 0))
-		__sync_synchronize();
-	else
-		atomic_signal_fence(memory_order_seq_cst);
+	door_settle();
 	return parity;
 }
 
@@ -154,10 +150,7 @@ static bool none_under_way(unsigned parity)
 {
 	uint64_t ended = sum_ended(parity);
 
-	if (fences)
-		__sync_synchronize();
-	else
-		door_barrier();
+	door_barrier();
 	return sum_begun(parity) == ended;
 }
 
