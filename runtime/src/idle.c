@@ -159,6 +159,14 @@ bool thread_sleep(struct thread *t)
 			run_is_over();
 			break;
 		}
+		/* A processor that found no thread was laid down with what it had. */
+		struct processor *left = work_anywhere() ? idle_processor_take() : NULL;
+		if (left) {
+			idle_thread_remove(t);
+			processor_hold(t, left);
+			called = false;
+			break;
+		}
 		/* While none is idle those that run see to the timers. */
 		bool keeper = atomic_load(&scheduler.nidle) > 0 && earliest < scheduler.keeper_until;
 		if (keeper) {

@@ -128,7 +128,13 @@ int thread_call(struct processor *p, bool spinning)
 	processor_lay_down(p);
 	short_lock_take(&scheduler.lock);
 	scheduler.nthreads -= make;
-	idle_processor_put(p);
+	/* One that came back meanwhile found no processor, and sleeps. */
+	t = idle_thread_take(p);
+	if (!t)
+		idle_processor_put(p);
 	short_lock_give(&scheduler.lock);
-	return -EAGAIN;
+	if (!t)
+		return -EAGAIN;
+	call(t, p, spinning);
+	return 0;
 }
