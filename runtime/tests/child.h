@@ -21,6 +21,7 @@ static inline void child_run(child_case *run, unsigned processors, const int end
 {
 	close(ends[0]);
 	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+	check_failed = 0;
 	signal(SIGALRM, SIG_DFL);
 	alarm(CHILD_HANGS_S);
 	dup2(ends[1], STDERR_FILENO);
