@@ -116,8 +116,8 @@ int scheduler_start(uint32_t processors, uint32_t threads)
 	processor_hold(t, &scheduler.processors[0]);
 	scheduler.threads = t;
 	t->handle = pthread_self();
-	t->tid = gettid();
 	thread_current = t;
+	atomic_store_explicit(&t->tid, gettid(), memory_order_relaxed);
 	pthread_sigmask(SIG_SETMASK, NULL, &scheduler.signals);
 	strays_begin(t);
 	r = helpers_start(t);

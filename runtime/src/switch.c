@@ -100,6 +100,8 @@ static SANITIZER_NO_CALL void fiber_main(void *arg)
 	if (f->locals)
 		local_end(f);
 	struct thread *t = door_enter();
+	if (__builtin_expect(atomic_load_explicit(&t->preemptible, memory_order_relaxed), 0))
+		misuse("a fiber returns without rt_preempt_end");
 	if (__builtin_expect(f->pinned_to != NULL, 0))
 		pinned_release(t, f);
 	if (f->scope || f->opened)

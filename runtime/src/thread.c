@@ -53,7 +53,7 @@ static void *thread_main(void *arg)
 	struct thread *t = arg;
 
 	thread_current = t;
-	t->tid = gettid();
+	atomic_store_explicit(&t->tid, gettid(), memory_order_relaxed);
 	/* Not those of the fiber that happened to need one more thread. */
 	pthread_sigmask(SIG_SETMASK, &scheduler.signals, NULL);
 	strays_begin(t);

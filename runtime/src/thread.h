@@ -44,6 +44,9 @@ struct thread {
 	_Atomic uint32_t npinned;
 
 	/* Watched by others. */
+	_Atomic int tid;
+	_Atomic uint32_t signalled;	/* such a signal is on its way: they would queue */
+	_Atomic uint32_t preemptible;	/* within rt_preempt_begin and _end */
 	_Atomic uint32_t blocked;	/* within rt_block_begin and _end */
 	_Atomic bool parked;		/* in the list of idle threads, */
 	bool wanted;			/* and has pinned fibers that are ready, but no processor */
@@ -54,7 +57,6 @@ struct thread {
 	struct thread *next_idle;
 	struct thread *next;		/* all of them */
 	pthread_t handle;
-	int tid;
 	int cancel_state;		/* as it was before (strays.h) */
 	void *signal_stack;		/* NULL: it had one (overflow.h) */
 } __attribute__((aligned(128)));

@@ -7,6 +7,7 @@
 #include "door.h"
 #include "futex.h"
 #include "in_use.h"
+#include "preempt.h"
 #include "scheduler.h"
 
 #define BLOCKED_NS 20000
@@ -37,6 +38,10 @@ static bool look_at(struct processor *p, int64_t now)
 	int64_t since = now - p->seen_since;
 	if (since >= SLICE_NS && !atomic_load_explicit(&t->inside, memory_order_relaxed))
 		atomic_fetch_or_explicit(&t->door, DOOR_YIELD, memory_order_relaxed);
+	if (since >= HOG_NS && preempt(t)) {
+		p->seen_since = now;
+		return true;
+	}
 	bool blocked = atomic_load_explicit(&t->blocked, memory_order_relaxed);
 	return since >= (blocked ? BLOCKED_NS : HOG_NS) && scheduler_retake(t);
 }

@@ -75,6 +75,16 @@ RT_API void rt_block_end(void);
 RT_API void rt_pin(void);
 RT_API void rt_unpin(void);
 
+/* Around code that computes for long without a call: within, a fiber that has run for 2 ms is left by a
+ * signal, so that others run on its thread too (elsewhere the processor goes to another thread, and the
+ * kernel divides the CPU between both). Between them no function of the runtime or of libc may be called,
+ * malloc above all: the fiber may be left while it holds a lock of theirs. Nor may the code use thread-local
+ * variables, as it may go on on another thread. They do not nest. It takes 4 to 12 KiB more of the stack, for
+ * the CPU's registers. The signal is the last real-time signal that the program does not handle when the
+ * first region begins: -EAGAIN when there is none, and then there is no region to end. Fiber. */
+RT_API int rt_preempt_begin(void);
+RT_API void rt_preempt_end(void);
+
 /* How many fibers run at a time at most. Unless rt_options says it, or RT_PROCESSORS in the environment: the
  * CPUs of the affinity mask, or fewer if a cgroup (v1 or v2, the process's own or any above it) has a CPU
  * quota, which is rounded up and counts as 2 at least. That is looked at again each second while fibers run,
