@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "misuse.h"
 #include "short_lock.h"
 
 #ifndef MADV_GUARD_INSTALL
@@ -90,10 +91,47 @@ static int table_make_writable(struct fiber_table *t)
 	return 0;
 }
 
+/* The highest bytes of each stack hold a word that whoever overflows the next stack overwrites first. There
+ * it costs no page: the top one is used anyway. */
+#define TOP_BYTES 64
+#define CANARY UINT64_C(0x6f73707265792121)
+
+static bool without_guards;
+
+void fiber_table_without_guards(void)
+{
+	without_guards = true;
+}
+
+static uint64_t *canary_below(char *stack)
+{
+	return (uint64_t *)(void *)(stack - sizeof(uint64_t));
+}
+
+void fiber_check_stack(const struct fiber *f)
+{
+	/* Below the first lies nothing of ours. */
+	if (f != fiber_tables[f->stack_size].fibers && *canary_below(fiber_stack_low(f)) != CANARY)
+		misuse("stack overflow: %zu KiB are used up, and what lies below was overwritten",
+		       fiber_stack_bytes((enum rt_stack)f->stack_size) >> 10);
+}
+
+void fiber_trim_stack(struct fiber *f)
+{
+	size_t bytes = fiber_tables[f->stack_size].stack_bytes - 2 * page_bytes;
+	int kept = errno;
+
+	madvise(fiber_stack_low(f) + page_bytes, bytes, MADV_DONTNEED);
+	errno = kept;
+}
+
 static void guard(struct fiber *f)
 {
 	char *low = fiber_stack_low(f);
 
+	*canary_below(low + fiber_tables[f->stack_size].stack_bytes) = CANARY;
+	if (without_guards)
+		return;
 	if (madvise(low, page_bytes, MADV_GUARD_INSTALL) == 0)
 		f->guarded = true;
 	else if (atomic_fetch_add(&splitting_guards, 1) < SPLITTING_GUARDS)
@@ -148,7 +186,7 @@ char *fiber_stack_low(const struct fiber *f)
  * page, so that a parked fiber still costs one. */
 static size_t colour(const struct fiber *f)
 {
-	return (size_t)(f - fiber_tables[f->stack_size].fibers) % 16 * 64;
+	return (size_t)(f - fiber_tables[f->stack_size].fibers) % 16 * 64 + TOP_BYTES;
 }
 
 void fiber_prepare(struct fiber *f, void (*start)(void *))

@@ -59,7 +59,7 @@ struct fiber {
 	_Atomic uint32_t state;		/* enum fiber_state */
 	uint8_t stack_size;		/* enum rt_stack */
 	bool joinable;
-	bool guarded;			/* its stack has its guard */
+	bool guarded;			/* its stack has its guard; else a word below it is looked at */
 	uint8_t wait;			/* enum fiber_wait, while parked */
 	_Atomic uint64_t id;		/* 0 when free */
 	void *wait_object;
@@ -124,6 +124,15 @@ struct fiber *fiber_at(enum rt_stack size, uint32_t i);
 
 size_t fiber_stack_bytes(enum rt_stack size);
 char *fiber_stack_low(const struct fiber *f);
+
+/* Of a stack without a guard: ends the process when what lies below it was overwritten. On that stack. */
+void fiber_check_stack(const struct fiber *f);
+
+/* Gives back what a spare fiber's stack holds, but for the top page. */
+void fiber_trim_stack(struct fiber *f);
+
+/* For tests: from now on stacks get no guards, as on old kernels when there are too many. */
+void fiber_table_without_guards(void);
 
 /* Lays out its first frame: it will call start(f). */
 void fiber_prepare(struct fiber *f, void (*start)(void *));

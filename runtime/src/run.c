@@ -52,6 +52,7 @@ static int processors_init(uint32_t n, uint32_t used, bool follows_limit, uint32
 
 	for (int size = 0; size < FIBER_STACK_SIZES; size++) {
 		fresh.free[size] = scheduler.free[size];
+		fresh.trimmed[size] = scheduler.trimmed[size];
 		fresh.nfree[size] = scheduler.nfree[size];
 	}
 	fresh.processors = aligned_alloc(_Alignof(struct processor), n * sizeof *fresh.processors);

@@ -30,7 +30,8 @@ struct scheduler {
 	int64_t keeper_until;
 	uint32_t noutside;		/* threads that run a fiber but lost their processor */
 	_Atomic uint32_t stopping;
-	struct fiber *free[2];		/* ended fibers, by stack size */
+	struct fiber *free[2];		/* ended fibers, by stack size; */
+	struct fiber *trimmed[2];	/* those whose stacks gave their memory back; of both: */
 	_Atomic uint32_t nfree[2];
 	_Atomic uint32_t watcher_asleep;
 	_Atomic uint32_t watcher_word;

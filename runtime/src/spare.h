@@ -8,4 +8,8 @@
 /* Gives up to `n` of a processor's spare fibers to all. */
 void spare_to_all(struct processor *p, int size, uint32_t n);
 
+/* Gives back memory of the stacks of some that are spare for all: the last that came. False: all are done.
+ * Any thread, one at a time; some hundred microseconds. */
+bool spare_trim(void);
+
 #endif

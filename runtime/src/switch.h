@@ -53,6 +53,8 @@ SANITIZER_INLINE SANITIZER_NO_CALL void leave_for(struct thread *t, struct fiber
 {
 	const struct context *to = &t->loop;
 
+	if (__builtin_expect(!f->guarded, 0))
+		fiber_check_stack(f);
 	t->left = f;
 	t->running = NULL;
 	if (next) {

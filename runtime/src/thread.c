@@ -135,6 +135,6 @@ int thread_call(struct processor *p, bool spinning)
 	short_lock_give(&scheduler.lock);
 	if (!t)
 		return -EAGAIN;
-	call(t, p, spinning);
+	thread_give(t, p, spinning);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "in_use.h"
 #include "preempt.h"
 #include "scheduler.h"
+#include "spare.h"
 
 #define BLOCKED_NS 20000
 #define HOG_NS 2000000
@@ -16,6 +17,9 @@
 
 /* How often it looks how many CPUs the process may use. */
 #define LIMIT_NS 1000000000
+/* How often some spare stacks give their memory back, and after how long a quiet time all do. */
+#define TRIM_NS 50000000
+#define QUIET_NS 1000000000
 
 #define SHORTEST_NS 20000
 #define LONGEST_NS 1000000
@@ -52,6 +56,36 @@ static bool all_idle(void)
 	       atomic_load(&scheduler.stopping) == 0;
 }
 
+/* Stacks of fibers that are spare for all give their memory back in rounds in which their number did not
+ * shrink. */
+static void trim_spare(int64_t now)
+{
+	static int64_t next;
+	static uint32_t before;
+	uint32_t n = 0;
+
+	if (now < next)
+		return;
+	next = now + TRIM_NS;
+	for (int size = 0; size < FIBER_STACK_SIZES; size++)
+		n += atomic_load_explicit(&scheduler.nfree[size], memory_order_relaxed);
+	if (n >= before && n > 0)
+		spare_trim();
+	before = n;
+}
+
+static void sleep_while_idle(void)
+{
+	int64_t until = rt_now() + QUIET_NS;
+
+	while (all_idle() && atomic_load(&scheduler.watcher_asleep)) {
+		futex_wait(&scheduler.watcher_asleep, 1, until);
+		/* Nothing runs, and has not for long: now there is time. */
+		if (until != INT64_MAX && rt_now() >= until && !spare_trim())
+			until = INT64_MAX;
+	}
+}
+
 static void follow_limit(int64_t now)
 {
 	static int64_t next;
@@ -76,13 +110,13 @@ static void *watch(void *unused)
 		if (all_idle()) {
 			atomic_store(&scheduler.watcher_asleep, 1);
 			door_barrier();
-			while (all_idle() && atomic_load(&scheduler.watcher_asleep))
-				futex_wait(&scheduler.watcher_asleep, 1, INT64_MAX);
+			sleep_while_idle();
 			atomic_store(&scheduler.watcher_asleep, 0);
 		}
 		bool found = false;
 		int64_t now = coarse_clock_set(rt_now());
 		follow_limit(now);
+		trim_spare(now);
 		for (uint32_t i = 0; i < scheduler.nprocessors; i++)
 			found |= look_at(&scheduler.processors[i], now);
 		quiet = found ? 0 : quiet + 1;
