@@ -116,8 +116,11 @@ long transfer_at(struct descriptor *d, enum direction way, const struct attempt 
 		if (r != -EAGAIN)
 			return r;
 		r = transfer_wait(d, way, deadline);
-		if (r < 0)
+		/* What has come may not have been told yet. */
+		if (r == -ETIMEDOUT && (r = try_call(d, way, a)) != -EAGAIN)
 			return r;
+		if (r < 0)
+			return r == -EAGAIN ? -ETIMEDOUT : r;
 	}
 }
 
