@@ -38,8 +38,12 @@ static struct fiber *from_all_locked(struct processor *p)
 	uint32_t share = n / atomic_load_explicit(&scheduler.nused, memory_order_relaxed) + 1;
 	share = share < RING / 2 ? share : RING / 2;
 	scheduler.queue = f->next;
-	while (taken < share && (more = scheduler.queue) && run_queue_append(p, more)) {
-		scheduler.queue = more->next;
+	while (taken < share && (more = scheduler.queue)) {
+		/* Once it is in the ring another may take it, and use the field for something else. */
+		struct fiber *next = more->next;
+		if (!run_queue_append(p, more))
+			break;
+		scheduler.queue = next;
 		taken++;
 	}
 	atomic_fetch_sub_explicit(&scheduler.nqueue, taken, memory_order_relaxed);
