@@ -53,6 +53,16 @@ static inline void pop(struct rt_chan *c, void *ret_element)
 	c->length--;
 }
 
+/* The oldest goes out, and another comes in its place, as the newest. */
+static inline void exchange(struct rt_chan *c, void *ret_element, const void *element)
+{
+	char *at = element_at(c, c->at);
+
+	chan_copy(c, ret_element, at);
+	chan_copy(c, at, element);
+	c->at = c->at + 1 < c->capacity ? c->at + 1 : 0;
+}
+
 enum chan_done chan_send_now(struct rt_chan *c, const void *element, struct fiber **ret_wake)
 {
 	struct waiter *w;
@@ -78,10 +88,11 @@ enum chan_done chan_receive_now(struct rt_chan *c, void *ret_element, struct fib
 {
 	struct waiter *w = c->senders.first ? wait_list_claim(&c->senders) : NULL;
 
-	if (c->length) {
+	if (c->length && w) {
+		/* It is full, and stays so: who looks without the lock is not to find it shorter. */
+		exchange(c, ret_element, w->element);
+	} else if (c->length) {
 		pop(c, ret_element);
-		if (w)
-			push(c, w->element);
 	} else if (w) {
 		chan_copy(c, ret_element, w->element);
 	} else if (c->closed) {

@@ -135,6 +135,18 @@ static bool nothing_will_come(int64_t earliest)
 	return true;
 }
 
+/* Under the lock. */
+static bool take_idle_processor(struct thread *t)
+{
+	struct processor *p = idle_processor_take();
+
+	if (!p)
+		return false;
+	idle_thread_remove(t);
+	processor_hold(t, p);
+	return true;
+}
+
 bool thread_sleep(struct thread *t)
 {
 	bool called = true;
@@ -160,10 +172,7 @@ bool thread_sleep(struct thread *t)
 			break;
 		}
 		/* A processor that found no thread was laid down with what it had. */
-		struct processor *left = work_anywhere() ? idle_processor_take() : NULL;
-		if (left) {
-			idle_thread_remove(t);
-			processor_hold(t, left);
+		if (work_anywhere() && take_idle_processor(t)) {
 			called = false;
 			break;
 		}

@@ -10,6 +10,14 @@ void queue_chain_for_all(struct fiber *first, struct fiber *last, uint32_t n)
 	short_lock_give(&scheduler.lock);
 }
 
+void queue_for_all_locked(struct fiber *f)
+{
+	f->next = NULL;
+	*scheduler.queue_end = f;
+	scheduler.queue_end = &f->next;
+	atomic_fetch_add_explicit(&scheduler.nqueue, 1, memory_order_release);
+}
+
 void queue_for_all(struct fiber *f)
 {
 	queue_chain_for_all(f, f, 1);

@@ -13,6 +13,7 @@
  * thread. */
 void queue_for_all(struct fiber *f);
 void queue_chain_for_all(struct fiber *first, struct fiber *last, uint32_t n);
+void queue_for_all_locked(struct fiber *f);	/* the caller has the lock of the scheduler */
 
 /* When the ring is full: its older half goes to all. */
 void append_to_full(struct processor *p, struct fiber *f);

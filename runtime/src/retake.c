@@ -27,8 +27,9 @@ bool scheduler_retake(struct thread *t)
 	}
 	door_close(t, wanted);
 	perturb();
-	if (wanted)
-		thread_call(p, false);
+	/* The thread that goes on with it may have been who woke for the timers of idle processors. */
+	if (wanted && thread_call(p, false) == 0)
+		wake_another();
 	return wanted;
 }
 

@@ -67,14 +67,66 @@ static enum chan_done try_case(struct rt_case *k, struct fiber **ret_wake)
 	return done;
 }
 
-/* The first case that can go on, from a random one. */
-static int try_all(struct thread *t, struct selection *s, struct fiber **ret_wake)
+/* Draws each case once, in random order: among few, all orders are as likely; among many it goes in steps of a random width. */
+struct lots {
+	size_t n;
+	uint32_t luck;
+	size_t at, step;
+	uint8_t left[FEW];
+};
+
+static size_t below(struct lots *l, size_t n)
 {
-	struct processor *p = t->processor;
+	uint64_t product = (uint64_t)l->luck * n;
+
+	l->luck = (uint32_t)product;
+	return (size_t)(product >> 32);
+}
+
+static bool has_common_factor(size_t a, size_t b)
+{
+	while (b) {
+		size_t rest = a % b;
+		a = b;
+		b = rest;
+	}
+	return a > 1;
+}
+
+static void lots_begin(struct lots *l, struct processor *p, size_t n)
+{
+	static const uint8_t all[FEW] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
 
 	p->luck = p->luck * 6364136223846793005u + 1442695040888963407u;
-	size_t at = (size_t)((p->luck >> 32) * s->n >> 32);
-	for (size_t i = 0; i < s->n; i++, at = at + 1 < s->n ? at + 1 : 0) {
+	l->n = n;
+	l->luck = (uint32_t)(p->luck >> 32);
+	if (n <= FEW) {
+		memcpy(l->left, all, sizeof all);
+		return;
+	}
+	l->at = below(l, n);
+	l->step = 1 + (size_t)((p->luck >> 16) % (n - 1));
+	while (has_common_factor(n, l->step))
+		l->step = l->step % (n - 1) + 1;
+}
+
+static inline size_t lots_draw(struct lots *l, size_t drawn)
+{
+	if (l->n > FEW)
+		return l->at = (l->at + l->step) % l->n;
+	size_t i = below(l, l->n - drawn), lot = l->left[i];
+	l->left[i] = l->left[l->n - drawn - 1];
+	return lot;
+}
+
+/* The first case that can go on, of those in random order. */
+static int try_all(struct thread *t, struct selection *s, struct fiber **ret_wake)
+{
+	struct lots lots;
+
+	lots_begin(&lots, t->processor, s->n);
+	for (size_t i = 0; i < s->n; i++) {
+		size_t at = lots_draw(&lots, i);
 		enum chan_done done = try_case(&s->cases[at], ret_wake);
 		if (done == CHAN_WOULD_WAIT)
 			continue;
@@ -141,12 +193,12 @@ static int wait(struct thread *t, struct selection *s, int64_t deadline)
 /* Nothing to wait for: each channel by itself, and those that look empty without their lock. */
 static int poll(struct thread *t, struct selection *s)
 {
-	struct processor *p = t->processor;
 	struct fiber *wake = NULL;
+	struct lots lots;
 
-	p->luck = p->luck * 6364136223846793005u + 1442695040888963407u;
-	size_t at = (size_t)((p->luck >> 32) * s->n >> 32);
-	for (size_t i = 0; i < s->n; i++, at = at + 1 < s->n ? at + 1 : 0) {
+	lots_begin(&lots, t->processor, s->n);
+	for (size_t i = 0; i < s->n; i++) {
+		size_t at = lots_draw(&lots, i);
 		struct rt_case *k = &s->cases[at];
 		if (!k->chan || (!k->send && chan_looks_empty(k->chan)))
 			continue;

@@ -149,7 +149,7 @@ void rt_yield(void)
 		fiber_becomes(f, FIBER_READY);
 		append_private(p, f);
 		leave_for(t, f, next);
-	} else if (next || t->pins || turns_of(p) % CLOCK_TURNS == 0) {
+	} else if (next || t->pins || turns_look_around(p)) {
 		fiber_becomes(f, FIBER_READY);
 		t->leave = LEAVE_READY;
 		leave_for(t, f, next);

@@ -43,7 +43,7 @@ static inline struct fiber *next_here(struct thread *t)
 {
 	struct processor *p = t->processor;
 
-	if (__builtin_expect(!p || t->pins || turns_of(p) % CLOCK_TURNS == 0, 0))
+	if (__builtin_expect(!p || t->pins || turns_look_around(p), 0))
 		return NULL;
 	return from_here(p);
 }

@@ -135,7 +135,11 @@ int rt_lock(struct rt_mutex *m, int64_t deadline)
 
 bool rt_try_lock(struct rt_mutex *m)
 {
-	return mutex_try(m, my_id(caller()));
+	uint64_t me = my_id(caller()), contended = CONTENDED;
+
+	/* Free, though others wait: they have not come yet. */
+	return mutex_try(m, me) || __atomic_compare_exchange_n(&m->owner, &contended, me | CONTENDED, false, __ATOMIC_ACQUIRE,
+								__ATOMIC_RELAXED);
 }
 
 /* A waiter is woken and competes with those that come, or owns the mutex when it wakes, if it has lost for

@@ -12,9 +12,11 @@
 #include "overflow.h"
 #include "perturb.h"
 #include "queues.h"
+#include "run_queue.h"
 #include "scheduler.h"
 #include "strays.h"
 #include "switch.h"
+#include "watcher.h"
 #include "work.h"
 
 __thread struct thread *thread_current;
@@ -36,6 +38,8 @@ void thread_loop(struct thread *t)
 	struct fiber *f;
 
 	while ((f = find_work(t))) {
+		/* Who took an idle processor by itself has told nobody. */
+		watcher_wake();
 		switch_from_loop(t, f);
 		if (!t->processor) {
 			/* It had come back from a blocking call, and its fiber waits in the queue now. */
@@ -57,6 +61,7 @@ static void *thread_main(void *arg)
 	/* Not those of the fiber that happened to need one more thread. */
 	pthread_sigmask(SIG_SETMASK, &scheduler.signals, NULL);
 	strays_begin(t);
+	processor_hold(t, t->processor);
 	/* Without one an overflow of a stack is a plain fault. */
 	overflow_thread_begin(t);
 	thread_loop(t);
@@ -74,7 +79,8 @@ static int create(struct processor *p, bool spinning)
 	if (!t)
 		return -EAGAIN;
 	t->spinning = spinning;
-	processor_hold(t, p);
+	/* Until it runs nobody else knows of it, so it can be taken back. */
+	t->processor = p;
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 256 << 10);
 	short_lock_take(&scheduler.lock);
@@ -102,13 +108,15 @@ void processor_lay_down(struct processor *p)
 {
 	struct fiber *f;
 
+	short_lock_take(&scheduler.lock);
 	while (run_queue_take(p, 1, &f))
-		queue_for_all(f);
+		queue_for_all_locked(f);
 	while ((f = batch_take(p)))
-		queue_for_all(f);
+		queue_for_all_locked(f);
 	if (p->first)
-		queue_for_all(p->first);
+		queue_for_all_locked(p->first);
 	p->first = NULL;
+	short_lock_give(&scheduler.lock);
 }
 
 int thread_call(struct processor *p, bool spinning)

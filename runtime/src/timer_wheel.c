@@ -30,9 +30,10 @@ static unsigned place_of(const struct timer_wheel *w, uint64_t tick)
 	return level * WHEEL_SLOTS + (tick >> level * 6) % WHEEL_SLOTS;
 }
 
+/* `tick` is not before now. */
 static void put(struct timer_wheel *w, struct timer *t, uint64_t tick)
 {
-	unsigned place = place_of(w, tick <= w->now ? w->now + 1 : tick);
+	unsigned place = place_of(w, tick);
 	struct timer **slot = &w->slot[place / WHEEL_SLOTS][place % WHEEL_SLOTS];
 
 	t->place = (uint16_t)place;
@@ -67,7 +68,8 @@ static void take(struct timer_wheel *w, struct timer *t)
 void timer_arm(struct timer_wheel *w, struct timer *t)
 {
 	short_lock_take(&w->lock);
-	put(w, t, tick_after(t->deadline));
+	uint64_t tick = tick_after(t->deadline);
+	put(w, t, tick <= w->now ? w->now + 1 : tick);
 	w->n++;
 	if (t->deadline < atomic_load_explicit(&w->earliest, memory_order_relaxed))
 		atomic_store_explicit(&w->earliest, t->deadline, memory_order_relaxed);
@@ -169,7 +171,9 @@ static unsigned empty_slot(struct timer_wheel *w, unsigned level, unsigned slot)
 		waiting->prev->next = NULL;
 		while ((t = waiting)) {
 			waiting = t->next;
-			put(w, t, tick_after(t->deadline));
+			/* One that is due now goes into the slot of now, which is next. */
+			uint64_t due = tick_after(t->deadline);
+			put(w, t, due < w->now ? w->now : due);
 		}
 		return 0;
 	}

@@ -17,6 +17,12 @@ static inline uint32_t turns_of(const struct processor *p)
 	return atomic_load_explicit(&p->turns, memory_order_relaxed);
 }
 
+/* Whether this is a turn on which it looks around, be there something to run here or not. */
+static inline bool turns_look_around(const struct processor *p)
+{
+	return turns_of(p) % CLOCK_TURNS == 0;
+}
+
 static inline void turns_count(struct processor *p)
 {
 	atomic_store_explicit(&p->turns, turns_of(p) + 1, memory_order_relaxed);

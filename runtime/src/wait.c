@@ -41,10 +41,8 @@ static bool claim_settled(struct fiber *f)
 	       atomic_compare_exchange_strong(&f->claim, &is, is - CLAIM_SETTLED);
 }
 
-static void cancel_if_settled(struct thread *t, struct fiber *f)
+static void cancelled(struct thread *t, struct fiber *f)
 {
-	if (!claim_settled(f))
-		return;
 	f->woken_by = &wait_cancelled;
 	fiber_ready(t, f);
 }
@@ -62,10 +60,14 @@ void waiting_parked(struct waiting *w)
 	/* It may have run already, and wait for something else by now: then the number is another. And who
 	 * cancels sets the flag and then looks whether it has settled; this side settles and then looks at
 	 * the flag. */
-	if (cancellable &&
-	    atomic_compare_exchange_strong(&f->claim, &open, open - CLAIM_OPEN + CLAIM_SETTLED) &&
-	    atomic_load(&f->cancelled))
-		cancel_if_settled(t, f);
+	uint32_t settled = open - CLAIM_OPEN + CLAIM_SETTLED;
+	if (!cancellable || !atomic_compare_exchange_strong(&f->claim, &open, settled) ||
+	    !atomic_load(&f->cancelled))
+		return;
+	perturb();
+	/* Of this waiting only: by now it may be over, and the fiber another one's. */
+	if (atomic_compare_exchange_strong(&f->claim, &settled, settled - CLAIM_SETTLED))
+		cancelled(t, f);
 }
 
 int waiting_end(struct waiting *w)
@@ -79,7 +81,8 @@ int waiting_end(struct waiting *w)
 void wait_cancel(struct thread *t, struct fiber *f)
 {
 	atomic_store(&f->cancelled, true);
-	cancel_if_settled(t, f);
+	if (claim_settled(f))
+		cancelled(t, f);
 }
 
 struct parking {

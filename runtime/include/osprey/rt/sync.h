@@ -1,6 +1,7 @@
 /* Mutexes and what is made like them, between fibers. All are zeroed memory at first, and need no end; none may be moved or
  * copied while it is used. Their memory may go as soon as nobody waits or will come: who holds a mutex for the last time, or whose
- * wait for an event or a group has ended, may free it at once, whatever the one that ended the wait still does. They do not work between processes, and threads that are not the runtime's cannot take them.
+ * wait for an event or a group has ended, may free it at once, whatever the one that ended the wait still does. They do not work
+ * between processes, and threads that are not the runtime's cannot take them.
  *
  * Memory order: what was done before an unlock (post, set, done, signal) is seen after the lock (wait) that it lets go on.
  * Deadlines as everywhere: absolute, RT_FOREVER, -ETIMEDOUT. What blocks returns -ECANCELED in a cancelled scope (scope.h), but
