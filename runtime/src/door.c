@@ -50,8 +50,10 @@ bool door_visit(struct thread *t)
 {
 	uint32_t door = atomic_load_explicit(&t->door, memory_order_relaxed);
 
-	if (atomic_load_explicit(&t->inside, memory_order_relaxed) || (door & (DOOR_VISITED | DOOR_TAKEN)) ||
-	    !atomic_compare_exchange_strong(&t->door, &door, door | DOOR_VISITED))
+	if (atomic_load_explicit(&t->inside, memory_order_relaxed) || (door & (DOOR_VISITED | DOOR_TAKEN)))
+		return false;
+	perturb();
+	if (!atomic_compare_exchange_strong(&t->door, &door, door | DOOR_VISITED))
 		return false;
 	perturb();
 	door_barrier();

@@ -171,7 +171,8 @@ bool thread_sleep(struct thread *t)
 			run_is_over();
 			break;
 		}
-		/* A processor that found no thread was laid down with what it had. */
+		/* Who pushed work meanwhile may have found an idle processor, and no thread for it: then that one
+		 * was laid down with what it had. */
 		if (work_anywhere() && take_idle_processor(t)) {
 			called = false;
 			break;

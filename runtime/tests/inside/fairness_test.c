@@ -55,6 +55,86 @@ static int select_is_even(void *arg)
 	return 0;
 }
 
+/* With one processor each comes to its wait before the next is started; they are served in that order. */
+enum { RECEIVES, SENDS, TAKES, WAITS, LOCKS, WRITES, KINDS };
+
+static struct rt_chan *channel;
+static struct rt_semaphore semaphore;
+static struct rt_condition condition;
+static struct rt_mutex mutex, of_condition;
+static struct rt_rwlock rwlock;
+static int64_t order;
+#define WAITERS 20
+
+static int waits_in_line(void *arg)
+{
+	int kind = (int)((intptr_t)arg / 100), r = 0;
+	int64_t v = (intptr_t)arg % 100, mine = v;
+
+	switch (kind) {
+	case RECEIVES: r = rt_receive(channel, &v, RT_FOREVER); break;
+	case SENDS: return rt_send(channel, &v, RT_FOREVER);
+	case TAKES: r = rt_semaphore_wait(&semaphore, 1 + (uint64_t)v % 2, RT_FOREVER); break;
+	case WAITS:
+		rt_lock(&of_condition, RT_FOREVER);
+		r = rt_condition_wait(&condition, &of_condition, RT_FOREVER);
+		rt_unlock(&of_condition);
+		break;
+	case LOCKS: r = rt_lock(&mutex, RT_FOREVER); break;
+	case WRITES: r = rt_write_lock(&rwlock, RT_FOREVER); break;
+	}
+	CHECK(r == 0 && v == mine && order++ == mine);
+	if (kind == LOCKS)
+		rt_unlock(&mutex);
+	if (kind == WRITES)
+		rt_write_unlock(&rwlock);
+	return 0;
+}
+
+static void serve(int kind, int64_t i)
+{
+	int64_t v = i;
+
+	switch (kind) {
+	case RECEIVES: CHECK(rt_send(channel, &v, RT_FOREVER) == 0); break;
+	case SENDS: CHECK(rt_receive(channel, &v, RT_FOREVER) == 0 && v == i); break;
+	case TAKES: rt_semaphore_post(&semaphore, 1 + (uint64_t)i % 2); break;
+	case WAITS: rt_condition_signal(&condition); break;
+	case LOCKS: if (i == 0) rt_unlock(&mutex); break;
+	case WRITES: if (i == 0) rt_read_unlock(&rwlock); break;
+	}
+	rt_yield();
+}
+
+static int waiters_in_order(void *arg)
+{
+	struct rt_scope s;
+
+	(void)arg;
+	for (intptr_t kind = 0; kind < KINDS; kind++)
+		for (size_t capacity = 0; capacity < 3; capacity++) {
+			CHECK(rt_chan_new(sizeof(int64_t), kind == SENDS ? 0 : capacity, &channel) == 0);
+			CHECK(rt_lock(&mutex, RT_FOREVER) == 0 && rt_read_lock(&rwlock, RT_FOREVER) == 0);
+			rt_semaphore_init(&semaphore, 0);
+			order = 0;
+			rt_scope_open(&s, RT_FOREVER);
+			for (intptr_t i = 0; i < WAITERS; i++) {
+				CHECK(rt_scope_go(&s, waits_in_line, (void *)(kind * 100 + i)) == 0);
+				rt_yield();
+			}
+			for (int64_t i = 0; i < WAITERS; i++)
+				serve((int)kind, i);
+			CHECK(rt_scope_close(&s) == 0);
+			CHECK(kind == SENDS || order == WAITERS);
+			if (kind != LOCKS)
+				rt_unlock(&mutex);
+			if (kind != WRITES)
+				rt_read_unlock(&rwlock);
+			rt_chan_free(channel);
+		}
+	return 0;
+}
+
 static _Atomic int slept;
 static int64_t busy_until;
 
@@ -91,6 +171,7 @@ int main(void)
 	struct rt_options one = { .processors = 1 };
 
 	CHECK(rt_run(&one, yield_lets_others, NULL) == 0);
+	CHECK(rt_run(&one, waiters_in_order, NULL) == 0);
 	int r = check_all(tests, sizeof tests / sizeof *tests);
 	return check_failed ? EXIT_FAILURE : r;
 }

@@ -272,6 +272,6 @@ void history_show(const struct history *h, FILE *to)
 	for (unsigned i = 0; i < h->n; i++) {
 		const struct event *e = &h->events[i];
 		fprintf(to, "    %4" PRIu64 " to %4" PRIu64 "  fiber %d op %u: %s %" PRId64 ": %s%s\n", e->begin, e->end, e->fiber, e->op,
-			action_names[e->action], e->value, e->pending ? "cancelled, " : "", outcomes[e->outcome]);
+			action_names[e->action], e->value, e->pending ? "waited, then " : "", outcomes[e->outcome]);
 	}
 }

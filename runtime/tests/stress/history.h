@@ -26,7 +26,7 @@ struct event {
 	enum outcome outcome;
 	int fiber;
 	bool waits;		/* it may wait; if not, who is to meet it has to */
-	bool pending;		/* at the end it waited, and was ended by cancellation */
+	bool pending;		/* it waited when nothing went on any more */
 	int64_t value;		/* sent, received, counted */
 	uint64_t begin, end;	/* in the order of all */
 	unsigned op;		/* for who shows it */

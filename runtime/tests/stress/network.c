@@ -265,7 +265,7 @@ static void simulate(struct simulation *s)
 
 /* -- running it */
 
-static void receive(unsigned link, bool select)
+static void receive_one(unsigned link, bool select)
 {
 	int64_t v = -1;
 	struct rt_case k = { .chan = net.chans[link], .receive = &v };
@@ -277,7 +277,7 @@ static void receive(unsigned link, bool select)
 	shared->wrong |= v != shared->received[link]++;
 }
 
-static void send(unsigned link, int64_t v, bool select)
+static void send_one(unsigned link, int64_t v, bool select)
 {
 	struct rt_case k = { .chan = net.chans[link], .send = &v };
 
@@ -305,8 +305,8 @@ static int node_main(void *arg)
 	for (unsigned i = 0; i < net.nodes[f].n; i++) {
 		unsigned o = net.nodes[f].steps[i].object;
 		switch (net.nodes[f].steps[i].kind) {
-		case K_SEND: send(o, sent[o]++, false); break;
-		case K_RECEIVE: receive(o, false); break;
+		case K_SEND: send_one(o, sent[o]++, false); break;
+		case K_RECEIVE: receive_one(o, false); break;
 		case K_SELECT_SEND:
 			v = sent[o]++;
 			select_one(f, o, &v, true);
@@ -492,6 +492,6 @@ bool network_run(uint64_t seed)
 		show(seed);
 	fclose(report);
 	for (unsigned i = 0; i < net.nlinks; i++)
-		free(net.chans[i]);
+		rt_chan_free(net.chans[i]);
 	return well;
 }

@@ -36,6 +36,7 @@ struct program {
 	enum object_kind kinds[MOST_OBJECTS];
 	unsigned capacities[MOST_OBJECTS];
 	int closer[MOST_OBJECTS];	/* of a channel: its only sender, who may close it; -1: anybody sends, nobody closes */
+	bool lingers[MOST_FIBERS_HERE];	/* it keeps what it holds until it is cancelled */
 	bool cancelled_early;
 	uint16_t cancel_ns;
 };
@@ -131,7 +132,7 @@ static void make(struct program *p, uint64_t seed)
 	struct luck l = luck_of(seed);
 
 	*p = (struct program){ .seed = seed, .nfibers = 2 + below(&l, 3), .nobjects = 1 + below(&l, MOST_OBJECTS) };
-	bool channels_only = below(&l, 2);
+	bool channels_only = below(&l, 3) == 0;
 	for (unsigned i = 0; i < p->nobjects; i++) {
 		p->kinds[i] = channels_only ? CHANNEL : (enum object_kind)below(&l, EVENT + 1);
 		p->capacities[i] = p->kinds[i] == SEMAPHORE ? below(&l, 3) : below(&l, 4);
@@ -139,6 +140,7 @@ static void make(struct program *p, uint64_t seed)
 	}
 	for (unsigned f = 0; f < p->nfibers; f++) {
 		p->nops[f] = 2 + below(&l, MOST_OPS - 1);
+		p->lingers[f] = below(&l, 3) == 0;
 		for (unsigned i = 0; i < p->nops[f]; i++)
 			make_op(&l, p, &p->ops[f][i], f);
 	}
@@ -162,7 +164,7 @@ static void show_program(const struct program *p, FILE *to)
 				fprintf(to, " or %s %u", action_names[op->other_action], op->other);
 			fprintf(to, "%s;", patiences[op->patience]);
 		}
-		fprintf(to, "\n");
+		fprintf(to, "%s\n", p->lingers[f] ? " linger" : "");
 	}
 }
 
@@ -302,6 +304,12 @@ static int act(void *arg)
 		if (op->action == CLOSE)
 			closed[op->object] = true;
 	}
+	if (p->lingers[a->number]) {
+		a->forever = true;
+		a->steps++;
+		rt_sleep_until(RT_FOREVER);
+		a->steps++;
+	}
 	let_go(a);
 	a->over = true;
 	return 0;
@@ -392,9 +400,11 @@ static bool run_once(struct run *run, const struct program *p)
 
 /* -- what came of it */
 
-/* With a deadline that has passed a select only looks; the rest wait for a moment. */
+/* With a deadline that has passed a select only looks; the rest wait for a moment, as do those that there is no trying of. */
 static bool waits(const struct op *op)
 {
+	if (op->action == READ_LOCK || op->action == WRITE_LOCK || op->action == WAIT)
+		return true;
 	return op->patience != NOT_AT_ALL && !(op->select && op->patience == PASSED);
 }
 
@@ -407,7 +417,8 @@ static void add_event(struct history *h, const struct run *run, int fiber, const
 	*e = (struct event){ .action = action, .outcome = result == 0 ? DONE : result == -EPIPE ? CLOSED : WOULD_WAIT, .fiber = fiber,
 			     .waits = waits(r->op), .value = value, .begin = r->begin,
 			     .end = r->end, .op = r->number };
-	e->pending = result == -ECANCELED && r->begin < run->quiet && run->quiet != UINT64_MAX;
+	/* What came of it later, when the rest was cancelled, is not looked at. */
+	e->pending = run->quiet != UINT64_MAX && r->begin < run->quiet && r->end > run->quiet;
 }
 
 static void history_of(struct history *h, const struct run *run, unsigned object)
@@ -416,7 +427,7 @@ static void history_of(struct history *h, const struct run *run, unsigned object
 	for (unsigned f = 0; f < run->program->nfibers; f++)
 		for (unsigned i = 0; i < run->actors[f].n; i++) {
 			const struct record *r = &run->actors[f].records[i];
-			bool went = r->r == 0 || r->r == -EPIPE;
+			bool went = (r->r == 0 || r->r == -EPIPE) && r->end < run->quiet;
 			/* The cases that a select did not take it may not even have looked at. */
 			if (r->op->object == object && !(r->op->select && went && r->chosen != 0))
 				add_event(h, run, (int)f, r, r->op->action, r->value[0], true);
