@@ -43,7 +43,11 @@ static void *reserve(size_t bytes)
 
 static bool make_writable(void *p, size_t bytes)
 {
-	return mprotect(p, bytes, PROT_READ | PROT_WRITE) == 0 && madvise(p, bytes, MADV_DODUMP) == 0;
+	if (mprotect(p, bytes, PROT_READ | PROT_WRITE) < 0)
+		return false;
+	/* Where that is refused it was before too. */
+	madvise(p, bytes, MADV_DODUMP);
+	return true;
 }
 
 /* As many as the address space allows (ulimit -v). */

@@ -9,6 +9,7 @@
 #include "in_use.h"
 #include "preempt.h"
 #include "scheduler.h"
+#include "trace/halt.h"
 #include "spare.h"
 
 #define BLOCKED_NS 20000
@@ -144,6 +145,7 @@ int watcher_start(void)
 
 	/* Its stack is small, and it is no thread of the user: handlers run elsewhere. */
 	sigfillset(&all);
+	sigdelset(&all, HALT_SIGNAL);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 128 << 10);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
