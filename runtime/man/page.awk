@@ -103,6 +103,8 @@ in_comment {
 	shows = shows (shows == "" ? "" : "\n") $0
 	if (match($0, /rt_[a-z0-9_]+\(/) && /^(RT_API|static inline)/)
 		functions[++nfunctions] = substr($0, RSTART, RLENGTH - 1)
+	else if (/^RT_API extern/ && match($0, /rt_[a-z0-9_]+;/))
+		functions[++nfunctions] = substr($0, RSTART, RLENGTH - 1)
 }
 
 function heading(s,    l, m, i, out)

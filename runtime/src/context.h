@@ -45,9 +45,8 @@ void context_jump(struct context *from, const struct context *to);
 SANITIZER_INLINE void context_jump_inline(struct context *from, const struct context *to)
 {
 #if defined __x86_64__ && !defined SANITIZER_ADDRESS && !defined SANITIZER_THREAD
-	/* Below the area that a function may use without moving its stack pointer. */
-	__asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
-			 "leaq 1f(%%rip), %%rax\n\t"
+	/* The library is compiled without a red zone, so what lies below the stack pointer is free. */
+	__asm__ volatile("leaq 1f(%%rip), %%rax\n\t"
 			 "pushq %%rax\n\t"
 			 "pushq %%rbp\n\t"
 			 "pushq %%rbx\n\t"
@@ -65,7 +64,7 @@ SANITIZER_INLINE void context_jump_inline(struct context *from, const struct con
 			 "popq %%rbp\n\t"
 			 "popq %%rcx\n\t"
 			 "jmp *%%rcx\n"
-			 "1:\tleaq 128(%%rsp), %%rsp"
+			 "1:"
 			 : "+D"(from), "+S"(to)
 			 :
 			 : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "memory", "cc",

@@ -70,8 +70,10 @@ static inline struct fiber *joiner_of(struct fiber *f)
 		return NULL;
 	short_lock_take(&f->lock);
 	struct waiter *w = f->joiner.first;
-	if (w && !w->fiber->pinned_to && (w = wait_list_claim(&f->joiner)))
+	if (w && !w->fiber->pinned_to && (w = wait_list_claim(&f->joiner))) {
 		joiner = w->fiber;
+		PROBE2(ready, fiber_id(joiner), fiber_id(f));
+	}
 	short_lock_give(&f->lock);
 	return joiner;
 }

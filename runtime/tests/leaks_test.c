@@ -164,19 +164,23 @@ static int blocks(void *arg)
 static struct rt_chan *known;
 static struct rt_mutex mutex;
 
+/* Their stacks were others' before. */
 static int waits_at(void *arg)
 {
+	wipe_stack();
 	return rt_receive(arg, NULL, RT_FOREVER);
 }
 
 static int waits_with_deadline(void *arg)
 {
+	wipe_stack();
 	return rt_receive(NULL, NULL, rt_now() + (intptr_t)arg);
 }
 
 static int waits_for_mutex(void *arg)
 {
 	(void)arg;
+	wipe_stack();
 	int r = rt_lock(&mutex, RT_FOREVER);
 	rt_unlock(&mutex);
 	return r;
@@ -193,6 +197,7 @@ static int waits_in_vain(void *arg)
 {
 	struct vain *v = arg;
 
+	wipe_stack();
 	CHECK(rt_receive(v->mine, NULL, RT_FOREVER) == -EPIPE);
 	if (v->others)
 		rt_close(v->others);

@@ -41,7 +41,8 @@ for header in "$at"/include/osprey/rt/*.h; do
 done
 
 exported=$(nm -D --defined-only "$at/lib/libospreyrt.so" | awk '{ print $3 }' | sort)
-given=$(nm -g --defined-only "$at/lib/libospreyrt.a" 2>/dev/null | awk 'NF == 3 { print $3 }' | sort)
+# The probes' base is every program's own, and shared by all who have probes.
+given=$(nm -g --defined-only "$at/lib/libospreyrt.a" 2>/dev/null | awk 'NF == 3 && $3 != "_.stapsdt.base" { print $3 }' | sort)
 [ -z "$(grep -v '^rt_' <<<"$exported")" ] || not_so "names that are not rt_: $(grep -v '^rt_' <<<"$exported" | head -5)"
 [ "$exported" = "$given" ] || not_so "both libraries give the same names away: $(diff <(echo "$exported") <(echo "$given") | head -5)"
 while read -r function; do

@@ -200,38 +200,35 @@ static bool in_any(const struct span *spans, uintptr_t page)
 	return false;
 }
 
-/* Descriptors of threads hold where the last fiber that was left lies, which means nothing. */
-static bool is_thread_descriptor(uintptr_t at, uintptr_t *ret_end)
+static void nearer(struct span *best, uintptr_t at, const void *from, const void *to)
 {
-	for (struct thread *t = scheduler.threads; t; t = t->next)
-		if (at == (uintptr_t)t) {
-			*ret_end = (uintptr_t)(t + 1);
-			return true;
-		}
-	return false;
+	if ((uintptr_t)to > at && (uintptr_t)from < best->from)
+		*best = (struct span){ (uintptr_t)from, (uintptr_t)to };
 }
 
-/* Of a page only what is no thread's descriptor. These are aligned by more than words, and may reach over its end. */
-static void look_around_descriptors(struct tracer *t, struct span page)
+/* The first memory at or behind `at` whose words mean nothing: descriptors of threads hold where the last fiber that was left
+ * lies, and places of queues who stood there before (who stands there now is ready, and traced as such). */
+static struct span first_meaningless(uintptr_t at)
 {
-	struct thread *some = NULL;
+	struct span best = { UINTPTR_MAX, UINTPTR_MAX };
 
-	for (struct thread *at = scheduler.threads; at; at = at->next)
-		if ((uintptr_t)at < page.to && (uintptr_t)(at + 1) > page.from)
-			some = at;
-	if (!some) {
-		look_at(t, page);
-		return;
+	for (struct thread *t = scheduler.threads; t; t = t->next)
+		nearer(&best, at, t, t + 1);
+	for (uint32_t i = 0; i < scheduler.nprocessors; i++) {
+		struct processor *p = &scheduler.processors[i];
+		nearer(&best, at, p->batch, p->batch + sizeof p->batch / sizeof *p->batch);
+		nearer(&best, at, p->ring, p->ring + RING);
 	}
-	for (uintptr_t at = page.from, end; at < page.to; at = end) {
-		if (!is_thread_descriptor(at, &end)) {
-			end = at + 128;
-			bool within = false;
-			for (struct thread *d = scheduler.threads; d; d = d->next)
-				within |= at > (uintptr_t)d && at < (uintptr_t)(d + 1);
-			if (!within)
-				look_at(t, (struct span){ at, end < page.to ? end : page.to });
-		}
+	return best;
+}
+
+static void look_at_meaningful(struct tracer *t, struct span page)
+{
+	for (uintptr_t at = page.from; at < page.to; ) {
+		struct span none = first_meaningless(at);
+		if (none.from > at)
+			look_at(t, (struct span){ at, none.from < page.to ? none.from : page.to });
+		at = none.to;
 	}
 }
 
@@ -263,7 +260,7 @@ static void page_of_roots(void *arg, uintptr_t page, uintptr_t from, size_t page
 		return;
 	if (!of_signal_stack(t, page, &from) || from >= page + page_bytes)
 		return;
-	look_around_descriptors(t, (struct span){ from > page ? from : page, page + page_bytes });
+	look_at_meaningful(t, (struct span){ from > page ? from : page, page + page_bytes });
 	look_at_pending(t);
 }
 
