@@ -26,7 +26,7 @@ static inline void chan_copy(const struct rt_chan *c, void *to, const void *from
 		return;
 	if (c->element_bytes == 8)
 		memcpy(to, from, 8);
-	else
+	else if (c->element_bytes)
 		memcpy(to, from, c->element_bytes);
 }
 
