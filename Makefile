@@ -25,7 +25,8 @@ CFLAGS += -std=gnu17 $(OPT) $(DEBUG) $(WARN) -ffunction-sections -fdata-sections
           $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined)
 LDFLAGS += -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN),-static)
 # Tests are linked often and shipped never: by the faster linker, where it can.
-TEST_LD := $(if $(SAN),,$(if $(shell command -v ld.gold),-fuse-ld=gold))
+TEST_LD := $(if $(SAN),$(if $(findstring clang,$(CC)),$(if $(shell command -v ld.lld),-fuse-ld=lld)),$(if \
+             $(shell command -v ld.gold),-fuse-ld=gold))
 LDLIBS = -lbpf -ldw -lelf -lz -llzma -lbz2 -lzstd -ldeflate -liberty -lcmark -lncursesw -ltinfo -lm -pthread
 
 VERSION = 0.1.0
