@@ -5,6 +5,9 @@
  *
  * GET and HEAD of / are answered. What a request carries as a body is read and dropped. SIGINT and SIGTERM end it: no more
  * connections, and those that are open may finish what they are about for a second. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE	/* memmem */
+#endif
 #include <ctype.h>
 #include <errno.h>
 #include <signal.h>
