@@ -195,29 +195,35 @@ static struct image *image_of(struct address_space *a, const struct mapping *m)
 
 /* ---- placing ---- */
 
-/* The kernel maps whole pages: a segment's first page begins before it, and a page that two segments share is
- * mapped twice. So code is looked for in segments with code first. */
-static bool bias_by(const struct elf_image *e, const struct mapping *m, bool any, uint64_t *ret)
+/* How well a segment fits a mapping: the better, the greater. */
+enum fit { FITS_NOT, FITS_WITHIN, FITS_FROM_ITS_BEGINNING, FITS_KIND = 4 };
+
+static int fit_of(const Elf64_Phdr *p, const struct mapping *m)
 {
+	uint64_t slack = p->p_vaddr & PAGE_MASK, first = p->p_offset - slack;
 	bool code = m->flags & MAPPING_EXECUTE;
+
+	if (p->p_type != PT_LOAD || p->p_offset < slack || m->offset < first || m->offset - first >= p->p_filesz + slack)
+		return FITS_NOT;
+	return (code == !!(p->p_flags & PF_X) ? FITS_KIND : 0) + (m->offset == first ? FITS_FROM_ITS_BEGINNING : FITS_WITHIN);
+}
+
+/* The kernel maps whole pages: a segment's first page begins before it, and a page that two segments share is mapped twice. So of
+ * the segments that hold the mapping's first page the one counts that is code as it is, and then the one that begins there. */
+static bool find_bias(const struct elf_image *e, const struct mapping *m, uint64_t *ret)
+{
+	int best = FITS_NOT;
 
 	for (size_t i = 0; i < e->nsegments; i++) {
 		const Elf64_Phdr *p = &e->segment[i];
 		uint64_t slack = p->p_vaddr & PAGE_MASK;
-		if (p->p_type != PT_LOAD || p->p_offset < slack || (!any && code != !!(p->p_flags & PF_X)))
+		int fit = fit_of(p, m);
+		if (fit <= best)
 			continue;
-		uint64_t first = p->p_offset - slack;
-		if (m->offset < first || m->offset - first >= p->p_filesz + slack)
-			continue;
-		*ret = m->start - (p->p_vaddr - slack + (m->offset - first));
-		return true;
+		best = fit;
+		*ret = m->start - (p->p_vaddr - slack + (m->offset - (p->p_offset - slack)));
 	}
-	return false;
-}
-
-static bool find_bias(const struct elf_image *e, const struct mapping *m, uint64_t *ret)
-{
-	return bias_by(e, m, false, ret) || bias_by(e, m, true, ret);
+	return best != FITS_NOT;
 }
 
 static bool has_file(const struct mapping *m)
