@@ -513,7 +513,7 @@ void rt_once_run(struct rt_once *o, void (*function)(void *), void *arg)
 	struct thread *t = door_enter();
 	short_lock_take(&q->lock);
 	if (o->state == ONCE_NEVER) {
-		o->state = ONCE_RUNS;
+		__atomic_store_n(&o->state, ONCE_RUNS, __ATOMIC_RELAXED);	/* others look without the lock */
 		short_lock_give(&q->lock);
 		door_leave();
 		function(arg);

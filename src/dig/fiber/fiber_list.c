@@ -298,11 +298,11 @@ static void look_again(struct reader *r, size_t first, size_t n, bool had)
 	size_t to = first, at = first;
 
 	for (size_t i = 0; i < n; i++) {
-		struct fiber_row now, *row = r->to->fiber.v + at;
+		struct fiber_row now;
 
 		if (!describe(r, r->before + i * r->is->fiber_stride, &now))
 			continue;
-		at++;
+		struct fiber_row *row = &r->to->fiber.v[at++];
 		bool there = had && describe(r, r->after + i * r->is->fiber_stride, &now);
 		if (had && (!there || now.id != row->id)) {
 			r->to->gone++;
