@@ -170,7 +170,7 @@ RT_FUZZ = $(CLANG) -std=gnu17 -D_GNU_SOURCE -Iruntime/include -Iruntime/src -Iru
 $(BUILD)/tests/fuzz/reflect_fuzz: tests/fuzz/reflect_fuzz.c $(wildcard runtime/src/reflect/*.[ch] runtime/include/osprey/rt/*.h) \
 		runtime/tests/reflect_types.h
 	@mkdir -p $(@D)
-	$(RUNTIME) $(abspath $(BUILD))/runtime/tools/osprey-rt-types
+	+$(RUNTIME) $(abspath $(BUILD))/runtime/tools/osprey-rt-types
 	$(call say,FUZZ)
 	$(Q)$(RT_FUZZ) -c -o $@.o $<
 	$(Q)$(BUILD)/runtime/tools/osprey-rt-types -o $@.types.c $@.o
@@ -224,15 +224,15 @@ bench: all benches
 #: make runtime      build/runtime/libospreyrt.{a,so.0}: fibers for C, a library by itself (docs/runtime.md)
 RUNTIME = $(MAKE) -C runtime BUILD=$(abspath $(BUILD))/runtime
 runtime:
-	$(RUNTIME) all
+	+$(RUNTIME) all
 
 runtime-tests:
-	$(RUNTIME) all tests benches examples
+	+$(RUNTIME) all tests benches examples
 
 #: make bench-runtime   the runtime's claims, each beside Go, pthreads and Debian's allocators
 bench-runtime:
 	tools/setup bench
-	$(RUNTIME) all benches examples
+	+$(RUNTIME) all benches examples
 	BUILD=$(abspath $(BUILD)) runtime/bench/run
 
 #: make bless        take the output of today's commands as what the tests expect
