@@ -1,10 +1,9 @@
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd/command.h"
 #include "cmd/output.h"
+#include "cmd/pid_or_core.h"
 #include "report/fiber.h"
 
 enum { ALL, STATE, WAIT, OLDER, FUNCTION, RUNTIME, EXECUTABLE, ADDRESSES, NO_LINES, JSON, NO_COLOR };
@@ -37,26 +36,13 @@ struct telling {
 	int code;
 };
 
-static bool is_number(const char *word, int *ret)
-{
-	uint64_t number;
-
-	if (!span_u64(span_from(word), &number) || number == 0 || number > INT32_MAX)
-		return false;
-	*ret = (int)number;
-	return true;
-}
-
 /* Nothing is stopped, come what may. */
 static int take(struct telling *t, const char *operand, struct process_stacks **ret, struct note *note)
 {
 	const struct option_value *o = t->args->option;
 	struct stack_wish wish = { .no_stop = true };
-	int pid;
 
-	if (is_number(operand, &pid))
-		return process_stacks_take(t->h, t->store, pid, &wish, ret, note);
-	return process_stacks_of_core(t->store, operand, o[EXECUTABLE].given ? o[EXECUTABLE].text : NULL, ret, note);
+	return pid_or_core_take(t->h, t->store, operand, o[EXECUTABLE].given ? o[EXECUTABLE].text : NULL, &wish, ret, note);
 }
 
 static int put(struct telling *t, const struct process_stacks *s, const struct fiber_stacks *f)
@@ -125,13 +111,9 @@ static int run(const struct arguments *args)
 {
 	struct telling t = { .args = args };
 	const char *word = args->operand[0];
-	int pid;
 
-	/* What is neither a PID nor a file is a mistake of the one who typed it. */
-	if (!is_number(word, &pid) && access(word, F_OK) < 0 && errno == ENOENT && !strchr(word, '/')) {
-		say("fibers: '%s' is no pid and no file; osprey ps lists processes, of a core file its path is wanted", word);
+	if (!pid_or_core_makes_sense("fibers", word))
 		return EXIT_USAGE;
-	}
 	int r = open_all(&t);
 	if (r >= 0)
 		r = tell(&t, word);

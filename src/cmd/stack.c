@@ -1,11 +1,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cmd/command.h"
 #include "cmd/output.h"
+#include "cmd/pid_or_core.h"
 #include "report/fiber.h"
 #include "report/goroutine.h"
 
@@ -44,26 +44,13 @@ struct telling {
 	int code;
 };
 
-static bool is_number(const char *word, int *ret)
-{
-	uint64_t number;
-
-	if (!span_u64(span_from(word), &number) || number == 0 || number > INT32_MAX)
-		return false;
-	*ret = (int)number;
-	return true;
-}
-
 static int take(struct telling *t, const char *operand, struct process_stacks **ret, struct note *note)
 {
 	const struct option_value *o = t->args->option;
 	struct stack_wish wish = { .consistent = o[CONSISTENT].given, .no_stop = o[NO_STOP].given,
 				   .only_tid = o[TID].given ? (int)o[TID].number : 0 };
-	int pid;
 
-	if (is_number(operand, &pid))
-		return process_stacks_take(t->h, t->store, pid, &wish, ret, note);
-	return process_stacks_of_core(t->store, operand, o[EXECUTABLE].given ? o[EXECUTABLE].text : NULL, ret, note);
+	return pid_or_core_take(t->h, t->store, operand, o[EXECUTABLE].given ? o[EXECUTABLE].text : NULL, &wish, ret, note);
 }
 
 /* Goroutines in place of threads, where there are some. 0; -ENOENT: it is no Go program, or they were not asked for. */
@@ -163,19 +150,11 @@ static int tell(struct telling *t, const char *operand)
 	return r;
 }
 
-/* What is neither a PID nor a file is a mistake of the one who typed it. */
 static bool operands_make_sense(const struct arguments *args)
 {
-	for (size_t i = 0; i < args->noperands; i++) {
-		const char *word = args->operand[i];
-		int pid;
-
-		if (is_number(word, &pid) || access(word, F_OK) == 0 || errno != ENOENT || strchr(word, '/'))
-			continue;
-		say("stack: '%s' is no pid and no file; osprey ps lists processes, of a core file its path is "
-		    "wanted", word);
-		return false;
-	}
+	for (size_t i = 0; i < args->noperands; i++)
+		if (!pid_or_core_makes_sense("stack", args->operand[i]))
+			return false;
 	return true;
 }
 
