@@ -3,9 +3,9 @@
 # Prints "row <TAB> peer <TAB> bytes" and the verdict. 0: the goal is reached, 1: it is missed, 77: the limits here are too low.
 set -u
 connections=${CONNECTIONS:-100000}
-runtime=$(cd "$(dirname "$0")/.." && pwd)
-build=$(mkdir -p "${BUILD:-$runtime/build}" && cd "${BUILD:-$runtime/build}" && pwd)
-make -s -C "$runtime" BUILD="$build" "$build/bench/net_conns" >&2 || exit 3
+# shellcheck source=place
+. "$(dirname "${BASH_SOURCE[0]}")/place"
+of "$build/bench/net_conns" || exit 3
 
 out=$(timeout 300 "$build/bench/net_conns" "$connections")
 status=$?

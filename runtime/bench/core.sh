@@ -8,7 +8,9 @@
 # wall time at P = 2 and where a row waits. A goal was set in one place, where Go's figure is known (the column "Go then"): the
 # goal of a time that counts here is scaled by what Go takes now. Exit: 0 all reached, 1 some missed.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+# shellcheck source=place
+. "$(dirname "${BASH_SOURCE[0]}")/place"
+cd "$runtime"
 rounds=3
 short=''
 names=()
@@ -22,10 +24,9 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-build=$(realpath -m "${BUILD:-build}")
 dir=$(mktemp -d "${TMPDIR:-/tmp}/osprey-bench.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
-make -s BUILD="$build" "$build/bench/core"
+of "$build/bench/core"
 cp "$build/bench/core" "$dir/osprey"
 command -v go >/dev/null && GO111MODULE=off GOCACHE=$dir/cache go build -o "$dir/go" bench/go/core.go
 c=(cc -std=gnu17 -D_GNU_SOURCE -O2)

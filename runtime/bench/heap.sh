@@ -5,9 +5,9 @@
 # 0: the goals are reached, 1: they are missed, 77: it cannot run here.
 set -euo pipefail
 rounds=${1:-5}
-runtime=$(cd "$(dirname "$0")/.." && pwd)
-build=$(mkdir -p "${BUILD:-$runtime/build}" && cd "${BUILD:-$runtime/build}" && pwd)
-make -s -C "$runtime" BUILD="$build" all benches >&2 || exit 3
+# shellcheck source=place
+. "$(dirname "${BASH_SOURCE[0]}")/place"
+of all benches || exit 3
 lib=$(dirname "$(gcc -print-file-name=libc.so.6)")
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

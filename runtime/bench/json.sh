@@ -1,8 +1,10 @@
 #!/bin/bash
 # JSON into structs and back, by CPU time: descriptors beside jansson, json-c, yajl and Go's encoding/json; goal: not slower than the best
 set -euo pipefail
-cd "$(dirname "$0")/../.."
-build=$(realpath -m "${BUILD:-build}")/runtime
+# shellcheck source=place
+. "$(dirname "${BASH_SOURCE[0]}")/place"
+cd "$runtime/.."
+of all
 types=$build/tools/osprey-rt-types
 [ -x "$types" ] || { echo "skip: osprey-rt-types was not built"; exit 77; }
 pkg-config --exists jansson json-c yajl || { echo "skip: libjansson-dev, libjson-c-dev and libyajl-dev are needed"; exit 77; }

@@ -2,7 +2,6 @@
 # The examples: each is built by the commands that it names at its top, with the library as it is installed, and does what it says.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
-build=$(realpath -m "${BUILD:-build}")
 root=$(mktemp -d "${TMPDIR:-/tmp}/osprey-examples.XXXXXX")
 server=
 # shellcheck disable=SC2317  # the trap calls it
@@ -11,9 +10,8 @@ trap clean EXIT
 bad=0
 not_so() { echo "not so: $*"; bad=1; }
 
-make -s -C runtime BUILD="$build/runtime" PREFIX=/usr/local DESTDIR="$root" install >/dev/null || exit 1
-at=$root/usr/local
-export PKG_CONFIG_PATH=$at/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root LD_LIBRARY_PATH=$at/lib PATH=$at/bin:$PATH
+# shellcheck source=installed
+. tests/runtime/installed
 cp runtime/examples/*.c "$root"
 cd "$root" || exit 1
 for example in *.c; do

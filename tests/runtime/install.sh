@@ -3,15 +3,13 @@
 # page, each example of a page is built by the page's own command and runs, and only rt_ names are given away.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-build=$(realpath -m "${BUILD:-build}")
 root=$(mktemp -d "${TMPDIR:-/tmp}/osprey-install.XXXXXX")
 trap 'rm -rf "$root"' EXIT
 bad=0
 not_so() { echo "not so: $*"; bad=1; }
 
-make -s -C runtime BUILD="$build/runtime" PREFIX=/usr/local DESTDIR="$root" install >/dev/null
-at=$root/usr/local
-export PKG_CONFIG_PATH=$at/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root LD_LIBRARY_PATH=$at/lib
+# shellcheck source=installed
+. tests/runtime/installed
 read -ra flags <<<"$(pkg-config --cflags --libs osprey-rt)"
 read -ra cflags <<<"$(pkg-config --cflags osprey-rt)"
 
