@@ -135,11 +135,9 @@ static bool nothing_will_come(int64_t earliest)
 	return true;
 }
 
-/* Under the lock. */
-static bool take_idle_processor(struct thread *t)
+/* Under the lock: `p` (NULL: there is none) was idle, and is this idle thread's from now on. */
+static bool take(struct thread *t, struct processor *p)
 {
-	struct processor *p = idle_processor_take();
-
 	if (!p)
 		return false;
 	idle_thread_remove(t);
@@ -173,7 +171,7 @@ bool thread_sleep(struct thread *t)
 		}
 		/* Who pushed work meanwhile may have found an idle processor, and no thread for it: then that one
 		 * was laid down with what it had. */
-		if (work_anywhere() && take_idle_processor(t)) {
+		if (work_anywhere() && take(t, idle_processor_take())) {
 			called = false;
 			break;
 		}
@@ -197,9 +195,7 @@ bool thread_sleep(struct thread *t)
 		atomic_store(&t->wake, 0);
 		if (!p || !idle_processor_remove(p))
 			p = keeper || (p && atomic_load(&p->is_aside)) ? idle_processor_take() : NULL;
-		if (p) {
-			idle_thread_remove(t);
-			processor_hold(t, p);
+		if (take(t, p)) {
 			called = false;
 			break;
 		}
@@ -208,8 +204,6 @@ bool thread_sleep(struct thread *t)
 	short_lock_give(&scheduler.lock);
 	if (stopping)
 		return false;
-	if (!called)
-		watcher_wake();
 	while (called && atomic_load_explicit(&t->wake, memory_order_acquire) == 0)
 		futex_wait(&t->wake, 0, INT64_MAX);
 	coarse_clock_set(rt_now());

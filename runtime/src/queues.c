@@ -1,21 +1,23 @@
 #include "queues.h"
 
-void queue_chain_for_all(struct fiber *first, struct fiber *last, uint32_t n)
+static void chain_locked(struct fiber *first, struct fiber *last, uint32_t n)
 {
 	last->next = NULL;
-	short_lock_take(&scheduler.lock);
 	*scheduler.queue_end = first;
 	scheduler.queue_end = &last->next;
 	atomic_fetch_add_explicit(&scheduler.nqueue, n, memory_order_release);
+}
+
+void queue_chain_for_all(struct fiber *first, struct fiber *last, uint32_t n)
+{
+	short_lock_take(&scheduler.lock);
+	chain_locked(first, last, n);
 	short_lock_give(&scheduler.lock);
 }
 
 void queue_for_all_locked(struct fiber *f)
 {
-	f->next = NULL;
-	*scheduler.queue_end = f;
-	scheduler.queue_end = &f->next;
-	atomic_fetch_add_explicit(&scheduler.nqueue, 1, memory_order_release);
+	chain_locked(f, f, 1);
 }
 
 void queue_for_all(struct fiber *f)

@@ -38,7 +38,7 @@ void thread_loop(struct thread *t)
 	struct fiber *f;
 
 	while ((f = find_work(t))) {
-		/* Who took an idle processor by itself has told nobody. */
+		/* Who took an idle processor by itself has told nobody, wherever that was. */
 		watcher_wake();
 		switch_from_loop(t, f);
 		if (!t->processor) {
