@@ -19,7 +19,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int pipe_fds[2];
-static volatile int sink;
+static volatile unsigned sink; /* the spinner's turns pass it: they wrap */
 
 __attribute__((noinline)) static void leaf_mutex(void)
 {
@@ -30,7 +30,7 @@ __attribute__((noinline)) static void leaf_mutex(void)
 __attribute__((noinline)) static void leaf_read(void)
 {
 	char c;
-	sink += (int)read(pipe_fds[0], &c, 1);
+	sink += (unsigned)read(pipe_fds[0], &c, 1);
 }
 
 __attribute__((noinline)) static void leaf_spin(void)
@@ -44,7 +44,7 @@ __attribute__((noinline)) static void leaf_poll(void)
 {
 	struct pollfd fds[] = { { .fd = pipe_fds[0], .events = POLLIN }, { .fd = -1 }, { .fd = pipe_fds[1] } };
 
-	sink += poll(fds, 3, 100000000);
+	sink += (unsigned)poll(fds, 3, 100000000);
 }
 
 __attribute__((noinline)) static void leaf_select(void)
@@ -54,7 +54,7 @@ __attribute__((noinline)) static void leaf_select(void)
 
 	FD_ZERO(&set);
 	FD_SET(pipe_fds[0], &set);
-	sink += select(pipe_fds[0] + 1, &set, NULL, NULL, &limit);
+	sink += (unsigned)select(pipe_fds[0] + 1, &set, NULL, NULL, &limit);
 }
 
 __attribute__((noinline)) static int deep(int depth, void (*leaf)(void))
@@ -65,13 +65,13 @@ __attribute__((noinline)) static int deep(int depth, void (*leaf)(void))
 	if (depth == 0)
 		leaf();
 	else
-		sink += deep(depth - 1, leaf);
+		sink += (unsigned)deep(depth - 1, leaf);
 	return room[depth];
 }
 
 static void *worker(void *leaf)
 {
-	sink += deep(DEPTH, (void (*)(void))(uintptr_t)leaf);
+	sink += (unsigned)deep(DEPTH, (void (*)(void))(uintptr_t)leaf);
 	return NULL;
 }
 
@@ -93,7 +93,7 @@ static void child(int ready)
 	start(leaf_select, "selector");
 	start(leaf_spin, "spinner");
 	usleep(100000);
-	sink += (int)write(ready, "", 1);
+	sink += (unsigned)write(ready, "", 1);
 	for (;;)
 		pause();
 }
