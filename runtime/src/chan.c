@@ -123,7 +123,7 @@ static inline int send(struct thread *t, struct rt_chan *c, const void *element,
 
 	if (!c)
 		return wait ? wait_in(t, NULL, NULL, &w, FIBER_WAIT_SEND, NULL, deadline) : -EAGAIN;
-	short_lock_take(&c->lock);
+	inside_lock_take(&c->lock);
 	enum chan_done done = chan_send_now(c, element, &wake);
 	if (done == CHAN_WOULD_WAIT && wait) {
 		w.element = (void *)(uintptr_t)element;
@@ -150,7 +150,7 @@ static inline int receive(struct thread *t, struct rt_chan *c, void *ret_element
 		return wait ? wait_in(t, NULL, NULL, &w, FIBER_WAIT_RECEIVE, NULL, deadline) : -EAGAIN;
 	if (!wait && chan_looks_empty(c))
 		return -EAGAIN;
-	short_lock_take(&c->lock);
+	inside_lock_take(&c->lock);
 	enum chan_done done = chan_receive_now(c, ret_element, &wake);
 	if (done == CHAN_WOULD_WAIT && wait) {
 		w.element = ret_element;
@@ -203,7 +203,7 @@ int rt_try_receive(struct rt_chan *c, void *ret_element)
 size_t rt_chan_length(struct rt_chan *c)
 {
 	door_enter();
-	short_lock_take(&c->lock);
+	inside_lock_take(&c->lock);
 	size_t n = c->length;
 	short_lock_give(&c->lock);
 	door_leave();
@@ -216,7 +216,7 @@ void rt_close(struct rt_chan *c)
 	struct fiber *woken = NULL, *f;
 	struct waiter *w;
 
-	short_lock_take(&c->lock);
+	inside_lock_take(&c->lock);
 	if (c->closed)
 		misuse("rt_close: the channel is closed already");
 	c->closed = true;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "osprey/rt/chan.h"
-#include "short_lock.h"
+#include "inside_lock.h"
 #include "wait.h"
 
 struct rt_chan {

@@ -16,17 +16,19 @@
 #include "sanitizer.h"
 
 #if defined __x86_64__
-#define CONTEXT_SIZE 56		/* r15, r14, r13, r12, rbx, rbp, rip */
-#define CONTEXT_FUNCTION 24	/* r12 */
-#define CONTEXT_ARGUMENT 16	/* r13 */
-#define CONTEXT_FRAME 40
-#define CONTEXT_PC 48
-#elif defined __aarch64__
-#define CONTEXT_SIZE 160	/* x29, x30, x19 to x28, d8 to d15 */
-#define CONTEXT_FUNCTION 16	/* x19 */
-#define CONTEXT_ARGUMENT 24	/* x20 */
+#define CONTEXT_SIZE 16		/* rbp, rip; the function that switches has saved what else it must preserve */
 #define CONTEXT_FRAME 0
 #define CONTEXT_PC 8
+#define CONTEXT_FIRST_SIZE 32	/* of a stack on which nothing has run yet: */
+#define CONTEXT_FUNCTION 16
+#define CONTEXT_ARGUMENT 24
+#elif defined __aarch64__
+#define CONTEXT_SIZE 160	/* x29, x30, x19 to x28, d8 to d15 */
+#define CONTEXT_FRAME 0
+#define CONTEXT_PC 8
+#define CONTEXT_FIRST_SIZE CONTEXT_SIZE
+#define CONTEXT_FUNCTION 16	/* x19 */
+#define CONTEXT_ARGUMENT 24	/* x20 */
 #else
 #error "the runtime knows the contexts of x86-64 and AArch64"
 #endif
@@ -41,7 +43,8 @@ void context_jump(struct context *from, const struct context *to);
 
 /* The same without a call. The CPU predicts where returns go by the calls it has seen: whoever makes one more
  * call than the other side returns from spoils that for all returns that follow, each of which then costs as
- * much as the switch. */
+ * much as the switch. And what a function preserves is named as overwritten: so the compiler saves it where the
+ * function begins, once, with what else it saves there. */
 SANITIZER_INLINE void context_jump_inline(struct context *from, const struct context *to)
 {
 #if defined __x86_64__ && !defined SANITIZER_ADDRESS && !defined SANITIZER_THREAD
@@ -49,25 +52,15 @@ SANITIZER_INLINE void context_jump_inline(struct context *from, const struct con
 	__asm__ volatile("leaq 1f(%%rip), %%rax\n\t"
 			 "pushq %%rax\n\t"
 			 "pushq %%rbp\n\t"
-			 "pushq %%rbx\n\t"
-			 "pushq %%r12\n\t"
-			 "pushq %%r13\n\t"
-			 "pushq %%r14\n\t"
-			 "pushq %%r15\n\t"
 			 "movq %%rsp, (%0)\n\t"
 			 "movq (%1), %%rsp\n\t"
-			 "popq %%r15\n\t"
-			 "popq %%r14\n\t"
-			 "popq %%r13\n\t"
-			 "popq %%r12\n\t"
-			 "popq %%rbx\n\t"
 			 "popq %%rbp\n\t"
 			 "popq %%rcx\n\t"
 			 "jmp *%%rcx\n"
 			 "1:"
 			 : "+D"(from), "+S"(to)
 			 :
-			 : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "memory", "cc",
+			 : "rax", "rbx", "rcx", "rdx", "r12", "r13", "r14", "r15", "r8", "r9", "r10", "r11", "memory", "cc",
 			   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
 			   "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 #else

@@ -23,30 +23,33 @@
 context_jump:
 	.cfi_startproc
 	endbr64
-	save	rbp
 	save	rbx
 	save	r12
 	save	r13
 	save	r14
 	save	r15
+	lea	1f(%rip), %rax
+	push	%rax
+	.cfi_adjust_cfa_offset 8
+	save	rbp
 	mov	%rsp, (%rdi)
 	mov	(%rsi), %rsp
 	/* From here on it is the other's stack, laid out the same. */
-	restore	r15
+	restore	rbp
+	pop	%rcx
+	.cfi_adjust_cfa_offset -8
+	jmp	*%rcx
+1:	restore	r15
 	restore	r14
 	restore	r13
 	restore	r12
 	restore	rbx
-	restore	rbp
-	pop	%rcx
-	.cfi_adjust_cfa_offset -8
-	.cfi_register rip, rcx
-	jmp	*%rcx
+	ret
 	.cfi_endproc
 	.size	context_jump, . - context_jump
 
-/* The first thing that runs on a new stack: goes to r12 with r13, as if it had called it, but without a call that is never
- * returned from (context_swap). It is the outermost frame. */
+/* The first thing that runs on a new stack, on which the function lies, and its argument. It goes there as if it had called
+ * it, but without a call that is never returned from (context_jump_inline). It is the outermost frame. */
 	.globl	context_start
 	.hidden	context_start
 	.type	context_start, @function
@@ -55,11 +58,12 @@ context_start:
 	.cfi_startproc
 	.cfi_undefined rip
 	endbr64
-	mov	%r13, %rdi
+	pop	%rdx
+	pop	%rdi
 	xor	%ebp, %ebp
 	lea	1f(%rip), %rax
 	push	%rax
-	jmp	*%r12
+	jmp	*%rdx
 1:	ud2
 	.cfi_endproc
 	.size	context_start, . - context_start

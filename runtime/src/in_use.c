@@ -1,18 +1,67 @@
 #include "in_use.h"
 
+#include "door.h"
+#include "futex.h"
 #include "idle.h"
+#include "inside_lock.h"
 #include "run_queue.h"
 #include "spare.h"
 #include "watcher.h"
 
-/* Under the scheduler's lock. Nobody holds it, and it is not in the list of idle ones. */
+#define NAP_NS 20000
+
+struct alone alone;
+static uint32_t nleaving;	/* threads that have set one aside, and are not through with it; under the scheduler's lock */
+
+/* Under the scheduler's lock. Nobody holds it, and it is not in the list of idle ones. `left` follows. */
 static void set_aside(struct processor *p)
 {
+	nleaving++;
 	atomic_store_explicit(&p->thread, NULL, memory_order_relaxed);
 	p->next_idle = scheduler.aside;
 	scheduler.aside = p;
 	atomic_store(&p->is_aside, true);
 	atomic_fetch_sub(&scheduler.nused, 1);
+}
+
+/* What it had is elsewhere by now. */
+static void left(void)
+{
+	short_lock_take(&scheduler.lock);
+	nleaving--;
+	if (nleaving == 0 && atomic_load(&scheduler.nused) == 1 && atomic_load(&scheduler.most_used) == 1)
+		atomic_store(&alone.is, true);
+	short_lock_give(&scheduler.lock);
+}
+
+/* Who holds the processor in use is outside: true also when it is idle, since who takes it then will know. */
+static bool holder_is_outside(void)
+{
+	struct processor *p = scheduler.processors;
+
+	short_lock_take(&scheduler.lock);
+	bool idle = scheduler.idle_processors != NULL;
+	while (atomic_load(&p->is_aside))
+		p++;
+	struct thread *holder = atomic_load_explicit(&p->thread, memory_order_acquire);
+	short_lock_give(&scheduler.lock);
+	if (idle || !holder || !door_visit(holder))
+		return idle;
+	bool is = holder->processor == p;
+	door_close(holder, false);
+	return is;
+}
+
+/* Before a second one is in use. */
+static void no_longer_alone(void)
+{
+	_Atomic uint32_t never = 0;
+
+	short_lock_take(&scheduler.lock);
+	atomic_store(&alone.is, false);
+	short_lock_give(&scheduler.lock);
+	while (!holder_is_outside() && !atomic_load(&scheduler.stopping))
+		futex_wait(&never, 0, rt_now() + NAP_NS);
 }
 
 /* Timers go to a processor that is in use, which may be set aside meanwhile. */
@@ -59,6 +108,7 @@ void in_use_give_up(struct thread *t)
 	for (int size = 0; size < FIBER_STACK_SIZES; size++)
 		spare_to_all(p, size, UINT32_MAX);
 	empty_wheel(p);
+	left();
 	if (p == own && atomic_load(&scheduler.nidle))
 		wake_another();
 }
@@ -94,19 +144,29 @@ void in_use_set(uint32_t n)
 
 	n = n < 1 ? 1 : n < scheduler.nprocessors ? n : scheduler.nprocessors;
 	atomic_store(&scheduler.most_used, n);
+	if (n > 1 && atomic_load(&alone.is))
+		no_longer_alone();
 	do {
 		short_lock_take(&scheduler.lock);
 		while (put_back_one())
 			more = true;
 		p = take_away_one();
 		short_lock_give(&scheduler.lock);
-		if (p)
+		if (p) {
 			empty_wheel(p);
+			left();
+		}
 	} while (p);
 	if (more) {
 		atomic_thread_fence(memory_order_seq_cst);
 		wake_another();
 	}
+}
+
+void in_use_begin(uint32_t n)
+{
+	atomic_store(&alone.is, scheduler.nprocessors == 1);
+	in_use_set(n);
 }
 
 unsigned rt_processors(void)

@@ -6,6 +6,9 @@
 
 #include "scheduler.h"
 
+/* At the start, when nobody runs yet. */
+void in_use_begin(uint32_t n);
+
 /* From now on `n` are to be in use, 1 to all. More come at once; of fewer the idle ones go at once, and the
  * others as soon as their threads look for work. Any thread without a processor, one at a time. */
 void in_use_set(uint32_t n);

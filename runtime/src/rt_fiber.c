@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "door.h"
+#include "inside_lock.h"
 #include "inspect/probe.h"
 #include "misuse.h"
 #include "rt_spawn.h"
@@ -90,7 +91,7 @@ int rt_join(struct rt_fiber fiber, int *ret_result, int64_t deadline)
 	if (!f || atomic_load_explicit(&f->id, memory_order_relaxed) != fiber.id)
 		misuse("rt_join: fiber %llu has been joined already", (unsigned long long)fiber.id);
 	if (!has_ended(f)) {
-		short_lock_take(&f->lock);
+		inside_lock_take(&f->lock);
 		if (f->joiner.first)
 			misuse("rt_join: fiber %llu is being joined already", (unsigned long long)fiber.id);
 		if (atomic_load_explicit(&f->ended, memory_order_relaxed))

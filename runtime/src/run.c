@@ -71,7 +71,7 @@ static int processors_init(uint32_t n, uint32_t used, bool follows_limit, uint32
 		if (i > 0)
 			idle_processor_put(p);
 	}
-	in_use_set(used);
+	in_use_begin(used);
 	return 0;
 }
 

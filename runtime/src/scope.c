@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "door.h"
+#include "inside_lock.h"
 #include "misuse.h"
 #include "osprey/rt/scope.h"
 #include "rt_spawn.h"
@@ -25,7 +26,7 @@ static struct short_lock *lock_of_opened(struct fiber *f)
 static void take(struct short_lock *l)
 {
 	if (l)
-		short_lock_take(l);
+		inside_lock_take(l);
 }
 
 static void give(struct short_lock *l)
@@ -47,7 +48,7 @@ static void cancel(struct thread *t, struct scope *s)
 	do {
 		wait_cancel(t, f);
 		for (struct scope *inner = f->opened; inner; inner = inner->outer) {
-			short_lock_take(&inner->lock);
+			inside_lock_take(&inner->lock);
 			cancel(t, inner);
 			short_lock_give(&inner->lock);
 		}
@@ -59,7 +60,7 @@ static void deadline_passed(struct timer *timer)
 {
 	struct scope *s = (struct scope *)timer;
 
-	short_lock_take(&s->lock);
+	inside_lock_take(&s->lock);
 	if (!s->cancelled && !s->result)
 		s->result = -ETIMEDOUT;
 	cancel(thread_self(), s);
@@ -118,7 +119,7 @@ int rt_scope_go(struct rt_scope *public, rt_function *function, void *arg)
 
 	if (f) {
 		f->created_at = __builtin_return_address(0);
-		short_lock_take(&s->lock);
+		inside_lock_take(&s->lock);
 		if (s->cancelled)
 			r = -ECANCELED;
 		else
@@ -142,7 +143,7 @@ void scope_leave(struct thread *t, struct fiber *f, int result)
 		misuse("a fiber returns without closing the scope that it has opened");
 	if (!s)
 		return;
-	short_lock_take(&s->lock);
+	inside_lock_take(&s->lock);
 	leave(s, f);
 	if (result < 0) {
 		/* What cancellation brings about is not its cause. */
@@ -163,7 +164,7 @@ void rt_scope_cancel(struct rt_scope *public)
 	struct thread *t = door_enter();
 	struct scope *s = scope_of(public);
 
-	short_lock_take(&s->lock);
+	inside_lock_take(&s->lock);
 	cancel(t, s);
 	short_lock_give(&s->lock);
 	door_leave();
@@ -174,7 +175,7 @@ void rt_scope_at_close(struct rt_scope *public, struct rt_at_close *what)
 	struct scope *s = scope_of(public);
 
 	door_enter();
-	short_lock_take(&s->lock);
+	inside_lock_take(&s->lock);
 	what->next = s->at_close;
 	s->at_close = what;
 	short_lock_give(&s->lock);
@@ -203,7 +204,7 @@ int rt_scope_close(struct rt_scope *public)
 		misuse("rt_scope_close: the scope was opened by another fiber");
 	if (f->opened != s)
 		misuse("rt_scope_close: a scope that was opened later is still open");
-	short_lock_take(&s->lock);
+	inside_lock_take(&s->lock);
 	if (s->fibers) {
 		f->shields++;
 		wait_in(t, &s->closer, &s->lock, &w, FIBER_WAIT_SCOPE, s, RT_FOREVER);

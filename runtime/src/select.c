@@ -39,7 +39,7 @@ static void lock_all(struct selection *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (locks_here(s, i))
-			short_lock_take(&s->cases[s->order[i]].chan->lock);
+			inside_lock_take(&s->cases[s->order[i]].chan->lock);
 }
 
 /* The last channel is given back last, and nothing is looked at after that: the waiting fiber may go on, and
@@ -202,7 +202,7 @@ static int poll(struct thread *t, struct selection *s)
 		struct rt_case *k = &s->cases[at];
 		if (!k->chan || (!k->send && chan_looks_empty(k->chan)))
 			continue;
-		short_lock_take(&k->chan->lock);
+		inside_lock_take(&k->chan->lock);
 		enum chan_done done = try_case(k, &wake);
 		short_lock_give(&k->chan->lock);
 		if (done == CHAN_WOULD_WAIT)

@@ -2,6 +2,7 @@
 
 #include "door.h"
 #include "idle.h"
+#include "inside_lock.h"
 #include "inspect/probe.h"
 #include "local.h"
 #include "perturb.h"
@@ -17,7 +18,7 @@ static void ended(struct thread *t, struct fiber *f)
 		fiber_recycle(t->processor, f);
 		return;
 	}
-	short_lock_take(&f->lock);
+	inside_lock_take(&f->lock);
 	atomic_store_explicit(&f->ended, true, memory_order_release);
 	struct waiter *w = wait_list_claim(&f->joiner);
 	/* Once the lock is given back `f` is the joiner's. */
@@ -68,7 +69,7 @@ static inline struct fiber *joiner_of(struct fiber *f)
 
 	if (!f->joinable)
 		return NULL;
-	short_lock_take(&f->lock);
+	inside_lock_take(&f->lock);
 	struct waiter *w = f->joiner.first;
 	if (w && !w->fiber->pinned_to && (w = wait_list_claim(&f->joiner))) {
 		joiner = w->fiber;

@@ -4,6 +4,7 @@
 #define RT_SWITCH_H
 
 #include "context.h"
+#include "in_use.h"
 #include "inspect/probe.h"
 #include "perturb.h"
 #include "queues.h"
@@ -38,12 +39,24 @@ static inline void run(struct thread *t, struct fiber *f)
 	PROBE2(run, fiber_id(f), t->processor->number);
 }
 
+/* Whether who looks around on this turn may find something, beside what is ready here. */
+static inline bool may_find_around(const struct processor *p)
+{
+	if (atomic_load_explicit(&p->timers.earliest, memory_order_relaxed) != INT64_MAX || in_use_too_many() ||
+	    atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) ||
+	    atomic_load_explicit(&scheduler.nwanted, memory_order_relaxed))
+		return true;
+	return turns_of(p) % FAIR_TURNS == 0 &&
+	       (atomic_load_explicit(&scheduler.nqueue, memory_order_relaxed) || poller_exists(&p->poller) ||
+		atomic_load_explicit(&scheduler.nused, memory_order_relaxed) != scheduler.nprocessors);
+}
+
 /* What this processor has to run at once, if its turn is not one on which it looks around. */
 static inline struct fiber *next_here(struct thread *t)
 {
 	struct processor *p = t->processor;
 
-	if (__builtin_expect(!p || t->pins || turns_look_around(p), 0))
+	if (__builtin_expect(!p || t->pins || (turns_look_around(p) && may_find_around(p)), 0))
 		return NULL;
 	return from_here(p);
 }

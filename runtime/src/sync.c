@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "door.h"
+#include "inside_lock.h"
 #include "misuse.h"
 #include "scheduler.h"
 #include "wait.h"
@@ -93,7 +94,7 @@ static int mutex_wait(struct thread *t, struct rt_mutex *m, int64_t deadline)
 
 	for (;;) {
 		struct waiter w = { .element = since && rt_now() - since > PATIENCE_NS ? f : NULL };
-		short_lock_take(&q->lock);
+		inside_lock_take(&q->lock);
 		if (mutex_take_or_mark(m, me, q->list.first != NULL)) {
 			short_lock_give(&q->lock);
 			return 0;
@@ -128,8 +129,25 @@ static __attribute__((noinline)) int mutex_lock_slow(struct rt_mutex *m, int64_t
 	return r;
 }
 
+/* From `from` to `to`, if it is `from`: without an atomic instruction, where nobody else can be inside. False: it is not,
+ * or somebody can. */
+static inline bool mutex_change_alone(struct rt_mutex *m, uint64_t from, uint64_t to)
+{
+	if (!is_alone())
+		return false;
+	door_enter();
+	bool is = is_alone() && __atomic_load_n(&m->owner, __ATOMIC_ACQUIRE) == from;
+	perturb();
+	if (is)
+		__atomic_store_n(&m->owner, to, __ATOMIC_RELEASE);
+	door_leave();
+	return is;
+}
+
 int rt_lock(struct rt_mutex *m, int64_t deadline)
 {
+	if (mutex_change_alone(m, 0, my_id(caller())))
+		return 0;
 	return __builtin_expect(mutex_try(m, my_id(caller())), 1) ? 0 : mutex_lock_slow(m, deadline);
 }
 
@@ -149,7 +167,7 @@ static void mutex_pass_on(struct thread *t, struct rt_mutex *m)
 	struct queue *q = queue_of(&m->waiters);
 
 	for (;;) {
-		short_lock_take(&q->lock);
+		inside_lock_take(&q->lock);
 		struct waiter *w = wait_list_claim(&q->list);
 		uint64_t owner = q->list.first ? CONTENDED : 0, me = my_id(t);
 		if (w) {
@@ -184,6 +202,8 @@ void rt_unlock(struct rt_mutex *m)
 {
 	uint64_t me = my_id(caller());
 
+	if (mutex_change_alone(m, me, 0))
+		return;
 	if (__builtin_expect(!__atomic_compare_exchange_n(&m->owner, &me, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED), 0))
 		mutex_unlock_slow(m);
 }
@@ -228,7 +248,7 @@ static int rw_lock(struct rt_rwlock *l, int what, enum fiber_wait wait, int64_t 
 	struct waiter w = { .element = wants(what) };
 	int r = 0;
 
-	short_lock_take(&q->lock);
+	inside_lock_take(&q->lock);
 	if (l->writer == my_id(t))
 		misuse("%s: this fiber holds the lock as its writer already",
 		       what == WANTS_TO_READ ? "rt_read_lock" : "rt_write_lock");
@@ -236,7 +256,7 @@ static int rw_lock(struct rt_rwlock *l, int what, enum fiber_wait wait, int64_t 
 		r = wait_in(t, &q->list, &q->lock, &w, wait, l, deadline);
 		if (r < 0) {
 			/* It may have been what kept those behind it waiting. */
-			short_lock_take(&q->lock);
+			inside_lock_take(&q->lock);
 			give_and_wake(thread_self(), q, rw_grant(l));
 		}
 	} else {
@@ -265,7 +285,7 @@ void rt_read_unlock(struct rt_rwlock *l)
 	struct thread *t = door_enter();
 	struct queue *q = queue_of(&l->waiters);
 
-	short_lock_take(&q->lock);
+	inside_lock_take(&q->lock);
 	if (l->readers == 0)
 		misuse("rt_read_unlock: nobody reads");
 	l->readers--;
@@ -278,7 +298,7 @@ void rt_write_unlock(struct rt_rwlock *l)
 	struct thread *t = door_enter();
 	struct queue *q = queue_of(&l->waiters);
 
-	short_lock_take(&q->lock);
+	inside_lock_take(&q->lock);
 	if (l->writer != my_id(t))
 		misuse("rt_write_unlock: the lock is not held by this fiber");
 	l->writer = 0;
@@ -318,12 +338,12 @@ int rt_semaphore_wait(struct rt_semaphore *s, uint64_t n, int64_t deadline)
 	struct waiter w = { .element = &n };
 	int r = 0;
 
-	short_lock_take(&q->lock);
+	inside_lock_take(&q->lock);
 	if (q->list.first || s->count < n) {
 		r = wait_in(t, &q->list, &q->lock, &w, FIBER_WAIT_SEMAPHORE, s, deadline);
 		if (r < 0) {
 			/* Those behind it may want less. */
-			short_lock_take(&q->lock);
+			inside_lock_take(&q->lock);
 			give_and_wake(thread_self(), q, semaphore_grant(s));
 		}
 	} else {
@@ -339,7 +359,7 @@ bool rt_semaphore_try(struct rt_semaphore *s, uint64_t n)
 	struct queue *q = queue_of(&s->waiters);
 
 	door_enter();
-	short_lock_take(&q->lock);
+	inside_lock_take(&q->lock);
 	bool taken = !q->list.first && s->count >= n;
 	if (taken)
 		s->count -= n;
@@ -353,7 +373,7 @@ void rt_semaphore_post(struct rt_semaphore *s, uint64_t n)
 	struct thread *t = door_enter();
 	struct queue *q = queue_of(&s->waiters);
 
-	short_lock_take(&q->lock);
+	inside_lock_take(&q->lock);
 	if (__builtin_add_overflow(s->count, n, &s->count))
 		misuse("rt_semaphore_post: the count overflows");
 	give_and_wake(t, q, semaphore_grant(s));
@@ -376,7 +396,7 @@ int rt_event_wait(struct rt_event *e, int64_t deadline)
 	if (rt_event_is_set(e) && queue_is_left(&e->waiters))
 		return 0;
 	struct thread *t = door_enter();
-	short_lock_take(&q->lock);
+	inside_lock_take(&q->lock);
 	if (rt_event_is_set(e))
 		short_lock_give(&q->lock);
 	else
@@ -390,7 +410,7 @@ void rt_event_set(struct rt_event *e)
 	struct thread *t = door_enter();
 	struct queue *q = queue_of(&e->waiters);
 
-	short_lock_take(&q->lock);
+	inside_lock_take(&q->lock);
 	__atomic_store_n(&e->set, 1, __ATOMIC_RELEASE);
 	give_and_wake(t, q, claim_all(q));
 	door_leave();
@@ -411,7 +431,7 @@ int rt_condition_wait(struct rt_condition *c, struct rt_mutex *m, int64_t deadli
 	uint64_t me = my_id(t), owner = me;
 
 	/* Who signals after the mutex is free comes to the queue's lock, and finds this fiber in the list. */
-	short_lock_take(&q->lock);
+	inside_lock_take(&q->lock);
 	if (!__atomic_compare_exchange_n(&m->owner, &owner, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
 		if ((owner & ~CONTENDED) != me)
 			misuse("rt_condition_wait: the mutex is not held by this fiber");
@@ -434,7 +454,7 @@ void rt_condition_signal(struct rt_condition *c)
 	struct thread *t = door_enter();
 	struct queue *q = queue_of(&c->waiters);
 
-	short_lock_take(&q->lock);
+	inside_lock_take(&q->lock);
 	struct waiter *w = wait_list_claim(&q->list);
 	struct fiber *woken = w ? w->fiber : NULL;
 	short_lock_give(&q->lock);
@@ -448,7 +468,7 @@ void rt_condition_broadcast(struct rt_condition *c)
 	struct thread *t = door_enter();
 	struct queue *q = queue_of(&c->waiters);
 
-	short_lock_take(&q->lock);
+	inside_lock_take(&q->lock);
 	give_and_wake(t, q, claim_all(q));
 	door_leave();
 }
@@ -470,7 +490,7 @@ void rt_wait_group_add(struct rt_wait_group *g, int64_t n)
 	} while (true);
 	struct thread *t = door_enter();
 	struct queue *q = queue_of(&g->waiters);
-	short_lock_take(&q->lock);
+	inside_lock_take(&q->lock);
 	sum = __atomic_add_fetch(&g->count, n, __ATOMIC_ACQ_REL);
 	if (sum < 0)
 		misuse("rt_wait_group_add: the count is below zero");
@@ -490,7 +510,7 @@ int rt_wait_group_wait(struct rt_wait_group *g, int64_t deadline)
 	int r = 0;
 
 	struct thread *t = door_enter();
-	short_lock_take(&q->lock);
+	inside_lock_take(&q->lock);
 	if (__atomic_load_n(&g->count, __ATOMIC_ACQUIRE) == 0)
 		short_lock_give(&q->lock);
 	else
@@ -511,14 +531,14 @@ void rt_once_run(struct rt_once *o, void (*function)(void *), void *arg)
 	if (__builtin_expect(__atomic_load_n(&o->state, __ATOMIC_ACQUIRE) == ONCE_RAN && queue_is_left(&o->waiters), 1))
 		return;
 	struct thread *t = door_enter();
-	short_lock_take(&q->lock);
+	inside_lock_take(&q->lock);
 	if (o->state == ONCE_NEVER) {
 		__atomic_store_n(&o->state, ONCE_RUNS, __ATOMIC_RELAXED);	/* others look without the lock */
 		short_lock_give(&q->lock);
 		door_leave();
 		function(arg);
 		t = door_enter();
-		short_lock_take(&q->lock);
+		inside_lock_take(&q->lock);
 		__atomic_store_n(&o->state, ONCE_RAN, __ATOMIC_RELEASE);
 		give_and_wake(t, q, claim_all(q));
 	} else if (o->state == ONCE_RAN) {

@@ -67,7 +67,7 @@ static void take(struct timer_wheel *w, struct timer *t)
 
 void timer_arm(struct timer_wheel *w, struct timer *t)
 {
-	short_lock_take(&w->lock);
+	inside_lock_take(&w->lock);
 	uint64_t tick = tick_after(t->deadline);
 	put(w, t, tick <= w->now ? w->now + 1 : tick);
 	w->n++;
@@ -83,7 +83,7 @@ static struct timer_wheel *lock_wheel_of(struct timer *t)
 	struct timer_wheel *w;
 
 	while ((w = atomic_load_explicit(&t->wheel, memory_order_acquire))) {
-		short_lock_take(&w->lock);
+		inside_lock_take(&w->lock);
 		if (atomic_load_explicit(&t->wheel, memory_order_relaxed) == w)
 			return w;
 		short_lock_give(&w->lock);
@@ -113,8 +113,8 @@ void timer_wheel_move(struct timer_wheel *from, struct timer_wheel *to)
 
 	if (from == to)
 		return;
-	short_lock_take(&first->lock);
-	short_lock_take(&second->lock);
+	inside_lock_take(&first->lock);
+	inside_lock_take(&second->lock);
 	for (unsigned place = 0; place < WHEEL_LEVELS * WHEEL_SLOTS; place++) {
 		while ((t = from->slot[place / WHEEL_SLOTS][place % WHEEL_SLOTS])) {
 			take(from, t);
@@ -195,7 +195,7 @@ unsigned timer_wheel_run(struct timer_wheel *w, int64_t now)
 	unsigned level, slot, fired = 0;
 	int64_t earliest = INT64_MAX;
 
-	short_lock_take(&w->lock);
+	inside_lock_take(&w->lock);
 	while (next_slot(w, &level, &slot, &tick) && tick <= until) {
 		if (tick > w->now)
 			w->now = tick;

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "short_lock.h"
+#include "inside_lock.h"
 
 #define WHEEL_LEVELS 8
 #define WHEEL_SLOTS 64

@@ -117,7 +117,7 @@ int wait_in(struct thread *t, struct wait_list *list, struct short_lock *lock, s
 	fiber_park(t, what, object, parked, &p);
 	int r = p.waiting ? waiting_end(&waiting) : 0;
 	if (r < 0 && list) {
-		short_lock_take(lock);
+		short_lock_take(lock);	/* also that of a thread pool */
 		wait_list_remove(list, w);
 		short_lock_give(lock);
 	}

@@ -84,8 +84,8 @@ __attribute__((used)) struct inspect_root inspect_root = {
 	.fiber_cancelled = FIELD(fiber, cancelled),
 #if defined __x86_64__
 	.machine = EM_X86_64,
-	.registers = 6,
-	.saved = { { 15, 0 }, { 14, 8 }, { 13, 16 }, { 12, 24 }, { 3, 32 }, { 6, CONTEXT_FRAME } },
+	.registers = 1,
+	.saved = { { 6, CONTEXT_FRAME } },
 #elif defined __aarch64__
 	.machine = EM_AARCH64,
 	.registers = 12,

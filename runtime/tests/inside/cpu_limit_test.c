@@ -163,9 +163,29 @@ static void check_live(void)
 static _Atomic int stop;
 static _Atomic long rounds;
 
+static struct rt_mutex mutex;
+static long guarded, locked, sent, received;
+static struct rt_chan *channel;
+
+/* What needs no atomic instruction while one processor is in use, and needs one afterwards. */
+static void shares(void)
+{
+	long one = 1;
+
+	CHECK(rt_lock(&mutex, RT_FOREVER) == 0);
+	guarded++;
+	rt_unlock(&mutex);
+	__atomic_fetch_add(&locked, 1, __ATOMIC_RELAXED);
+	if (rt_try_send(channel, &one) == 0)
+		__atomic_fetch_add(&sent, 1, __ATOMIC_RELAXED);
+	else if (rt_try_receive(channel, &one) == 0)
+		__atomic_fetch_add(&received, 1, __ATOMIC_RELAXED);
+}
+
 static int works(void *arg)
 {
 	while (!stop) {
+		shares();
 		rt_yield();
 		if (++rounds % 16 == (long)arg)
 			CHECK(rt_sleep(MS / 10) == 0);
@@ -182,15 +202,37 @@ static int wait_for_used(unsigned n)
 	return rt_processors() == n;
 }
 
+/* From outside, as the watcher does it: at any moment of those that run. */
+static void *flips(void *arg)
+{
+	for (int i = 0; i < 400; i++) {
+		in_use_set(i % 2 ? 4 : 1);
+		usleep(i % 7 * 100);
+	}
+	in_use_set(4);
+	return arg;
+}
+
+static void flip_outside(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, flips, NULL) != 0)
+		abort();
+	while (pthread_tryjoin_np(thread, NULL) == EBUSY)
+		rt_sleep(MS);
+}
+
 /* Fewer and more, while all of them have work; nobody is left behind in what was set aside. */
 static int changes(void *arg)
 {
-	static const uint32_t steps[] = { 1, 3, 2, 8, 1, 100, 4 };
+	static const uint32_t steps[] = { 1, 3, 2, 8, 1, 100, 1, 2, 1, 4, 1, 3, 1, 4 };
 	struct rt_fiber f[24];
 
 	(void)arg;
 	stop = 0;
 	CHECK(rt_processors() == 4);
+	CHECK(rt_chan_new(sizeof(long), 7, &channel) == 0);
 	for (long i = 0; i < 24; i++)
 		CHECK(rt_spawn(works, (void *)(i % 16), NULL, &f[i]) == 0);
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
@@ -201,9 +243,13 @@ static int changes(void *arg)
 		while (rounds < before + 1000)
 			rt_sleep(MS / 10);
 	}
+	flip_outside();
 	stop = 1;
 	for (int i = 0; i < 24; i++)
 		CHECK(rt_join(f[i], NULL, RT_FOREVER) == 0);
+	CHECK(guarded == locked);
+	CHECK((long)rt_chan_length(channel) == sent - received);
+	rt_chan_free(channel);
 	return 0;
 }
 
