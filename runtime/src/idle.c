@@ -6,9 +6,14 @@
 #include "perturb.h"
 #include "pin.h"
 #include "run.h"
+#include "run_queue.h"
 #include "turns.h"
 #include "watcher.h"
 #include "work.h"
+
+/* Turns between two calls for one fiber alone, once they were in vain so often: some hundred microseconds of
+ * fibers that only hand over to each other. */
+#define MOST_PATIENCE 8191
 
 struct processor *idle_processor_take(void)
 {
@@ -88,6 +93,7 @@ void wake_another(void)
 	uint32_t none = 0;
 
 	if (atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) == 0 ||
+	    atomic_load_explicit(&scheduler.nspinning, memory_order_relaxed) != 0 ||
 	    !atomic_compare_exchange_strong(&scheduler.nspinning, &none, 1))
 		return;
 	perturb();
@@ -100,11 +106,47 @@ void wake_another(void)
 		watcher_wake();
 }
 
+void wake_for_one(struct processor *p)
+{
+	uint32_t patience = atomic_load_explicit(&scheduler.patience, memory_order_relaxed);
+
+	if (turns_of(p) - p->called_at < patience) {
+		atomic_store_explicit(&p->kept_at, turns_of(p), memory_order_relaxed);
+		return;
+	}
+	p->called_at = turns_of(p);
+	atomic_store_explicit(&scheduler.called_for_one, true, memory_order_relaxed);
+	wake_another();
+}
+
+void wake_for_kept(struct processor *p)
+{
+	if (atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) == 0 ||
+	    (atomic_load_explicit(&p->kept_at, memory_order_relaxed) != turns_of(p) && run_queue_length(p) == 0))
+		return;
+	atomic_store_explicit(&scheduler.patience, 0, memory_order_relaxed);
+	wake_another();
+}
+
+/* Who was called for one fiber has found it, or another, or nothing. */
+static void learn(bool found)
+{
+	uint32_t patience = atomic_load_explicit(&scheduler.patience, memory_order_relaxed);
+
+	if (!atomic_load_explicit(&scheduler.called_for_one, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&scheduler.called_for_one, false, memory_order_relaxed);
+	patience = found ? 0 : 2 * patience + 1;
+	if (patience <= MOST_PATIENCE)
+		atomic_store_explicit(&scheduler.patience, patience, memory_order_relaxed);
+}
+
 void stop_spinning(struct thread *t, bool found)
 {
 	if (!t->spinning)
 		return;
 	t->spinning = false;
+	learn(found);
 	if (atomic_fetch_sub(&scheduler.nspinning, 1) == 1 && found)
 		wake_another();
 }
@@ -119,6 +161,12 @@ static int64_t earliest_timer(void)
 		earliest = at < earliest ? at : earliest;
 	}
 	return earliest;
+}
+
+void wake_for_timers(int64_t now)
+{
+	if (atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) && earliest_timer() <= now)
+		wake_another();
 }
 
 /* Under the scheduler's lock: no fiber runs or is ready, and neither timers nor others will make one so. A
@@ -147,7 +195,7 @@ static bool take(struct thread *t, struct processor *p)
 
 bool thread_sleep(struct thread *t)
 {
-	bool called = true;
+	bool called = true, kept = false;
 
 	short_lock_take(&scheduler.lock);
 	for (;;) {
@@ -197,6 +245,7 @@ bool thread_sleep(struct thread *t)
 			p = keeper || (p && atomic_load(&p->is_aside)) ? idle_processor_take() : NULL;
 		if (take(t, p)) {
 			called = false;
+			kept = keeper;
 			break;
 		}
 	}
@@ -207,6 +256,9 @@ bool thread_sleep(struct thread *t)
 	while (called && atomic_load_explicit(&t->wake, memory_order_acquire) == 0)
 		futex_wait(&t->wake, 0, INT64_MAX);
 	coarse_clock_set(rt_now());
+	/* Somebody else is to wake for the timers, and for what this one has watched. */
+	if (kept)
+		wake_another();
 	return true;
 }
 

@@ -22,6 +22,18 @@ void processor_hold(struct thread *t, struct processor *p);
  * can run. */
 void wake_another(void);
 
+/* The same for a fiber that is alone ready at `p`. Mostly who made it ready parks, and `p` runs it at once: then a
+ * thread that was called for it finds nothing, and has only cost time. The more often that was so, the more
+ * turns pass until it is tried again; once one found something it is always called, at first. When `p` does not
+ * switch after all, the watcher calls. */
+void wake_for_one(struct processor *p);
+
+/* For the watcher, which sees that `p` does not switch: calls a thread if what is ready there could run elsewhere. */
+void wake_for_kept(struct processor *p);
+
+/* For the watcher: timers are due, and who would sleep until then runs something. */
+void wake_for_timers(int64_t now);
+
 /* The thread no longer looks for work. */
 void stop_spinning(struct thread *t, bool found);
 

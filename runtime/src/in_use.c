@@ -11,7 +11,8 @@
 #define NAP_NS 20000
 
 struct alone alone;
-static uint32_t nleaving;	/* threads that have set one aside, and are not through with it; under the scheduler's lock */
+/* Threads that have set one aside, and are not through with it; under the scheduler's lock. */
+static uint32_t nleaving;
 
 /* Under the scheduler's lock. Nobody holds it, and it is not in the list of idle ones. `left` follows. */
 static void set_aside(struct processor *p)

@@ -19,11 +19,13 @@
 
 struct processor {
 	/* Owner's. */
-	struct fiber *first;		/* runs next, before the rest: who was made ready last */
+	struct fiber *_Atomic first;	/* runs next, before the rest: who was made ready last */
 	uint32_t first_in_a_row;
+	uint32_t called_at;		/* its turn when it last called a thread for one fiber alone (idle.h); */
+	_Atomic uint32_t kept_at;	/* and when it last did not */
 	/* Before the ring, and not shared: batch[batch_head % BATCH …]. What is appended goes here while
 	 * nobody could use it, and the ring is emptied into it several at a time. */
-	uint32_t batch_head, batch_tail;
+	_Atomic uint32_t batch_head, batch_tail;
 	struct fiber *batch[BATCH];
 	_Atomic uint32_t turns;		/* fibers that it switched to; others look whether it moves */
 	struct fiber *free[2];		/* ended fibers by stack size */

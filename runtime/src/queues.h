@@ -26,21 +26,16 @@ struct fiber *from_all(struct processor *p);
  * it. */
 static inline bool append_is_private(const struct processor *p)
 {
-	return p->batch_tail - p->batch_head < BATCH &&
+	return batch_length(p) < BATCH &&
 	       atomic_load_explicit(&p->head, memory_order_relaxed) ==
 		       atomic_load_explicit(&p->tail, memory_order_relaxed) &&
 	       atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) == 0;
 }
 
-static inline void append_private(struct processor *p, struct fiber *f)
-{
-	p->batch[p->batch_tail++ % BATCH] = f;
-}
-
 static inline void append(struct processor *p, struct fiber *f)
 {
 	if (append_is_private(p))
-		append_private(p, f);
+		batch_append(p, f);
 	else if (__builtin_expect(!run_queue_append(p, f), 0))
 		append_to_full(p, f);
 }
@@ -52,18 +47,18 @@ static inline struct fiber *from_ring(struct processor *p)
 
 	if (run_queue_length(p) == 0)
 		return NULL;
-	p->batch_head = 0;
-	p->batch_tail = run_queue_take(p, most, p->batch);
+	atomic_store_explicit(&p->batch_head, 0, memory_order_relaxed);
+	atomic_store_explicit(&p->batch_tail, run_queue_take(p, most, p->batch), memory_order_relaxed);
 	return batch_take(p);
 }
 
 /* When that made ready last has been first often enough: it goes to the end. */
 static inline struct fiber *from_here_fair(struct processor *p)
 {
-	struct fiber *f = p->first;
+	struct fiber *f = first_of(p);
 
 	p->first_in_a_row = 0;
-	p->first = NULL;
+	first_set(p, NULL);
 	append(p, f);
 	f = batch_take(p);
 	return f ? f : from_ring(p);
@@ -71,12 +66,12 @@ static inline struct fiber *from_here_fair(struct processor *p)
 
 static inline struct fiber *from_here(struct processor *p)
 {
-	struct fiber *f = p->first;
+	struct fiber *f = first_of(p);
 
 	if (f) {
 		if (__builtin_expect(p->first_in_a_row++ >= FIRST_IN_A_ROW, 0))
 			return from_here_fair(p);
-		p->first = NULL;
+		first_set(p, NULL);
 		return f;
 	}
 	p->first_in_a_row = 0;

@@ -7,10 +7,39 @@
 #include "perturb.h"
 #include "processor.h"
 
-/* The first of those that are not shared, or NULL; by the owner or past its door. */
+/* What is not shared is changed by the owner or past its door. Others see whether there is something, and go there. */
+static inline struct fiber *first_of(const struct processor *p)
+{
+	return atomic_load_explicit(&p->first, memory_order_relaxed);
+}
+
+static inline void first_set(struct processor *p, struct fiber *f)
+{
+	atomic_store_explicit(&p->first, f, memory_order_relaxed);
+}
+
+static inline uint32_t batch_length(const struct processor *p)
+{
+	return atomic_load_explicit(&p->batch_tail, memory_order_relaxed) -
+	       atomic_load_explicit(&p->batch_head, memory_order_relaxed);
+}
+
+static inline void batch_append(struct processor *p, struct fiber *f)
+{
+	uint32_t tail = atomic_load_explicit(&p->batch_tail, memory_order_relaxed);
+
+	p->batch[tail % BATCH] = f;
+	atomic_store_explicit(&p->batch_tail, tail + 1, memory_order_relaxed);
+}
+
 static inline struct fiber *batch_take(struct processor *p)
 {
-	return p->batch_head != p->batch_tail ? p->batch[p->batch_head++ % BATCH] : NULL;
+	uint32_t head = atomic_load_explicit(&p->batch_head, memory_order_relaxed);
+
+	if (batch_length(p) == 0)
+		return NULL;
+	atomic_store_explicit(&p->batch_head, head + 1, memory_order_relaxed);
+	return p->batch[head % BATCH];
 }
 
 /* The owner: at the end. False when the ring is full. */
@@ -37,7 +66,7 @@ static inline uint32_t run_queue_length(const struct processor *p)
 /* Whether there is something to run here, by the owner or past its door. */
 static inline bool processor_has_ready(const struct processor *p)
 {
-	return p->first || p->batch_head != p->batch_tail || run_queue_length(p);
+	return first_of(p) || batch_length(p) || run_queue_length(p);
 }
 
 /* Takes up to `most` off the front, in order; anybody may. Who copies slots that are overwritten meanwhile

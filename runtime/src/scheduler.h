@@ -25,6 +25,8 @@ struct scheduler {
 	_Atomic uint32_t nqueue;
 	_Atomic uint32_t nidle;		/* processors */
 	_Atomic uint32_t nspinning;	/* threads that look for work */
+	_Atomic uint32_t patience;	/* turns between two calls for one fiber alone (idle.h) */
+	_Atomic bool called_for_one;
 	_Atomic uint32_t nwanted;	/* idle threads that are wanted (pin.h) */
 	struct thread *keeper;		/* the idle thread that wakes by itself at keeper_until, for timers */
 	int64_t keeper_until;

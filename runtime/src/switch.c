@@ -150,7 +150,7 @@ void rt_yield(void)
 
 	if (next && !f->pinned_to && append_is_private(p)) {
 		fiber_becomes(f, FIBER_READY);
-		append_private(p, f);
+		batch_append(p, f);
 		leave_for(t, f, next);
 	} else if (next || t->pins || turns_look_around(p)) {
 		fiber_becomes(f, FIBER_READY);
@@ -166,7 +166,7 @@ void rt_yield(void)
 void fiber_ready(struct thread *t, struct fiber *f)
 {
 	struct processor *p = t->processor;
-	struct fiber *before = p->first;
+	struct fiber *before = first_of(p);
 
 	fiber_becomes(f, FIBER_READY);
 	PROBE2(ready, fiber_id(f), t->running ? fiber_id(t->running) : 0);
@@ -174,13 +174,17 @@ void fiber_ready(struct thread *t, struct fiber *f)
 		pinned_ready(f);
 		return;
 	}
-	p->first = f;
+	first_set(p, f);
 	if (before)
 		append(p, before);
 	perturb();
 	door_settle();
-	if (__builtin_expect(atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) != 0, 0))
+	if (__builtin_expect(atomic_load_explicit(&scheduler.nidle, memory_order_relaxed) == 0, 1))
+		return;
+	if (before || run_queue_length(p))
 		wake_another();
+	else
+		wake_for_one(p);
 }
 
 void fiber_ready_later(struct thread *t, struct fiber *f)

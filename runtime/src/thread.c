@@ -113,9 +113,9 @@ void processor_lay_down(struct processor *p)
 		queue_for_all_locked(f);
 	while ((f = batch_take(p)))
 		queue_for_all_locked(f);
-	if (p->first)
-		queue_for_all_locked(p->first);
-	p->first = NULL;
+	if (first_of(p))
+		queue_for_all_locked(first_of(p));
+	first_set(p, NULL);
 	short_lock_give(&scheduler.lock);
 }
 

@@ -6,6 +6,7 @@
 #include "cpu_limit.h"
 #include "door.h"
 #include "futex.h"
+#include "idle.h"
 #include "in_use.h"
 #include "preempt.h"
 #include "scheduler.h"
@@ -24,6 +25,8 @@
 
 #define SHORTEST_NS 20000
 #define LONGEST_NS 1000000
+/* While fibers are kept that another processor could run. */
+#define LONGEST_PATIENT_NS 100000
 /* Rounds without a find after which it takes longer naps. */
 #define PATIENCE 50
 
@@ -40,6 +43,7 @@ static bool look_at(struct processor *p, int64_t now)
 		p->seen_since = now;
 		return false;
 	}
+	wake_for_kept(p);
 	int64_t since = now - p->seen_since;
 	if (since >= SLICE_NS && !atomic_load_explicit(&t->inside, memory_order_relaxed))
 		atomic_fetch_or_explicit(&t->door, DOOR_YIELD, memory_order_relaxed);
@@ -120,11 +124,14 @@ static void *watch(void *unused)
 		trim_spare(now);
 		for (uint32_t i = 0; i < scheduler.nprocessors; i++)
 			found |= look_at(&scheduler.processors[i], now);
+		wake_for_timers(now);
 		quiet = found ? 0 : quiet + 1;
 		if (found)
 			nap = SHORTEST_NS;
 		else if (quiet > PATIENCE && nap < LONGEST_NS)
 			nap *= 2;
+		if (atomic_load_explicit(&scheduler.patience, memory_order_relaxed) && nap > LONGEST_PATIENT_NS)
+			nap = LONGEST_PATIENT_NS;
 	}
 	return 0;
 }

@@ -12,6 +12,9 @@
 /* Rounds over all processors before an idle thread sleeps: some tens of microseconds, what waking it would
  * cost. */
 #define SPIN_ROUNDS 4
+/* So long a thread must run one fiber until what it made ready last is taken from it: it takes less to switch to
+ * that than to have it run elsewhere, if it soon does. */
+#define STILL_NS 5000
 #define PINNED_SPINS 1000
 
 static bool run_timers(struct processor *of, int64_t now)
@@ -55,14 +58,14 @@ static struct fiber *steal_first(struct processor *victim)
 		return NULL;
 	if (owner->processor == victim) {
 		f = batch_take(victim);
-		if (!f && (f = victim->first))
-			victim->first = NULL;
+		if (!f && (f = first_of(victim)))
+			first_set(victim, NULL);
 	}
 	door_close(owner, false);
 	return f;
 }
 
-static struct fiber *steal_from(struct processor *p, struct processor *victim, bool last)
+static struct fiber *steal_from(struct processor *p, struct processor *victim)
 {
 	struct fiber *taken[RING / 2];
 	uint32_t n = run_queue_length(victim);
@@ -70,28 +73,56 @@ static struct fiber *steal_from(struct processor *p, struct processor *victim, b
 	n = run_queue_take(victim, n - n / 2, taken);
 	for (uint32_t i = 1; i < n; i++)
 		append(p, taken[i]);
-	return n ? taken[0] : last ? steal_first(victim) : NULL;
+	if (n == 0)
+		return NULL;
+	PROBE2(steal, p->number, victim->number);
+	return taken[0];
+}
+
+/* One look at each ring, from a random one on. */
+static struct fiber *steal_around(struct processor *p)
+{
+	uint32_t n = scheduler.nprocessors;
+
+	p->luck = p->luck * 6364136223846793005u + 1442695040888963407u;
+	for (uint32_t i = 0, at = (uint32_t)(p->luck >> 33) % n; i < n; i++, at = (at + 1) % n) {
+		struct processor *victim = &scheduler.processors[at];
+		struct fiber *f = victim == p ? NULL : steal_from(p, victim);
+		if (f)
+			return f;
+	}
+	for (int i = 0; i < 20; i++)
+		relax();
+	return NULL;
+}
+
+/* What is not in the rings, of those who have not switched since they had `turns`. */
+static struct fiber *steal_from_still(struct processor *p, const uint32_t *turns)
+{
+	for (uint32_t i = 0; i < scheduler.nprocessors; i++) {
+		struct processor *victim = &scheduler.processors[i];
+		if (victim == p || turns_of(victim) != turns[i] || !(first_of(victim) || batch_length(victim)))
+			continue;
+		struct fiber *f = steal_first(victim);
+		if (f) {
+			PROBE2(steal, p->number, victim->number);
+			return f;
+		}
+	}
+	return NULL;
 }
 
 static struct fiber *steal(struct processor *p)
 {
-	uint32_t n = scheduler.nprocessors;
+	uint32_t turns[MOST_PROCESSORS];
+	struct fiber *f = NULL;
 
-	for (int round = 0; round < SPIN_ROUNDS; round++) {
-		p->luck = p->luck * 6364136223846793005u + 1442695040888963407u;
-		for (uint32_t i = 0, at = (uint32_t)(p->luck >> 33) % n; i < n; i++, at = (at + 1) % n) {
-			struct processor *victim = &scheduler.processors[at];
-			bool last = round == SPIN_ROUNDS - 1;
-			struct fiber *f = victim == p ? NULL : steal_from(p, victim, last);
-			if (f) {
-				PROBE2(steal, p->number, victim->number);
-				return f;
-			}
-		}
-		for (int i = 0; i < 20; i++)
-			relax();
-	}
-	return NULL;
+	for (uint32_t i = 0; i < scheduler.nprocessors; i++)
+		turns[i] = turns_of(&scheduler.processors[i]);
+	int64_t until = rt_now() + STILL_NS;
+	for (int round = 0; !f && (round < SPIN_ROUNDS || rt_now() < until); round++)
+		f = steal_around(p);
+	return f ? f : steal_from_still(p, turns);
 }
 
 bool work_anywhere(void)

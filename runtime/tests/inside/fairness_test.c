@@ -162,11 +162,56 @@ static int wakes_beside(void *arg)
 	return 0;
 }
 
+static struct rt_chan *there, *back;
+
+static int answers(void *arg)
+{
+	long v;
+
+	(void)arg;
+	while (rt_receive(there, &v, RT_FOREVER) == 0)
+		CHECK(rt_send(back, &v, RT_FOREVER) == 0);
+	return 0;
+}
+
+static int runs_beside(void *arg)
+{
+	(void)arg;
+	slept++;
+	return 0;
+}
+
+/* Two that hand over to each other, so often that nobody is called for it any more; then one is made ready by a
+ * fiber that computes on. With several processors it runs all the same. */
+static int kept_beside(void *arg)
+{
+	int64_t until;
+	long v = 0;
+
+	(void)arg;
+	slept = 0;
+	CHECK(rt_chan_new(sizeof v, 0, &there) == 0 && rt_chan_new(sizeof v, 0, &back) == 0);
+	CHECK(rt_go(answers, NULL) == 0);
+	for (int i = 0; i < 3000; i++)
+		CHECK(rt_send(there, &v, RT_FOREVER) == 0 && rt_receive(back, &v, RT_FOREVER) == 0);
+	CHECK(rt_go(runs_beside, NULL) == 0);
+	until = rt_now() + 2000 * MS;
+	while (slept == 0 && rt_now() < until)
+		;
+	CHECK(slept == 1);
+	rt_close(there);
+	rt_sleep(MS);
+	rt_chan_free(there);
+	rt_chan_free(back);
+	return 0;
+}
+
 int main(void)
 {
 	static const struct check_test tests[] = {
 		{ "a select is even", select_is_even },
 		{ "sleepers wake beside a hog", wakes_beside },
+		{ "one made ready wakes beside a hog", kept_beside },
 	};
 	struct rt_options one = { .processors = 1 };
 
