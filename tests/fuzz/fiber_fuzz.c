@@ -25,7 +25,7 @@ static void list(struct address_space *a, const struct fiber_root *root)
 	struct fiber_list l;
 	struct fiber_deadlocks d;
 
-	if (fiber_list_read(a, root, &l) < 0)
+	if (fiber_list_read(a, root, NULL, &l) < 0)
 		return;
 	vec_each(f, &l.fiber) {
 		struct fiber_object o[8];

@@ -5,10 +5,12 @@
 
 #include "base/clock.h"
 #include "base/map.h"
-#include "dig/image/memory_pieces.h"
+#include "base/order.h"
+#include "dig/fiber/fiber_batches.h"
+#include "dig/fiber/fiber_walk.h"
 
-#define BATCH 1024u /* fibers */
 #define FIBERS_MAX (1u << 24)
+#define ROOM_AT_ONCE (1u << 21) /* fibers: 176 MB, of which only what is filled is used */
 #define THREADS_MAX 65536u
 #define PROCESSORS_MAX 4096u
 #define NAME_MAX_BYTES 64u
@@ -19,15 +21,13 @@ struct reader {
 	struct address_space *a;
 	const struct fiber_root *root;
 	const struct inspect_root *is;
+	const struct fiber_list_wish *wish;
 	struct fiber_list *to;
-	char *before, *after; /* a batch of fibers each */
-	struct copied_stacks stacks;
-	size_t *stack_of; /* beside the rows of a batch */
+	size_t first[FIBER_TABLES_MAX + 1]; /* beside the tables: their first rows; and behind the last */
+	struct fiber_walks *walks;
 	struct map names; /* by the address of the text */
-	struct map by_hash; /* of stacks: the last with that hash */
-	VEC(uint32_t) next; /* beside `stack`: another one of the same hash, + 1 */
 	struct map thread_of; /* by the address of the fiber that is run or left */
-	int64_t now;
+	size_t done, all;
 };
 
 static int read_at(const struct reader *r, uint64_t address, void *to, size_t n)
@@ -115,7 +115,7 @@ static int take_name(struct reader *r, uint64_t address, uint32_t *ret)
 	return map_set(&r->names, address, *ret);
 }
 
-/* ---- stacks ---- */
+/* ---- fibers ---- */
 
 int fiber_stack_keep(struct fiber_list *l, const struct unwind_frame *frames, size_t n, enum unwind_end end, uint32_t *ret)
 {
@@ -130,234 +130,176 @@ int fiber_stack_keep(struct fiber_list *l, const struct unwind_frame *frames, si
 	return 0;
 }
 
-static bool stack_equals(const struct fiber_list *l, const struct fiber_stack *s, const struct unwind_frame *frames, size_t n,
-			 enum unwind_end end)
-{
-	if (s->nframes != n || s->end != end)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (l->frame.v[s->first + i].pc != frames[i].pc)
-			return false;
-	return true;
-}
-
-static int keep_once(struct reader *r, const struct unwind_frame *frames, size_t n, enum unwind_end end, uint32_t *ret)
-{
-	uint64_t hash = end + 1;
-
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ frames[i].pc) * 0x9e3779b97f4a7c15ull;
-	hash = hash ^ hash >> 32 ? hash ^ hash >> 32 : 1;
-	uint32_t last = map_get(&r->by_hash, hash);
-	for (uint32_t i = last; i != MAP_NONE; i = r->next.v[i] ? r->next.v[i] - 1 : MAP_NONE)
-		if (stack_equals(r->to, &r->to->stack.v[i], frames, n, end)) {
-			*ret = i;
-			return 0;
-		}
-	uint32_t *next = vec_push(&r->next);
-	if (!next || fiber_stack_keep(r->to, frames, n, end, ret) < 0)
-		return -ENOMEM;
-	*next = last == MAP_NONE ? 0 : last + 1;
-	return map_set(&r->by_hash, hash, *ret);
-}
-
-/* It stands where the switch away from it has put its registers. */
-static bool stands(const struct reader *r, struct copied_stack *stack, struct unwind_registers *ret)
-{
-	uint64_t word;
-
-	*ret = (struct unwind_registers){ .known = 1u << UNWIND_RSP | 1u << UNWIND_RIP };
-	for (uint32_t i = 0; i < r->is->registers; i++) {
-		unsigned number = r->is->saved[i].number;
-		if (number >= UNWIND_REGISTERS || copied_stack_read(stack, stack->sp + r->is->saved[i].at, &word, 8) < 0)
-			continue;
-		ret->value[number] = word;
-		ret->known |= 1u << number;
-	}
-	/* gdb's gcore writes zeros from the first guard on that it meets. */
-	if (copied_stack_read(stack, stack->sp + r->is->pc_at, &word, 8) < 0 || word == 0)
-		return false;
-	ret->value[UNWIND_RIP] = word;
-	ret->value[UNWIND_RSP] = stack->sp + r->is->context_bytes;
-	return true;
-}
-
-static int walk(struct reader *r, struct fiber_row *f, struct copied_stack *stack)
-{
-	struct unwind_memory memory = { copied_stack_read, stack };
-	struct unwind_frame frames[FIBER_FRAMES_MAX];
-	struct unwind_registers from;
-	enum unwind_end end;
-
-	if (!stands(r, stack, &from))
-		return 0;
-	size_t n = unwind_walk(r->a, &from, &memory, frames, FIBER_FRAMES_MAX, &end);
-	/* What was saved is where the switch returns to. */
-	frames[0].exact = false;
-	return keep_once(r, frames, n, end, &f->stack);
-}
-
-/* ---- fibers ---- */
-
-static reading since(const struct reader *r, uint64_t moment)
-{
-	if (!moment || !r->is->clock)
-		return READING_ABSENT;
-	return (int64_t)moment < r->now ? (uint64_t)r->now - moment : 0;
-}
-
-/* False: no fiber stands there at present. */
-static bool describe(const struct reader *r, const char *b, struct fiber_row *f)
-{
-	const struct inspect_root *is = r->is;
-	size_t n = is->fiber_stride;
-	uint64_t state = fiber_field(b, n, is->fiber_state);
-
-	*f = (struct fiber_row){
-		.id = fiber_field(b, n, is->fiber_id), .creator = fiber_field(b, n, is->fiber_creator),
-		.object = fiber_field(b, n, is->fiber_object), .function = fiber_field(b, n, is->fiber_function),
-		.created_at = fiber_field(b, n, is->fiber_created_at), .sp = fiber_field(b, n, is->fiber_sp),
-		.age_ns = since(r, fiber_field(b, n, is->fiber_born)), .state_ns = since(r, fiber_field(b, n, is->fiber_since)),
-		.turns = (uint32_t)fiber_field(b, n, is->fiber_turns), .wait = (uint16_t)fiber_field(b, n, is->fiber_wait),
-		.state = (uint8_t)state, .cancelled = fiber_field(b, n, is->fiber_cancelled) != 0,
-		.stack = FIBER_NO_STACK, .thread = -1,
-	};
-	if (state >= r->root->nstates)
-		return false;
-	f->standing = (uint8_t)r->root->state[state].standing;
-	if (f->standing != INSPECT_PARKED)
-		f->object = 0;
-	return f->id && f->standing != INSPECT_FREE;
-}
-
-static bool has_stack(const struct reader *r, const struct fiber_row *f)
-{
-	return r->is->machine == EM_X86_64 && (f->standing == INSPECT_PARKED || f->standing == INSPECT_READY) && f->turns &&
-	       f->sp >= f->stack_low && f->sp < f->stack_high && f->stack_high - f->sp >= r->is->context_bytes;
-}
-
-/* Its address, and that of its stack, which lies at the same place of another array. */
-struct table {
-	uint64_t fibers, stacks, stack_bytes, used;
-};
-
-static struct table read_table(const struct reader *r, uint32_t i)
+static struct fiber_table read_table(const struct reader *r, uint32_t i)
 {
 	const struct inspect_root *is = r->is;
 	char b[FIBER_STRUCT_MAX];
 	size_t n = is->tables.stride;
 
 	if (read_at(r, is->tables.address + (uint64_t)i * n, b, n) < 0)
-		return (struct table){ 0 };
-	struct table t = { fiber_field(b, n, is->table_fibers), fiber_field(b, n, is->table_stacks),
-			   fiber_field(b, n, is->table_stack_bytes), fiber_field(b, n, is->table_used) };
-	t.used = t.used < FIBERS_MAX ? t.used : FIBERS_MAX;
-	return t;
+		return (struct fiber_table){ 0 };
+	return (struct fiber_table){ fiber_field(b, n, is->table_fibers), fiber_field(b, n, is->table_stacks),
+				     fiber_field(b, n, is->table_stack_bytes), fiber_field(b, n, is->table_used) };
 }
 
-/* Rows of a batch, from `first` on in the list. */
-static int take_rows(struct reader *r, const struct table *t, uint64_t from, size_t n)
+static void read_tables(struct reader *r)
 {
-	copied_stacks_clear(&r->stacks);
-	for (size_t i = 0; i < n; i++) {
-		const char *b = r->before + i * r->is->fiber_stride;
-		struct fiber_row f;
+	uint64_t room = FIBERS_MAX;
 
-		if (!describe(r, b, &f))
-			continue;
-		f.address = t->fibers + (from + i) * r->is->fiber_stride;
-		f.stack_low = t->stacks + (from + i) * t->stack_bytes;
-		f.stack_high = f.stack_low + t->stack_bytes;
-		if (take_name(r, fiber_field(b, r->is->fiber_stride, r->is->fiber_name), &f.name) < 0)
-			return -ENOMEM;
-		uint32_t thread = map_get(&r->thread_of, f.address);
-		if (f.standing == INSPECT_RUNNING && thread != MAP_NONE)
-			f.thread = (int32_t)thread;
-		r->stack_of[i] = SIZE_MAX;
-		if (has_stack(r, &f)) {
-			r->stack_of[i] = r->stacks.stack.n;
-			if (copied_stacks_want(&r->stacks, f.sp, f.stack_high) < 0)
-				return -ENOMEM;
-		}
-		struct fiber_row *row = vec_push(&r->to->fiber);
-		if (!row)
-			return -ENOMEM;
-		*row = f;
+	for (uint32_t i = 0; i < r->is->tables.count; i++) {
+		struct fiber_table t = read_table(r, i);
+		t.used = t.fibers && t.used < room ? t.used : t.fibers ? room : 0;
+		room -= t.used;
+		r->all += t.used;
+		r->to->tables[r->to->ntables++] = t;
 	}
-	return copied_stacks_read(&r->stacks, r->a);
 }
 
-static bool same(const struct fiber_row *a, const struct fiber_row *b)
+/* What could not be known from the batch alone. */
+static int take_row(struct reader *r, struct fiber_batch *b, size_t i)
 {
-	return a->turns == b->turns && a->state == b->state && a->sp == b->sp;
-}
+	struct fiber_row *f = &b->row[i];
 
-/* After the stacks were copied and walked: who has run meanwhile? */
-static void look_again(struct reader *r, size_t first, size_t n, bool had)
-{
-	size_t to = first, at = first;
-
-	for (size_t i = 0; i < n; i++) {
-		struct fiber_row now;
-
-		if (!describe(r, r->before + i * r->is->fiber_stride, &now))
-			continue;
-		struct fiber_row *row = &r->to->fiber.v[at++];
-		bool there = had && describe(r, r->after + i * r->is->fiber_stride, &now);
-		if (had && (!there || now.id != row->id)) {
-			r->to->gone++;
-			continue;
-		}
-		row->torn = row->standing != INSPECT_RUNNING && (!had || !same(row, &now));
-		r->to->fiber.v[to++] = *row;
+	if (take_name(r, b->name[i], &f->name) < 0)
+		return -ENOMEM;
+	if (f->standing == INSPECT_RUNNING) {
+		uint32_t thread = map_get(&r->thread_of, f->address);
+		f->thread = thread != MAP_NONE ? (int32_t)thread : -1;
 	}
-	r->to->fiber.n = to;
-}
-
-static int read_batch(struct reader *r, const struct table *t, uint64_t from, size_t n)
-{
-	uint64_t address = t->fibers + from * r->is->fiber_stride;
-	size_t bytes = n * r->is->fiber_stride, first = r->to->fiber.n, row = first;
-	struct memory_piece again = { address, r->after, bytes, false };
-
-	if (read_at(r, address, r->before, bytes) < 0) {
-		r->to->unread += n;
+	if (b->stack[i] == FIBER_NO_STACK)
 		return 0;
-	}
-	int rc = take_rows(r, t, from, n);
-	for (size_t i = 0; rc == 0 && i < n; i++) {
-		struct fiber_row unused;
-		if (!describe(r, r->before + i * r->is->fiber_stride, &unused))
-			continue;
-		if (r->stack_of[i] != SIZE_MAX)
-			rc = walk(r, &r->to->fiber.v[row], &r->stacks.stack.v[r->stack_of[i]]);
-		row++;
-	}
-	if (rc < 0)
-		return rc;
-	memory_pieces_read(r->a, &again, 1);
-	look_again(r, first, n, again.had);
+	struct copied_stack *stack = &b->stacks.stack.v[b->stack[i]];
+	if (fiber_walk(r->walks, stack, &f->stack) < 0)
+		return -ENOMEM;
+	/* What lay too deep was read later than it was looked whether the fiber has moved. */
+	if (stack->page_n && !fiber_batch_still(b, r->a, r->root, i))
+		f->torn = true;
 	return 0;
 }
 
-/* A fiber that leaves its thread has a state that is true and a stack pointer that is not yet. */
-static int mark_leaving(struct reader *r)
+static int take_batch(struct reader *r, struct fiber_batch *b)
 {
-	struct map leaving = { 0 };
-	int rc = 0;
+	struct fiber_list *l = r->to;
 
+	r->done += b->n;
+	l->gone += b->gone;
+	l->unread += b->unread;
+	if (b->unread)
+		return 0;
+	if (vec_reserve(&l->fiber, b->nrows) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < b->nrows; i++)
+		if (take_row(r, b, i) < 0)
+			return -ENOMEM;
+	memcpy(l->fiber.v + l->fiber.n, b->row, b->nrows * sizeof b->row[0]);
+	l->fiber.n += b->nrows;
+	if (r->wish->progress)
+		r->wish->progress(r->wish->arg, r->done, r->all);
+	return 0;
+}
+
+static int read_fibers(struct reader *r, struct fiber_now now)
+{
+	struct fiber_list *l = r->to;
+	struct fiber_batches *batches;
+	struct fiber_batch *b;
+	size_t table = 0;
+	int rc;
+
+	/* Counts need not be true: what goes beyond, grows as it fills. */
+	size_t room = r->all < ROOM_AT_ONCE ? r->all : ROOM_AT_ONCE;
+	if (r->a->pid > 0 && vec_reserve(&l->fiber, room) == 0)
+		memory_will_fill(l->fiber.v, room * sizeof l->fiber.v[0]);
+	rc = fiber_batches_new(r->a, r->root, l->tables, l->ntables, now, &batches);
+	if (rc < 0)
+		return rc;
+	while ((rc = fiber_batches_next(batches, &b)) > 0) {
+		while (b->table > &l->tables[table])
+			r->first[++table] = l->fiber.n;
+		rc = take_batch(r, b);
+		if (rc < 0)
+			break;
+	}
+	while (table < l->ntables)
+		r->first[++table] = l->fiber.n;
+	fiber_batches_free(batches);
+	return rc;
+}
+
+/* ---- those on their way ---- */
+
+static int by_address(const void *a, const void *b)
+{
+	const struct fiber_row *x = a, *y = b;
+
+	return (x->address > y->address) - (x->address < y->address);
+}
+
+/* Before they are in the order of their ids, those of a table lie as they do there. */
+static struct fiber_row *row_at(const struct reader *r, uint64_t address)
+{
+	struct fiber_row key = { .address = address }, *found = NULL;
+
+	for (size_t i = 0; !found && address && i < r->to->ntables; i++) {
+		size_t n = r->first[i + 1] - r->first[i];
+		if (n)
+			found = bsearch(&key, r->to->fiber.v + r->first[i], n, sizeof key, by_address);
+	}
+	return found;
+}
+
+/* A fiber that leaves its thread has a state that is true and a stack pointer that is not yet. */
+static void mark_leaving(struct reader *r)
+{
 	vec_each(t, &r->to->threads) {
 		uint64_t seen[] = { t->running, t->left, far_field(r, t->address, r->is->thread_running),
 				    left_by(r, t->address) };
-		for (size_t i = 0; rc == 0 && i < sizeof seen / sizeof *seen; i++)
-			rc = seen[i] ? map_set(&leaving, seen[i], 1) : 0;
+		for (size_t i = 0; i < sizeof seen / sizeof *seen; i++) {
+			struct fiber_row *f = row_at(r, seen[i]);
+			if (f && f->standing != INSPECT_RUNNING)
+				f->torn = true;
+		}
 	}
-	vec_each(f, &r->to->fiber) {
-		if (f->standing != INSPECT_RUNNING && map_get(&leaving, f->address) != MAP_NONE)
-			f->torn = true;
+	vec_each(f, &r->to->fiber)
 		r->to->torn += f->torn;
+}
+
+/* ---- in the order of their ids ---- */
+
+/* Each row is moved once: round each circle of places. */
+static void put_in_order(struct fiber_row *row, uint32_t *from, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (from[i] == i)
+			continue;
+		struct fiber_row first = row[i];
+		size_t at = i;
+		while (from[at] != i) {
+			size_t next = from[at];
+			row[at] = row[next];
+			from[at] = (uint32_t)at;
+			at = next;
+		}
+		row[at] = first;
+		from[at] = (uint32_t)at;
 	}
-	map_deinit(&leaving);
+}
+
+static int order_by_id(struct fiber_list *l)
+{
+	size_t n = l->fiber.n ? l->fiber.n : 1;
+	uint64_t *id = malloc(n * sizeof *id);
+	uint32_t *from = malloc(n * sizeof *from);
+	int rc = id && from ? 0 : -ENOMEM;
+
+	for (size_t i = 0; rc == 0 && i < l->fiber.n; i++)
+		id[i] = l->fiber.v[i].id;
+	if (rc == 0)
+		rc = order_of(id, l->fiber.n, from);
+	free(id);
+	if (rc == 0)
+		put_in_order(l->fiber.v, from, l->fiber.n);
+	free(from);
 	return rc;
 }
 
@@ -368,63 +310,51 @@ static int by_id(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
-static int read_all(struct reader *r)
-{
-	int rc = read_threads(r);
+/* ---- all of it ---- */
 
-	read_processors(r);
-	for (uint32_t i = 0; rc == 0 && i < r->is->tables.count; i++) {
-		struct table t = read_table(r, i);
-		uint64_t room = FIBERS_MAX - r->to->fiber.n;
-		t.used = t.used < room ? t.used : room;
-		for (uint64_t from = 0; rc == 0 && t.fibers && from < t.used; from += BATCH) {
-			size_t before = r->to->unread;
-			rc = read_batch(r, &t, from, t.used - from < BATCH ? t.used - from : BATCH);
-			/* A count that is not true leads to nowhere, and on and on. */
-			if (r->to->unread - before)
-				break;
-		}
-	}
-	if (rc == 0)
-		rc = mark_leaving(r);
-	if (rc == 0 && r->to->fiber.n)
-		qsort(r->to->fiber.v, r->to->fiber.n, sizeof r->to->fiber.v[0], by_id);
-	return rc;
-}
-
-static int set_up(struct reader *r)
+static struct fiber_now look_at_clock(const struct reader *r)
 {
-	size_t bytes = (size_t)BATCH * r->is->fiber_stride;
 	uint64_t clock = 0;
 
-	r->before = malloc(bytes);
-	r->after = malloc(bytes);
-	r->stack_of = calloc(BATCH, sizeof *r->stack_of);
-	if (!r->before || !r->after || !r->stack_of || buf_append(&r->to->names, "", 1) < 0)
-		return -ENOMEM;
-	if (r->is->clock && read_at(r, r->is->clock, &clock, 8) < 0)
-		clock = 0;
-	r->now = r->to->of_core ? (int64_t)clock : (int64_t)clock_mono_ns();
-	r->to->grain_ns = r->is->grain_ns;
-	return 0;
+	if (!r->is->clock)
+		return (struct fiber_now){ 0 };
+	if (!r->to->of_core)
+		return (struct fiber_now){ (int64_t)clock_mono_ns() + r->wish->clock_ahead_ns, !r->wish->no_clock };
+	bool read = read_at(r, r->is->clock, &clock, 8) == 0;
+	return (struct fiber_now){ (int64_t)clock, read };
 }
 
-int fiber_list_read(struct address_space *a, const struct fiber_root *root, struct fiber_list *ret)
+static int read_all(struct reader *r)
 {
-	struct fiber_list list = { .root = root, .of_core = a->pid == 0 };
-	struct reader r = { .a = a, .root = root, .is = &root->is, .to = &list };
-	int rc = set_up(&r);
+	int rc;
 
+	if (!r->walks || buf_append(&r->to->names, "", 1) < 0)
+		return -ENOMEM;
+	r->to->grain_ns = r->is->grain_ns;
+	rc = read_threads(r);
+	read_processors(r);
+	read_tables(r);
 	if (rc == 0)
-		rc = read_all(&r);
-	free(r.before);
-	free(r.after);
-	free(r.stack_of);
-	copied_stacks_deinit(&r.stacks);
+		rc = read_fibers(r, look_at_clock(r));
+	if (rc < 0)
+		return rc;
+	mark_leaving(r);
+	return order_by_id(r->to);
+}
+
+int fiber_list_read(struct address_space *a, const struct fiber_root *root, const struct fiber_list_wish *wish,
+		    struct fiber_list *ret)
+{
+	static const struct fiber_list_wish none = { 0 };
+	struct fiber_list list = { .root = root, .of_core = a->pid == 0 };
+	struct reader r = { .a = a, .root = root, .is = &root->is, .wish = wish ? wish : &none, .to = &list };
+	int rc;
+
+	r.walks = fiber_walks_new(a, &list);
+	rc = read_all(&r);
+	fiber_walks_free(r.walks);
 	map_deinit(&r.names);
-	map_deinit(&r.by_hash);
 	map_deinit(&r.thread_of);
-	vec_free(&r.next);
 	if (rc < 0) {
 		fiber_list_deinit(&list);
 		return rc;
@@ -464,4 +394,18 @@ const struct fiber_row *fiber_by_id(const struct fiber_list *l, uint64_t id)
 	struct fiber_row key = { .id = id };
 
 	return l->fiber.n ? bsearch(&key, l->fiber.v, l->fiber.n, sizeof key, by_id) : NULL;
+}
+
+void fiber_stack_bounds(const struct fiber_list *l, const struct fiber_row *f, uint64_t *ret_low, uint64_t *ret_high)
+{
+	*ret_low = *ret_high = 0;
+	for (size_t i = 0; i < l->ntables; i++) {
+		const struct fiber_table *t = &l->tables[i];
+		uint64_t at = (f->address - t->fibers) / l->root->is.fiber_stride;
+		if (f->address < t->fibers || at >= t->used)
+			continue;
+		*ret_low = t->stacks + at * t->stack_bytes;
+		*ret_high = *ret_low + t->stack_bytes;
+		return;
+	}
 }

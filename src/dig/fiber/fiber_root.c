@@ -159,10 +159,18 @@ void fiber_waits_parse(struct span bytes, uint32_t stride, struct fiber_root *re
 
 uint64_t fiber_field(const void *structure, size_t n, struct inspect_field f)
 {
+	const char *at = (const char *)structure + f.offset;
 	uint64_t value = 0;
 
-	if (f.bytes && f.bytes <= sizeof value && f.bytes <= n && f.offset <= n - f.bytes)
-		memcpy(&value, (const char *)structure + f.offset, f.bytes);
+	if (f.bytes > n || f.offset > n - f.bytes)
+		return 0;
+	/* Little endian, as all machines of osprey are. Copies of a fixed size are one instruction. */
+	switch (f.bytes) {
+	case 8: memcpy(&value, at, 8); break;
+	case 4: memcpy(&value, at, 4); break;
+	case 2: memcpy(&value, at, 2); break;
+	case 1: memcpy(&value, at, 1); break;
+	}
 	return value;
 }
 

@@ -152,7 +152,7 @@ static void test_list(void)
 	struct fiber_deadlocks d;
 
 	lay_out(&root);
-	CHECK(fiber_list_read(&space, &root, &l) == 0);
+	CHECK(fiber_list_read(&space, &root, NULL, &l) == 0);
 	CHECK(l.fiber.n == 4 && l.torn == 0 && l.stack.n == 1 && l.fiber.v[1].id == 12);
 	CHECK(fiber_deadlocks_find(&space, &l, &d) == 0);
 	CHECK(d.ring.n == 1 && d.member.n == 3 && !d.all);
@@ -178,7 +178,7 @@ static void test_torn(void)
 	lay_out(&root);
 	looks = 0;
 	meanwhile = moves_on;
-	CHECK(fiber_list_read(&space, &root, &l) == 0);
+	CHECK(fiber_list_read(&space, &root, NULL, &l) == 0);
 	meanwhile = NULL;
 	CHECK(l.fiber.n == 3 && l.torn == 1 && l.gone == 1);
 	CHECK(l.fiber.v[1].id == 12 && l.fiber.v[1].torn && !l.fiber.v[2].torn);
@@ -199,7 +199,7 @@ static void test_hostile(void)
 	uint64_t itself = BASE + 0x100;
 	memcpy(memory + 0x100, &itself, 8);
 	reads = 0;
-	CHECK(fiber_list_read(&space, &root, &l) == 0);
+	CHECK(fiber_list_read(&space, &root, NULL, &l) == 0);
 	CHECK(l.unread > 0 && reads < 1000000);
 	fiber_list_deinit(&l);
 }

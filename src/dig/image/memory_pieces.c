@@ -45,30 +45,40 @@ void memory_pieces_read(const struct address_space *a, struct memory_piece *p, s
 int copied_stacks_want(struct copied_stacks *s, uint64_t sp, uint64_t end)
 {
 	struct copied_stack *k = vec_push(&s->stack);
+	size_t first = s->first ? s->first : STACK_FIRST;
 
 	if (!k)
 		return -ENOMEM;
 	k->sp = sp;
 	k->end = end - sp > STACK_MAX ? sp + STACK_MAX : end;
-	k->n = k->end - sp < STACK_FIRST ? k->end - sp : STACK_FIRST;
+	k->n = k->end - sp < first ? k->end - sp : first;
 	k->at = s->total;
 	s->total += k->n;
 	return 0;
 }
 
-int copied_stacks_read(struct copied_stacks *s, const struct address_space *a)
+static int make_room(struct copied_stacks *s)
 {
-	struct memory_piece *p = calloc(s->stack.n + 1, sizeof *p);
-
 	if (s->total > s->capacity || !s->bytes) {
 		free(s->bytes);
 		s->bytes = malloc(s->total + 1);
 		s->capacity = s->bytes ? s->total : 0;
 	}
-	if (!p || !s->bytes) {
-		free(p);
-		return -ENOMEM;
+	if (s->stack.n > s->npieces || !s->piece) {
+		free(s->piece);
+		s->piece = malloc((s->stack.n + 1) * sizeof *s->piece);
+		s->npieces = s->piece ? s->stack.n : 0;
 	}
+	return s->bytes && s->piece ? 0 : -ENOMEM;
+}
+
+int copied_stacks_read(struct copied_stacks *s, const struct address_space *a)
+{
+	struct memory_piece *p;
+
+	if (make_room(s) < 0)
+		return -ENOMEM;
+	p = s->piece;
 	for (size_t i = 0; i < s->stack.n; i++)
 		p[i] = (struct memory_piece){ s->stack.v[i].sp, s->bytes + s->stack.v[i].at, s->stack.v[i].n, false };
 	memory_pieces_read(a, p, s->stack.n);
@@ -79,7 +89,6 @@ int copied_stacks_read(struct copied_stacks *s, const struct address_space *a)
 		k->space = a;
 		k->page = s->page;
 	}
-	free(p);
 	return 0;
 }
 
@@ -92,7 +101,9 @@ void copied_stacks_deinit(struct copied_stacks *s)
 {
 	vec_free(&s->stack);
 	free(s->bytes);
+	free(s->piece);
 	s->bytes = NULL;
+	s->piece = NULL;
 }
 
 /* A deep stack: what lies behind the copy. */

@@ -27,13 +27,16 @@ struct copied_stack {
 	const struct address_space *space;
 	char *page; /* what lies behind the copy is read a page at a time */
 	uint64_t page_address;
-	size_t page_n;
+	size_t page_n; /* 0 unless what lies behind was asked for */
 };
 
 struct copied_stacks {
 	VEC(struct copied_stack) stack;
 	char *bytes;
 	size_t total, capacity;
+	size_t first; /* bytes of each that are copied at first; 0: STACK_FIRST */
+	struct memory_piece *piece; /* beside `stack` */
+	size_t npieces;
 	char page[16384];
 };
 

@@ -3,28 +3,25 @@
 #include <errno.h>
 #include <stdlib.h>
 
-struct member {
-	uint64_t hash;
-	size_t at, first; /* of its equals */
+#include "base/map.h"
+#include "base/order.h"
+
+#define LEFT_OUT UINT32_MAX
+
+/* What is equal. */
+struct kind {
+	size_t first, n;
+	size_t *at; /* where its next member goes */
+	uint32_t next; /* of the same hash, + 1 */
 };
 
-static int by_hash(const void *a, const void *b)
-{
-	const struct member *x = a, *y = b;
-
-	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
-	return (x->at > y->at) - (x->at < y->at);
-}
-
-static int by_first(const void *a, const void *b)
-{
-	const struct member *x = a, *y = b;
-
-	if (x->first != y->first)
-		return x->first < y->first ? -1 : 1;
-	return (x->at > y->at) - (x->at < y->at);
-}
+struct sorting {
+	const struct equal_items *items;
+	uint32_t *kind_of; /* beside the items */
+	VEC(struct kind) kind;
+	struct map by_hash; /* the last kind of a hash */
+	size_t n; /* items that are not left out */
+};
 
 static int by_weight(const void *a, const void *b, void *arg)
 {
@@ -39,56 +36,79 @@ static int by_weight(const void *a, const void *b, void *arg)
 	return (x->member[0] > y->member[0]) - (x->member[0] < y->member[0]);
 }
 
-/* Items of one hash lie together; each is given the first that it equals: nearly always that of the whole run. */
-static void find_equals(const struct equal_items *items, struct member *m, size_t n)
+/* The one it equals, or a new one. */
+static int find_kind(struct sorting *s, size_t i, bool apart, uint32_t *ret)
 {
-	size_t start = 0;
+	uint64_t hash = apart ? 0 : s->items->hash(s->items->of, i);
+	uint32_t last = MAP_NONE;
 
-	for (size_t i = 0; i < n; i++) {
-		if (m[i].hash != m[start].hash)
-			start = i;
-		for (size_t j = start; j < i && m[i].first == m[i].at; j++)
-			if (m[j].first == m[j].at && items->equal(items->of, m[j].at, m[i].at))
-				m[i].first = m[j].at;
-	}
+	hash = hash ? hash : 1;
+	if (!apart)
+		last = map_get(&s->by_hash, hash);
+	for (uint32_t k = last; k != MAP_NONE; k = s->kind.v[k].next ? s->kind.v[k].next - 1 : MAP_NONE)
+		if (s->items->equal(s->items->of, s->kind.v[k].first, i)) {
+			*ret = k;
+			return 0;
+		}
+	struct kind *new = vec_push(&s->kind);
+	if (!new)
+		return -ENOMEM;
+	*new = (struct kind){ .first = i, .next = last == MAP_NONE ? 0 : last + 1 };
+	*ret = (uint32_t)(s->kind.n - 1);
+	return apart ? 0 : map_set(&s->by_hash, hash, *ret);
 }
 
-static size_t collect(const struct equal_items *items, struct member *m)
+static int sort_items(struct sorting *s, bool apart)
 {
-	size_t n = 0;
+	for (size_t i = 0; i < s->items->n; i++) {
+		s->kind_of[i] = LEFT_OUT;
+		if (s->items->left_out && s->items->left_out(s->items->of, i))
+			continue;
+		if (find_kind(s, i, apart, &s->kind_of[i]) < 0)
+			return -ENOMEM;
+		s->kind.v[s->kind_of[i]].n++;
+		s->n++;
+	}
+	return 0;
+}
 
-	for (size_t i = 0; i < items->n; i++)
-		if (!items->left_out || !items->left_out(items->of, i))
-			m[n++] = (struct member){ items->hash(items->of, i), i, i };
-	return n;
+/* Groups stand in the order of their first members, and these in that of the items. */
+static int fill_groups(struct sorting *s, struct equal_groups *g)
+{
+	size_t *at;
+
+	at = g->storage = malloc((s->n + 1) * sizeof *g->storage);
+	if (!at || vec_reserve(&g->groups, s->kind.n) < 0)
+		return -ENOMEM;
+	memory_will_fill(at, s->n * sizeof *at);
+	vec_each(k, &s->kind) {
+		g->groups.v[g->groups.n++] = (struct equal_group){ at, k->n };
+		k->at = at;
+		at += k->n;
+	}
+	for (size_t i = 0; i < s->items->n; i++)
+		if (s->kind_of[i] != LEFT_OUT)
+			*s->kind.v[s->kind_of[i]].at++ = i;
+	return 0;
 }
 
 int equal_groups_make(const struct equal_items *items, bool apart, struct equal_groups *ret)
 {
-	size_t room = items->n ? items->n : 1;
-	struct equal_groups g = { .storage = calloc(room, sizeof *g.storage) };
-	struct member *m = calloc(room, sizeof *m);
+	struct equal_groups g = { 0 };
+	struct sorting s = { .items = items, .kind_of = malloc((items->n + 1) * sizeof *s.kind_of) };
+	int rc = s.kind_of ? sort_items(&s, apart) : -ENOMEM;
 
-	if (!m || !g.storage || vec_reserve(&g.groups, room) < 0) {
-		free(m);
-		equal_groups_deinit(&g);
-		return -ENOMEM;
-	}
-	size_t n = collect(items, m);
-	if (!apart) {
-		qsort(m, n, sizeof *m, by_hash);
-		find_equals(items, m, n);
-		qsort(m, n, sizeof *m, by_first);
-	}
-	for (size_t i = 0; i < n; i++) {
-		g.storage[i] = m[i].at;
-		if (i == 0 || m[i].first != m[i - 1].first)
-			g.groups.v[g.groups.n++] = (struct equal_group){ &g.storage[i], 0 };
-		g.groups.v[g.groups.n - 1].n++;
-	}
-	if (!apart && items->ahead && g.groups.n)
+	if (rc == 0)
+		rc = fill_groups(&s, &g);
+	if (rc == 0 && !apart && items->ahead && g.groups.n)
 		qsort_r(g.groups.v, g.groups.n, sizeof g.groups.v[0], by_weight, (void *)(uintptr_t)items);
-	free(m);
+	free(s.kind_of);
+	vec_free(&s.kind);
+	map_deinit(&s.by_hash);
+	if (rc < 0) {
+		equal_groups_deinit(&g);
+		return rc;
+	}
 	*ret = g;
 	return 0;
 }

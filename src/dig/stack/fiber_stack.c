@@ -11,11 +11,16 @@ const struct thread_stack *fiber_thread_stack(const struct process_stacks *s, co
 					      const struct fiber_row *row)
 {
 	int tid = row->thread >= 0 ? f->all.threads.v[row->thread].tid : 0;
+	uint64_t low, high;
+
+	if (!tid)
+		return NULL;
+	fiber_stack_bounds(&f->all, row, &low, &high);
 
 	/* A thread has gone on meanwhile when its stack pointer is another fiber's. */
 	vec_each(t, &s->threads)
-		if (tid && (t->tid_inside ? t->tid_inside : t->tid) == tid && t->registers.known &&
-		    t->registers.value[UNWIND_RSP] >= row->stack_low && t->registers.value[UNWIND_RSP] < row->stack_high)
+		if ((t->tid_inside ? t->tid_inside : t->tid) == tid && t->registers.known &&
+		    t->registers.value[UNWIND_RSP] >= low && t->registers.value[UNWIND_RSP] < high)
 			return t;
 	return NULL;
 }
@@ -120,9 +125,12 @@ static bool fibers_equal(const void *of, size_t i, size_t j)
 static uint64_t fiber_hash(const void *of, size_t i)
 {
 	const struct fiber_row *f = row_at(of, i);
-	uint64_t key[] = { f->state, f->stack, f->created_at, f->standing == INSPECT_PARKED ? f->wait : 0, f->torn };
+	uint64_t hash = (uint64_t)f->stack << 32 | (uint64_t)f->state << 24 | (uint64_t)f->torn << 16;
 
-	return map_hash(key, sizeof key);
+	if (f->standing == INSPECT_PARKED)
+		hash ^= f->wait;
+	hash = (hash ^ f->created_at) * 0x9e3779b97f4a7c15ull;
+	return hash ^ hash >> 32;
 }
 
 static int make_groups(struct choice *c)
@@ -243,7 +251,7 @@ int fiber_stacks_take(struct host *h, const struct process_stacks *s, struct sym
 	if (rc == 0)
 		rc = check_names(f->root, wish, note);
 	if (rc == 0)
-		rc = fiber_list_read(s->space, f->root, &f->all);
+		rc = fiber_list_read(s->space, f->root, NULL, &f->all);
 	if (rc == 0)
 		rc = fiber_deadlocks_find(s->space, &f->all, &f->deadlocks);
 	if (rc == 0 && h && !s->core)

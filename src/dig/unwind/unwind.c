@@ -18,6 +18,7 @@ struct walk {
 	bool exact, guessed, innermost;
 	struct place place; /* of the address that is looked up; `mapping` NULL: in none */
 	const struct unwind_table *table;
+	struct unwind_trace *trace; /* nullable */
 };
 
 const char *unwind_end_words(enum unwind_end end)
@@ -112,6 +113,43 @@ static int arrive(struct walk *w, const struct unwind_registers *to, bool exact,
 	return WALK_ON;
 }
 
+/* ---- what a walk depends on ---- */
+
+static void depend_on_more(struct walk *w)
+{
+	if (w->trace)
+		w->trace->whole = false;
+}
+
+static void depend_on_word(struct unwind_trace *t, uint64_t address, bool points)
+{
+	if (!address || t->n == UNWIND_TRACE_WORDS)
+		t->whole = false;
+	else
+		t->word[t->n++] = (struct unwind_word){ address, points };
+}
+
+/* Of a rule that has led to `to`. Other registers matter only once a CFA is told by one. */
+static void depend_on_rule(struct unwind_trace *t, const struct unwind_rule *rule, const struct unwind_registers *to)
+{
+	uint64_t cfa = to->value[UNWIND_RSP] - (uint64_t)(int64_t)rule->offset[UNWIND_RSP];
+	bool by_register = rule->cfa == UNWIND_CFA_REGISTER;
+
+	if (rule->signal_frame || (!by_register && rule->cfa != UNWIND_CFA_PLT) || rule->how[UNWIND_RSP] != UNWIND_CFA_PLUS ||
+	    rule->how[UNWIND_RIP] != UNWIND_AT_CFA) {
+		t->whole = false;
+		return;
+	}
+	if (by_register && rule->cfa_register != UNWIND_RSP)
+		depend_on_word(t, t->read_at[rule->cfa_register], true);
+	depend_on_word(t, cfa + (uint64_t)(int64_t)rule->offset[UNWIND_RIP], false);
+	for (unsigned i = 0; i < UNWIND_REGISTERS; i++)
+		if (rule->how[i] == UNWIND_AT_CFA)
+			t->read_at[i] = cfa + (uint64_t)(int64_t)rule->offset[i];
+		else if (rule->how[i] != UNWIND_SAME)
+			t->read_at[i] = 0;
+}
+
 static int step_by_rule(struct walk *w, const struct unwind_rule *rule)
 {
 	struct unwind_registers to;
@@ -122,6 +160,8 @@ static int step_by_rule(struct walk *w, const struct unwind_rule *rule)
 	if (rc < 0)
 		return end_of(rc);
 	/* One that keeps its return address in a register has nothing on the stack: vfork. */
+	if (w->trace)
+		depend_on_rule(w->trace, rule, &to);
 	bool may_fall = rule->signal_frame || rule->cfa == UNWIND_CFA_EXPRESSION ||
 			rule->how[UNWIND_RIP] == UNWIND_REGISTER;
 	return arrive(w, &to, rule->signal_frame, false, may_fall);
@@ -224,8 +264,10 @@ static int step(struct walk *w)
 	uint64_t look = w->exact ? pc_of(w) : pc_of(w) - 1;
 
 	go_to(w, look);
-	if (!has_code(w))
+	if (!has_code(w)) {
+		depend_on_more(w);
 		return w->innermost ? step_from_nowhere(w) : UNWIND_OUTSIDE;
+	}
 	size_t row = w->table ? unwind_table_row(w->table, look - w->place.bias) : UNWIND_NO_ROW;
 	uint32_t index = row != UNWIND_NO_ROW ? w->table->row[row].rule : UNWIND_NO_RULE_INDEX;
 	const struct unwind_rule *rule = w->table && index < w->table->nrules ? &w->table->rule[index] : NULL;
@@ -233,22 +275,37 @@ static int step(struct walk *w)
 	 * from a signal, which nobody called. */
 	bool begins = !rule || (!w->exact && !rule->signal_frame && row + 1 < w->table->nrows &&
 				w->table->row[row + 1].pc == pc_of(w) - w->place.bias - w->table->base);
-	if (begins && is_signal_return(w))
+	if (begins && is_signal_return(w)) {
+		depend_on_more(w);
 		return step_over_signal(w);
-	return rule ? step_by_rule(w, rule) : step_by_frame_pointer(w);
+	}
+	if (rule)
+		return step_by_rule(w, rule);
+	depend_on_more(w);
+	return step_by_frame_pointer(w);
 }
 
-size_t unwind_walk(struct address_space *a, const struct unwind_registers *from, const struct unwind_memory *memory,
-		   struct unwind_frame *ret, size_t max, enum unwind_end *ret_end)
+size_t unwind_walk_traced(struct address_space *a, const struct unwind_registers *from, const struct unwind_memory *memory,
+			  struct unwind_frame *ret, size_t max, enum unwind_end *ret_end, struct unwind_trace *trace)
 {
-	struct walk w = { .a = a, .memory = memory, .r = *from, .exact = true, .innermost = true };
+	struct walk w = { .a = a, .memory = memory, .r = *from, .exact = true, .innermost = true, .trace = trace };
 	size_t n = 0;
 	int end;
 
+	if (trace) {
+		trace->whole = true;
+		trace->n = 0;
+	}
 	do {
 		ret[n++] = (struct unwind_frame){ pc_of(&w), w.r.value[UNWIND_RSP], w.exact, w.guessed };
 		end = step(&w);
 	} while (end == WALK_ON && n < max);
 	*ret_end = end == WALK_ON ? UNWIND_FULL : (enum unwind_end)end;
 	return n;
+}
+
+size_t unwind_walk(struct address_space *a, const struct unwind_registers *from, const struct unwind_memory *memory,
+		   struct unwind_frame *ret, size_t max, enum unwind_end *ret_end)
+{
+	return unwind_walk_traced(a, from, memory, ret, max, ret_end, NULL);
 }

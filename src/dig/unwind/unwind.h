@@ -51,8 +51,24 @@ enum unwind_end {
 /* "the stack ends beyond the copied bytes"; NULL for UNWIND_OUTERMOST. */
 const char *unwind_end_words(enum unwind_end end);
 
+/* What a walk has depended on, so that it need not be done again for a stack that is alike: where the first pc is the same, all of the
+ * mappings are, as many bytes of stack are there, and all of the words, another walk gives the same pcs. */
+#define UNWIND_TRACE_WORDS 512
+struct unwind_trace {
+	/* In: where each of the first registers was read; 0: nowhere. */
+	uint64_t read_at[UNWIND_REGISTERS];
+	bool whole; /* false: it depended on more than `word` tells (signals, frame pointers, expressions) */
+	size_t n;
+	struct unwind_word {
+		uint64_t address;
+		bool points; /* it is a place on the stack: what must be the same is its distance from the first stack pointer */
+	} word[UNWIND_TRACE_WORDS];
+};
+
 /* The number of frames, at least 1 (where the registers are). */
 size_t unwind_walk(struct address_space *a, const struct unwind_registers *from, const struct unwind_memory *memory,
 		   struct unwind_frame *ret, size_t max, enum unwind_end *ret_end);
+size_t unwind_walk_traced(struct address_space *a, const struct unwind_registers *from, const struct unwind_memory *memory,
+			  struct unwind_frame *ret, size_t max, enum unwind_end *ret_end, struct unwind_trace *trace);
 
 #endif

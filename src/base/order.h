@@ -1,0 +1,14 @@
+/* The order of many numbers: by radix, so that a million take some ms, where qsort takes a second to move what they stand for. */
+#ifndef OSPREY_BASE_ORDER_H
+#define OSPREY_BASE_ORDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The places of `n` keys (fewer than 2^32), the smallest key first, equal ones as they stood: room for n in `ret`. -ENOMEM. */
+int order_of(const uint64_t *key, size_t n, uint32_t *ret) __attribute__((warn_unused_result));
+
+/* Huge pages for memory of many MB that will be written all through: 2 MB a fault instead of 4 KB. Only advice. */
+void memory_will_fill(void *p, size_t bytes);
+
+#endif

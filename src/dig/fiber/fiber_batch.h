@@ -1,0 +1,68 @@
+/* A piece of a table of fibers, with the stacks of those that do not run.
+ *
+ * Read thrice: the fibers, the stacks, then the fibers again: a fiber that has run meanwhile is `torn`, and one that has another id by
+ * then is left out. Depends on nothing but the memory of the process, so that several threads may read batches at once: of a live process
+ * (space->pid is not 0), not of a core file. Any bytes are taken.
+ *
+ * Privilege: the same user or CAP_SYS_PTRACE. Kernel: 3.2. Cost: three calls of process_vm_readv for 512 fibers, which copy ~256 bytes a
+ * fiber twice, and once what is in use of its stack, STACK_COPIED at most; ~0.7 us a fiber. */
+#ifndef OSPREY_DIG_FIBER_FIBER_BATCH_H
+#define OSPREY_DIG_FIBER_FIBER_BATCH_H
+
+#include "base/reading.h"
+#include "dig/fiber/fiber_root.h"
+#include "dig/image/memory_pieces.h"
+
+#define FIBER_BATCH 512u
+#define FIBER_NO_STACK UINT32_MAX
+#define STACK_COPIED 16384u /* bytes of each stack that a batch holds; what lies deeper is read when it is asked for */
+
+struct fiber_row {
+	uint64_t id, creator; /* creator 0: what started the run */
+	uint64_t address, object; /* object 0: none */
+	uint64_t function, created_at; /* entry; return address of the call that made it */
+	reading age_ns, state_ns; /* ABSENT: its clock is not known */
+	uint32_t turns; /* it was switched to so often; 0: it has not run yet */
+	uint32_t name;	/* in `names` of the list; 0: it has none */
+	uint32_t stack; /* in `stack` of the list, or FIBER_NO_STACK */
+	int32_t thread; /* in `threads` of the list: who runs it; -1: nobody */
+	uint16_t wait;
+	uint8_t state;
+	uint8_t standing; /* enum inspect_standing */
+	bool torn, cancelled;
+};
+
+/* All fibers of one stack size; the i-th stack is that of the i-th fiber. */
+struct fiber_table {
+	uint64_t fibers, stacks, stack_bytes, used;
+};
+
+/* What makes ages out of moments. */
+struct fiber_now {
+	int64_t ns; /* by the clock of the process */
+	bool known;
+};
+
+struct fiber_batch {
+	const struct fiber_table *table;
+	uint64_t from;
+	size_t n; /* of the table, from `from` on */
+	size_t nrows;
+	struct fiber_row row[FIBER_BATCH];
+	uint64_t name[FIBER_BATCH]; /* beside `row`: where its text lies */
+	uint32_t stack[FIBER_BATCH]; /* beside `row`: in `stacks`, or FIBER_NO_STACK */
+	struct copied_stacks stacks;
+	char *before, *after;
+	size_t gone, unread;
+};
+
+/* NULL: out of memory. */
+struct fiber_batch *fiber_batch_new(const struct fiber_root *root);
+void fiber_batch_free(struct fiber_batch *b);
+/* Of table, from, n, which the caller sets: n is FIBER_BATCH at most. -ENOMEM. */
+int fiber_batch_read(struct fiber_batch *b, const struct address_space *a, const struct fiber_root *root, struct fiber_now now)
+	__attribute__((warn_unused_result));
+/* Whether it has neither run nor ended since: for what was read of its stack later. */
+bool fiber_batch_still(const struct fiber_batch *b, const struct address_space *a, const struct fiber_root *root, size_t row);
+
+#endif
