@@ -5,8 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The places of `n` keys (fewer than 2^32), the smallest key first, equal ones as they stood: room for n in `ret`. -ENOMEM. */
-int order_of(const uint64_t *key, size_t n, uint32_t *ret) __attribute__((warn_unused_result));
+/* uint64_t, so many bytes apart. */
+struct order_keys {
+	const void *first;
+	size_t stride;
+};
+
+/* The places of `n` keys (fewer than 2^32), the smallest key first, equal ones as they stood: room for n in `ret`. -ENOMEM.
+ * Keys that differ in more bits than 64 less those of n are left to qsort. */
+int order_of(struct order_keys keys, size_t n, uint32_t *ret) __attribute__((warn_unused_result));
 
 /* Huge pages for memory of many MB that will be written all through: 2 MB a fault instead of 4 KB. Only advice. */
 void memory_will_fill(void *p, size_t bytes);

@@ -20,7 +20,7 @@ static void check_order(const uint64_t *key, size_t n)
 	static bool seen[N];
 
 	memset(seen, 0, sizeof seen);
-	CHECK(order_of(key, n, order) == 0);
+	CHECK(order_of((struct order_keys){ key, sizeof *key }, n, order) == 0);
 	for (size_t i = 0; i < n; i++) {
 		CHECK(order[i] < n && !seen[order[i]]);
 		seen[order[i]] = true;

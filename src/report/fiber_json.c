@@ -65,29 +65,44 @@ static void put_cases(struct json *j, const struct fiber_report *report, const s
 	json_end(j);
 }
 
-static void put_fiber(struct json *j, const struct fiber_report *report, const struct fiber_row *f)
+static void put_fiber(struct json *j, const struct fiber_report *report, const struct fiber_row *f, const struct fiber_object *o)
 {
 	const struct fiber_list *l = list_of(report);
+	const struct fiber_running *running = fiber_running_of(l, f);
 	const char *name = fiber_name(l, f);
-	struct fiber_object o;
 
 	json_object(j, NULL);
 	json_u64(j, "id", f->id);
 	json_string(j, "name", name[0] ? name : NULL);
-	json_u64(j, "creator", f->creator);
+	json_u64(j, "creator", fiber_origin_of(l, f)->creator);
 	json_reading(j, "age_ns", f->age_ns);
 	json_reading(j, "state_ns", f->state_ns);
 	json_u64(j, "turns", f->turns);
 	json_bool(j, "cancelled", f->cancelled);
-	if (f->thread >= 0) {
-		json_i64(j, "tid", l->threads.v[f->thread].tid);
-		json_bool(j, "blocked", l->threads.v[f->thread].blocked);
+	if (running) {
+		json_i64(j, "tid", l->threads.v[running->thread].tid);
+		json_bool(j, "blocked", l->threads.v[running->thread].blocked);
 	}
-	if (fiber_object_read(report->stack.stacks->space, l, f, &o))
-		put_object(j, "object", report, &o, false);
+	if (o->what)
+		put_object(j, "object", report, o, false);
 	else
 		json_null(j, "object");
 	put_cases(j, report, f);
+	json_end(j);
+}
+
+static void put_fibers(struct json *j, const struct fiber_report *report, const struct equal_group *g)
+{
+	const struct fiber_list *l = list_of(report);
+	struct fiber_object o[FIBER_OBJECTS];
+
+	json_array(j, "fibers");
+	for (size_t i = 0; i < g->n; i += FIBER_OBJECTS) {
+		size_t n = g->n - i < FIBER_OBJECTS ? g->n - i : FIBER_OBJECTS;
+		fiber_objects_of(report->stack.stacks->space, l, g->member + i, n, o);
+		for (size_t k = 0; k < n; k++)
+			put_fiber(j, report, &l->fiber.v[g->member[i + k]], &o[k]);
+	}
 	json_end(j);
 }
 
@@ -111,16 +126,13 @@ static void put_group(struct json *j, const struct fiber_report *report, const s
 	json_string(j, "wait", w ? w->name : NULL);
 	json_bool(j, "torn", f->torn);
 	json_u64(j, "count", g->n);
-	json_array(j, "fibers");
-	for (size_t i = 0; i < g->n; i++)
-		put_fiber(j, report, &l->fiber.v[g->member[i]]);
-	json_end(j);
+	put_fibers(j, report, g);
 	if (fiber_frames(report, f, true, &frames) < 0)
 		j->error = -ENOMEM;
 	stack_frames_json(j, "frames", &report->stack, &frames);
 	json_string(j, "ends", frames.nframes ? unwind_end_words(frames.end) : NULL);
-	put_place(j, "starts_in", report, f->function, true);
-	put_place(j, "made_in", report, f->created_at, false);
+	put_place(j, "starts_in", report, fiber_origin_of(l, f)->function, true);
+	put_place(j, "made_in", report, fiber_origin_of(l, f)->created_at, false);
 	json_end(j);
 }
 
@@ -129,12 +141,12 @@ static void put_counts(struct json *j, const struct fiber_stacks *f)
 	json_object(j, "states");
 	for (unsigned i = 0; i < f->root->nstates; i++)
 		if (f->root->state[i].standing != INSPECT_FREE)
-			json_u64(j, f->root->state[i].name, f->by_standing[f->root->state[i].standing]);
+			json_u64(j, f->root->state[i].name, f->all.by_standing[f->root->state[i].standing]);
 	json_end(j);
 	json_object(j, "waits");
 	for (unsigned i = 0; i < f->root->nwaits; i++)
-		if (f->by_wait[i])
-			json_u64(j, f->root->wait[i].name, f->by_wait[i]);
+		if (f->all.by_wait[i])
+			json_u64(j, f->root->wait[i].name, f->all.by_wait[i]);
 	json_end(j);
 }
 

@@ -33,11 +33,12 @@ static void put_fiber(struct page *p, unsigned hang, const struct fiber_report *
 
 static void put_state(struct page *p, unsigned hang, const struct fiber_report *report, const struct fiber_row *f)
 {
+	const struct fiber_running *running = fiber_running_of(list_of(report), f);
 	const struct inspect_wait *w = fiber_wait_of(list_of(report), f);
 
 	if (w)
 		page_wrap(p, hang, "%s: %s", fiber_state_words(list_of(report), f), w->name);
-	else if (f->thread >= 0 && list_of(report)->threads.v[f->thread].blocked)
+	else if (running && list_of(report)->threads.v[running->thread].blocked)
 		page_wrap(p, hang, "%s: in a blocking call", fiber_state_words(list_of(report), f));
 	else
 		page_wrap(p, hang, "%s", fiber_state_words(list_of(report), f));
@@ -193,14 +194,14 @@ static void put_objects(struct page *p, const struct fiber_report *report, const
 
 static void put_creator(struct page *p, const struct fiber_report *report, const struct equal_group *g)
 {
-	const struct fiber_row *f = row_of(report, g->member[0]);
+	const struct fiber_origin *f = fiber_origin_of(list_of(report), row_of(report, g->member[0]));
 	const struct symbol *s = NULL;
 	size_t n, others = 0;
 
 	if (!f->creator && !f->created_at)
 		return;
 	for (size_t i = 1; i < g->n; i++)
-		others += row_of(report, g->member[i])->creator != f->creator;
+		others += fiber_origin_of(list_of(report), row_of(report, g->member[i]))->creator != f->creator;
 	if (f->created_at &&
 	    symbolize(report->stack.symbolizer, report->stack.stacks->space, f->created_at, false, &s, &n) < 0)
 		p->error = -ENOMEM;
@@ -227,8 +228,10 @@ static void put_start(struct page *p, const struct fiber_report *report, const s
 	const struct symbol *s;
 	size_t n;
 
-	if (!f->function || f->turns || symbolize(report->stack.symbolizer, report->stack.stacks->space, f->function, true,
-						  &s, &n) < 0)
+	uint64_t function = fiber_origin_of(list_of(report), f)->function;
+
+	if (!function || f->turns ||
+	    symbolize(report->stack.symbolizer, report->stack.stacks->space, function, true, &s, &n) < 0)
 		return;
 	page_indent(p, 2);
 	if (s->function[0])
@@ -285,7 +288,7 @@ static void put_counts(struct page *p, const struct fiber_report *report)
 	const char *between = "";
 
 	for (size_t i = 0; i < sizeof order; i++) {
-		size_t n = f->by_standing[order[i]];
+		size_t n = f->all.by_standing[order[i]];
 		for (unsigned s = 0; n && s < f->root->nstates; s++)
 			if (f->root->state[s].standing == order[i]) {
 				page_word(p, 2, span_from(between), true);
@@ -297,9 +300,9 @@ static void put_counts(struct page *p, const struct fiber_report *report)
 	}
 	between = ":";
 	for (unsigned w = 0; w < f->root->nwaits; w++)
-		if (f->by_wait[w]) {
+		if (f->all.by_wait[w]) {
 			page_word(p, 2, span_from(between), true);
-			page_wrap(p, 2, "%s %s", number_text((double)f->by_wait[w]).text, f->root->wait[w].name);
+			page_wrap(p, 2, "%s %s", number_text((double)f->all.by_wait[w]).text, f->root->wait[w].name);
 			between = ",";
 		}
 	page_put(p, ".");
@@ -379,11 +382,11 @@ static bool has_names(const struct fiber_report *report)
 	bool any = false;
 
 	vec_each(g, &f->equal.groups) {
-		const struct fiber_row *row = row_of(report, g->member[0]);
+		uint64_t function = fiber_origin_of(list_of(report), row_of(report, g->member[0]))->function;
 		const struct symbol *s;
 		size_t n;
-		if (!row->function || symbolize(report->stack.symbolizer, report->stack.stacks->space, row->function, true,
-						&s, &n) < 0)
+		if (!function ||
+		    symbolize(report->stack.symbolizer, report->stack.stacks->space, function, true, &s, &n) < 0)
 			continue;
 		any = true;
 		if (s->function[0])

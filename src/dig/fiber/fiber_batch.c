@@ -68,13 +68,14 @@ static bool describe(const struct fiber_root *root, struct fiber_now now, const 
 
 	if (!id || state >= root->nstates || root->state[state].standing == INSPECT_FREE)
 		return false;
+	uint64_t wait = fiber_field(b, n, is->fiber_wait);
 	*f = (struct fiber_row){
-		.id = id, .creator = fiber_field(b, n, is->fiber_creator),
-		.function = fiber_field(b, n, is->fiber_function), .created_at = fiber_field(b, n, is->fiber_created_at),
-		.age_ns = since(now, fiber_field(b, n, is->fiber_born)), .state_ns = since(now, fiber_field(b, n, is->fiber_since)),
-		.turns = (uint32_t)fiber_field(b, n, is->fiber_turns), .wait = (uint16_t)fiber_field(b, n, is->fiber_wait),
-		.state = (uint8_t)state, .standing = (uint8_t)root->state[state].standing,
-		.cancelled = fiber_field(b, n, is->fiber_cancelled) != 0, .stack = FIBER_NO_STACK, .thread = -1,
+		.id = id, .age_ns = since(now, fiber_field(b, n, is->fiber_born)),
+		.state_ns = since(now, fiber_field(b, n, is->fiber_since)),
+		.turns = (uint32_t)fiber_field(b, n, is->fiber_turns), .stack = FIBER_NO_STACK,
+		.wait = wait < root->nwaits ? (uint8_t)wait : FIBER_NO_WAIT, .state = (uint8_t)state,
+		.standing = (uint8_t)root->state[state].standing,
+		.cancelled = fiber_field(b, n, is->fiber_cancelled) != 0,
 	};
 	if (f->standing == INSPECT_PARKED)
 		f->object = fiber_field(b, n, is->fiber_object);
@@ -106,19 +107,23 @@ static int take_rows(struct fiber_batch *b, const struct fiber_root *root, struc
 
 		if (!describe(root, now, bytes, f))
 			continue;
-		f->address = b->table->fibers + (b->from + i) * is->fiber_stride;
-		b->name[b->nrows] = fiber_field(bytes, is->fiber_stride, is->fiber_name);
-		uint64_t sp = fiber_field(bytes, is->fiber_stride, is->fiber_sp);
-		if (want_stack(b, is, f, sp, b->from + i, &b->stack[b->nrows]) < 0)
+		size_t n = is->fiber_stride;
+		struct fiber_beside *beside = &b->beside[b->nrows];
+		*beside = (struct fiber_beside){
+			.address = b->table->fibers + (b->from + i) * n, .creator = fiber_field(bytes, n, is->fiber_creator),
+			.function = fiber_field(bytes, n, is->fiber_function),
+			.created_at = fiber_field(bytes, n, is->fiber_created_at), .name = fiber_field(bytes, n, is->fiber_name),
+		};
+		if (want_stack(b, is, f, fiber_field(bytes, n, is->fiber_sp), b->from + i, &beside->stack) < 0)
 			return -ENOMEM;
 		b->nrows++;
 	}
 	return 0;
 }
 
-static const char *bytes_of(const struct fiber_batch *b, const struct inspect_root *is, const char *of, const struct fiber_row *f)
+static struct moment moment_in(const struct fiber_batch *b, const struct inspect_root *is, const char *of, size_t row)
 {
-	return of + (f->address - b->table->fibers - b->from * is->fiber_stride);
+	return moment_of(is, of + (b->beside[row].address - b->table->fibers - b->from * is->fiber_stride));
 }
 
 /* Who has run meanwhile? */
@@ -129,9 +134,7 @@ static void look_again(struct fiber_batch *b, const struct fiber_root *root, boo
 
 	for (size_t at = 0; at < b->nrows; at++) {
 		struct fiber_row *f = &b->row[at];
-		struct moment was = moment_of(is, bytes_of(b, is, b->before, f)), now = was;
-		if (had)
-			now = moment_of(is, bytes_of(b, is, b->after, f));
+		struct moment was = moment_in(b, is, b->before, at), now = had ? moment_in(b, is, b->after, at) : was;
 		if (now.id != was.id || now.state >= root->nstates || root->state[now.state].standing == INSPECT_FREE) {
 			b->gone++;
 			continue;
@@ -139,8 +142,7 @@ static void look_again(struct fiber_batch *b, const struct fiber_root *root, boo
 		f->torn = f->standing != INSPECT_RUNNING && (!had || !same(was, now));
 		if (to != at) {
 			b->row[to] = *f;
-			b->name[to] = b->name[at];
-			b->stack[to] = b->stack[at];
+			b->beside[to] = b->beside[at];
 		}
 		to++;
 	}
@@ -173,10 +175,9 @@ int fiber_batch_read(struct fiber_batch *b, const struct address_space *a, const
 bool fiber_batch_still(const struct fiber_batch *b, const struct address_space *a, const struct fiber_root *root, size_t row)
 {
 	const struct inspect_root *is = &root->is;
-	const struct fiber_row *f = &b->row[row];
 	char now[FIBER_STRUCT_MAX];
-	struct memory_piece p = { f->address, now, is->fiber_stride, false };
+	struct memory_piece p = { b->beside[row].address, now, is->fiber_stride, false };
 
 	memory_pieces_read(a, &p, 1);
-	return p.had && same(moment_of(is, now), moment_of(is, bytes_of(b, is, b->before, f)));
+	return p.had && same(moment_of(is, now), moment_in(b, is, b->before, row));
 }

@@ -17,19 +17,25 @@
 #define FIBER_NO_STACK UINT32_MAX
 #define STACK_COPIED 16384u /* bytes of each stack that a batch holds; what lies deeper is read when it is asked for */
 
+/* Small: there may be millions. */
 struct fiber_row {
-	uint64_t id, creator; /* creator 0: what started the run */
-	uint64_t address, object; /* object 0: none */
-	uint64_t function, created_at; /* entry; return address of the call that made it */
+	uint64_t id, object; /* object 0: none */
 	reading age_ns, state_ns; /* ABSENT: its clock is not known */
+	uint32_t origin; /* in `origin` of the list */
 	uint32_t turns; /* it was switched to so often; 0: it has not run yet */
-	uint32_t name;	/* in `names` of the list; 0: it has none */
 	uint32_t stack; /* in `stack` of the list, or FIBER_NO_STACK */
-	int32_t thread; /* in `threads` of the list: who runs it; -1: nobody */
-	uint16_t wait;
+	uint8_t wait; /* FIBER_NO_WAIT: none that has a name */
 	uint8_t state;
 	uint8_t standing; /* enum inspect_standing */
-	bool torn, cancelled;
+	bool torn : 1, cancelled : 1;
+};
+#define FIBER_NO_WAIT 255
+
+/* What a row does not hold itself, since many have the same; addresses of the target. */
+struct fiber_beside {
+	uint64_t address;
+	uint64_t creator, function, created_at, name;
+	uint32_t stack; /* in `stacks` of the batch, or FIBER_NO_STACK */
 };
 
 /* All fibers of one stack size; the i-th stack is that of the i-th fiber. */
@@ -49,8 +55,7 @@ struct fiber_batch {
 	size_t n; /* of the table, from `from` on */
 	size_t nrows;
 	struct fiber_row row[FIBER_BATCH];
-	uint64_t name[FIBER_BATCH]; /* beside `row`: where its text lies */
-	uint32_t stack[FIBER_BATCH]; /* beside `row`: in `stacks`, or FIBER_NO_STACK */
+	struct fiber_beside beside[FIBER_BATCH];
 	struct copied_stacks stacks;
 	char *before, *after;
 	size_t gone, unread;

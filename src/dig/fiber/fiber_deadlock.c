@@ -5,25 +5,41 @@
 
 #define NONE UINT32_MAX
 
-static bool can_hold(const struct inspect_wait *w)
+struct search {
+	const struct fiber_list *l;
+	uint32_t *next; /* beside the fibers: for which one it waits */
+};
+
+static bool can_be_held(const struct inspect_wait *w)
 {
-	for (size_t i = 0; w && i < INSPECT_FACTS; i++)
+	for (size_t i = 0; i < INSPECT_FACTS; i++)
 		if (w->fact[i].name[0] && w->fact[i].role == INSPECT_FIBER)
 			return true;
 	return false;
 }
 
-/* The fiber that this one waits for, as an index. */
+/* As an index. */
+static uint32_t holder_of(const struct fiber_list *l, size_t i, const struct fiber_object *o)
+{
+	uint64_t id = l->fiber.v[i].torn ? 0 : fiber_waits_for(o);
+	const struct fiber_row *next = id ? fiber_by_id(l, id) : NULL;
+
+	return next ? (uint32_t)(next - l->fiber.v) : NONE;
+}
+
+static int keep_next(void *arg, size_t i, const struct fiber_object *o)
+{
+	struct search *s = arg;
+
+	s->next[i] = holder_of(s->l, i, o);
+	return 0;
+}
+
 static uint32_t next_of(const struct address_space *a, const struct fiber_list *l, size_t i)
 {
-	const struct fiber_row *f = &l->fiber.v[i];
 	struct fiber_object o;
 
-	if (f->torn || !can_hold(fiber_wait_of(l, f)) || !fiber_object_read(a, l, f, &o))
-		return NONE;
-	uint64_t id = fiber_waits_for(&o);
-	const struct fiber_row *next = id ? fiber_by_id(l, id) : NULL;
-	return next ? (uint32_t)(next - l->fiber.v) : NONE;
+	return fiber_object_read(a, l, &l->fiber.v[i], &o) ? holder_of(l, i, &o) : NONE;
 }
 
 /* It goes round once more: an owner that has changed was no deadlock. */
@@ -80,36 +96,48 @@ static int find_rings(const struct address_space *a, const struct fiber_list *l,
 
 static bool nothing_comes(const struct fiber_list *l)
 {
-	if (!l->fiber.n || l->timers || !l->processors || l->torn || l->unread)
+	if (!l->fiber.n || l->timers || !l->processors || l->torn || l->unread || l->by_standing[INSPECT_READY] ||
+	    l->by_standing[INSPECT_RUNNING])
 		return false;
 	vec_each(t, &l->threads)
 		if (t->running || t->blocked)
 			return false;
-	vec_each(f, &l->fiber) {
-		const struct inspect_wait *w = fiber_wait_of(l, f);
-		if (f->standing != INSPECT_PARKED && f->standing != INSPECT_ENDED)
+	for (unsigned i = 0; i < l->root->nwaits; i++)
+		if (l->by_wait[i] && l->root->wait[i].waker != INSPECT_BY_FIBER)
 			return false;
-		if (w && w->waker != INSPECT_BY_FIBER)
-			return false;
-	}
 	return true;
+}
+
+static bool any_can_be_held(const struct fiber_list *l)
+{
+	for (unsigned i = 0; i < l->root->nwaits; i++)
+		if (l->by_wait[i] && can_be_held(&l->root->wait[i]))
+			return true;
+	return false;
+}
+
+static int look_for_rings(const struct address_space *a, const struct fiber_list *l, struct fiber_deadlocks *d)
+{
+	uint32_t *next = malloc(l->fiber.n * sizeof *next), *mark = malloc(l->fiber.n * sizeof *mark);
+	struct search s = { l, next };
+	int rc = next && mark ? 0 : -ENOMEM;
+
+	for (size_t i = 0; rc == 0 && i < l->fiber.n; i++)
+		next[i] = mark[i] = NONE;
+	if (rc == 0)
+		rc = fiber_objects_read(a, l, can_be_held, keep_next, &s);
+	if (rc == 0)
+		rc = find_rings(a, l, next, mark, d);
+	free(next);
+	free(mark);
+	return rc;
 }
 
 int fiber_deadlocks_find(const struct address_space *a, const struct fiber_list *l, struct fiber_deadlocks *ret)
 {
-	size_t n = l->fiber.n ? l->fiber.n : 1;
-	uint32_t *next = malloc(n * sizeof *next), *mark = malloc(n * sizeof *mark);
 	struct fiber_deadlocks d = { .all = nothing_comes(l) };
-	int rc = next && mark ? 0 : -ENOMEM;
+	int rc = any_can_be_held(l) ? look_for_rings(a, l, &d) : 0;
 
-	for (size_t i = 0; rc == 0 && i < l->fiber.n; i++) {
-		next[i] = next_of(a, l, i);
-		mark[i] = NONE;
-	}
-	if (rc == 0)
-		rc = find_rings(a, l, next, mark, &d);
-	free(next);
-	free(mark);
 	if (rc < 0) {
 		fiber_deadlocks_deinit(&d);
 		return rc;

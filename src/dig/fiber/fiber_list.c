@@ -4,13 +4,12 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/map.h"
 #include "base/order.h"
 #include "dig/fiber/fiber_batches.h"
 #include "dig/fiber/fiber_walk.h"
 
 #define FIBERS_MAX (1u << 24)
-#define ROOM_AT_ONCE (1u << 21) /* fibers: 176 MB, of which only what is filled is used */
+#define ROOM_AT_ONCE (1u << 21) /* fibers: 100 MB, of which only what is filled is used */
 #define THREADS_MAX 65536u
 #define PROCESSORS_MAX 4096u
 #define NAME_MAX_BYTES 64u
@@ -23,10 +22,19 @@ struct reader {
 	const struct inspect_root *is;
 	const struct fiber_list_wish *wish;
 	struct fiber_list *to;
-	size_t first[FIBER_TABLES_MAX + 1]; /* beside the tables: their first rows; and behind the last */
+	struct fiber_table tables[FIBER_TABLES_MAX];
+	size_t ntables;
 	struct fiber_walks *walks;
 	struct map names; /* by the address of the text */
-	struct map thread_of; /* by the address of the fiber that is run or left */
+	struct map origin_of; /* by hash: the last one */
+	struct fiber_beside last; /* of `last_origin`: nearly always the next one is alike */
+	VEC(struct known_origin {
+		struct fiber_beside of;
+		uint32_t next; /* of the same hash, + 1 */
+	}) known; /* beside `origin` of the list */
+	uint32_t last_origin;
+	struct map thread_of; /* by the address of the fiber that is run */
+	struct map leaving; /* addresses of fibers that were on their way off a thread at first */
 	size_t done, all;
 };
 
@@ -84,7 +92,8 @@ static int read_threads(struct reader *r)
 			.processor = processor ? (int)far_field(r, processor, is->processor_number) : -1,
 			.blocked = far_field(r, at, is->thread_blocked) != 0,
 		};
-		if (t->running && map_set(&r->thread_of, t->running, (uint32_t)n) < 0)
+		if ((t->running && map_set(&r->thread_of, t->running, (uint32_t)n) < 0) ||
+		    (t->running && map_set(&r->leaving, t->running, 1) < 0) || (t->left && map_set(&r->leaving, t->left, 1) < 0))
 			return -ENOMEM;
 	}
 	return 0;
@@ -151,8 +160,80 @@ static void read_tables(struct reader *r)
 		t.used = t.fibers && t.used < room ? t.used : t.fibers ? room : 0;
 		room -= t.used;
 		r->all += t.used;
-		r->to->tables[r->to->ntables++] = t;
+		r->tables[r->ntables++] = t;
 	}
+}
+
+static bool alike(const struct fiber_beside *a, const struct fiber_beside *b)
+{
+	return a->creator == b->creator && a->function == b->function && a->created_at == b->created_at && a->name == b->name;
+}
+
+static int new_origin(struct reader *r, const struct fiber_beside *b, uint64_t hash, uint32_t last, uint32_t *ret)
+{
+	struct fiber_origin o = { b->creator, b->function, b->created_at, 0 }, *to;
+	struct known_origin *known;
+
+	if (take_name(r, b->name, &o.name) < 0 || !(to = vec_push(&r->to->origin)) || !(known = vec_push(&r->known)))
+		return -ENOMEM;
+	*to = o;
+	*known = (struct known_origin){ *b, last == MAP_NONE ? 0 : last + 1 };
+	*ret = (uint32_t)(r->to->origin.n - 1);
+	return map_set(&r->origin_of, hash, *ret);
+}
+
+static int take_origin(struct reader *r, const struct fiber_beside *b, uint32_t *ret)
+{
+	uint64_t hash = b->creator;
+
+	if (r->known.n && alike(b, &r->last)) {
+		*ret = r->last_origin;
+		return 0;
+	}
+	hash = (hash ^ b->function) * 0x9e3779b97f4a7c15ull;
+	hash = (hash ^ hash >> 32 ^ b->created_at) * 0x9e3779b97f4a7c15ull;
+	hash = (hash ^ hash >> 32 ^ b->name) * 0x9e3779b97f4a7c15ull;
+	hash = hash ? hash : 1;
+	uint32_t last = map_get(&r->origin_of, hash), i = last;
+	while (i != MAP_NONE && !alike(b, &r->known.v[i].of))
+		i = r->known.v[i].next ? r->known.v[i].next - 1 : MAP_NONE;
+	if (i == MAP_NONE && new_origin(r, b, hash, last, &i) < 0)
+		return -ENOMEM;
+	r->last = *b;
+	r->last_origin = *ret = i;
+	return 0;
+}
+
+static int take_running(struct reader *r, const struct fiber_batch *b, size_t i)
+{
+	uint32_t thread = map_get(&r->thread_of, b->beside[i].address);
+	uint64_t at = (b->beside[i].address - b->table->fibers) / r->is->fiber_stride;
+	struct fiber_running *running;
+
+	if (thread == MAP_NONE)
+		return 0;
+	running = vec_push(&r->to->running);
+	if (!running)
+		return -ENOMEM;
+	*running = (struct fiber_running){ .id = b->row[i].id, .thread = thread,
+					   .stack_low = b->table->stacks + at * b->table->stack_bytes };
+	running->stack_high = running->stack_low + b->table->stack_bytes;
+	return map_set(&r->to->running_of, running->id, (uint32_t)(r->to->running.n - 1));
+}
+
+static int take_stack(struct reader *r, struct fiber_batch *b, size_t i)
+{
+	struct copied_stack *stack;
+
+	if (b->beside[i].stack == FIBER_NO_STACK)
+		return 0;
+	stack = &b->stacks.stack.v[b->beside[i].stack];
+	if (fiber_walk(r->walks, stack, &b->row[i].stack) < 0)
+		return -ENOMEM;
+	/* What lay too deep was read later than it was looked whether the fiber has moved. */
+	if (stack->page_n && !fiber_batch_still(b, r->a, r->root, i))
+		b->row[i].torn = true;
+	return 0;
 }
 
 /* What could not be known from the batch alone. */
@@ -160,21 +241,15 @@ static int take_row(struct reader *r, struct fiber_batch *b, size_t i)
 {
 	struct fiber_row *f = &b->row[i];
 
-	if (take_name(r, b->name[i], &f->name) < 0)
+	if (take_origin(r, &b->beside[i], &f->origin) < 0 || take_stack(r, b, i) < 0)
 		return -ENOMEM;
-	if (f->standing == INSPECT_RUNNING) {
-		uint32_t thread = map_get(&r->thread_of, f->address);
-		f->thread = thread != MAP_NONE ? (int32_t)thread : -1;
-	}
-	if (b->stack[i] == FIBER_NO_STACK)
-		return 0;
-	struct copied_stack *stack = &b->stacks.stack.v[b->stack[i]];
-	if (fiber_walk(r->walks, stack, &f->stack) < 0)
-		return -ENOMEM;
-	/* What lay too deep was read later than it was looked whether the fiber has moved. */
-	if (stack->page_n && !fiber_batch_still(b, r->a, r->root, i))
+	if (f->standing != INSPECT_RUNNING && map_get(&r->leaving, b->beside[i].address) != MAP_NONE)
 		f->torn = true;
-	return 0;
+	r->to->torn += f->torn;
+	r->to->by_standing[f->standing]++;
+	if (f->standing == INSPECT_PARKED && f->wait != FIBER_NO_WAIT)
+		r->to->by_wait[f->wait]++;
+	return f->standing == INSPECT_RUNNING ? take_running(r, b, i) : 0;
 }
 
 static int take_batch(struct reader *r, struct fiber_batch *b)
@@ -203,68 +278,44 @@ static int read_fibers(struct reader *r, struct fiber_now now)
 	struct fiber_list *l = r->to;
 	struct fiber_batches *batches;
 	struct fiber_batch *b;
-	size_t table = 0;
 	int rc;
 
 	/* Counts need not be true: what goes beyond, grows as it fills. */
 	size_t room = r->all < ROOM_AT_ONCE ? r->all : ROOM_AT_ONCE;
 	if (r->a->pid > 0 && vec_reserve(&l->fiber, room) == 0)
 		memory_will_fill(l->fiber.v, room * sizeof l->fiber.v[0]);
-	rc = fiber_batches_new(r->a, r->root, l->tables, l->ntables, now, &batches);
+	rc = fiber_batches_new(r->a, r->root, r->tables, r->ntables, now, &batches);
 	if (rc < 0)
 		return rc;
 	while ((rc = fiber_batches_next(batches, &b)) > 0) {
-		while (b->table > &l->tables[table])
-			r->first[++table] = l->fiber.n;
 		rc = take_batch(r, b);
 		if (rc < 0)
 			break;
 	}
-	while (table < l->ntables)
-		r->first[++table] = l->fiber.n;
 	fiber_batches_free(batches);
 	return rc;
 }
 
-/* ---- those on their way ---- */
-
-static int by_address(const void *a, const void *b)
-{
-	const struct fiber_row *x = a, *y = b;
-
-	return (x->address > y->address) - (x->address < y->address);
-}
-
-/* Before they are in the order of their ids, those of a table lie as they do there. */
-static struct fiber_row *row_at(const struct reader *r, uint64_t address)
-{
-	struct fiber_row key = { .address = address }, *found = NULL;
-
-	for (size_t i = 0; !found && address && i < r->to->ntables; i++) {
-		size_t n = r->first[i + 1] - r->first[i];
-		if (n)
-			found = bsearch(&key, r->to->fiber.v + r->first[i], n, sizeof key, by_address);
-	}
-	return found;
-}
-
-/* A fiber that leaves its thread has a state that is true and a stack pointer that is not yet. */
+/* A fiber that leaves its thread has a state that is true and a stack pointer that is not yet: those that did at first are marked already,
+ * and now those that do by the end. */
 static void mark_leaving(struct reader *r)
 {
 	vec_each(t, &r->to->threads) {
-		uint64_t seen[] = { t->running, t->left, far_field(r, t->address, r->is->thread_running),
-				    left_by(r, t->address) };
-		for (size_t i = 0; i < sizeof seen / sizeof *seen; i++) {
-			struct fiber_row *f = row_at(r, seen[i]);
-			if (f && f->standing != INSPECT_RUNNING)
-				f->torn = true;
+		uint64_t at[] = { far_field(r, t->address, r->is->thread_running), left_by(r, t->address) };
+		for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+			uint64_t id = far_field(r, at[i], r->is->fiber_id);
+			struct fiber_row *f = id ? (struct fiber_row *)(uintptr_t)fiber_by_id(r->to, id) : NULL;
+			if (!f || f->standing == INSPECT_RUNNING || f->torn)
+				continue;
+			f->torn = true;
+			r->to->torn++;
 		}
 	}
-	vec_each(f, &r->to->fiber)
-		r->to->torn += f->torn;
 }
 
 /* ---- in the order of their ids ---- */
+
+#define AHEAD 8 /* rows that are fetched while others are moved: they lie anywhere */
 
 /* Each row is moved once: round each circle of places. */
 static void put_in_order(struct fiber_row *row, uint32_t *from, size_t n)
@@ -273,9 +324,15 @@ static void put_in_order(struct fiber_row *row, uint32_t *from, size_t n)
 		if (from[i] == i)
 			continue;
 		struct fiber_row first = row[i];
-		size_t at = i;
+		size_t at = i, ahead = i;
+		for (unsigned k = 0; k < AHEAD; k++) {
+			ahead = from[ahead];
+			__builtin_prefetch(&row[ahead]);
+		}
 		while (from[at] != i) {
 			size_t next = from[at];
+			ahead = from[ahead];
+			__builtin_prefetch(&row[ahead]);
 			row[at] = row[next];
 			from[at] = (uint32_t)at;
 			at = next;
@@ -287,16 +344,13 @@ static void put_in_order(struct fiber_row *row, uint32_t *from, size_t n)
 
 static int order_by_id(struct fiber_list *l)
 {
-	size_t n = l->fiber.n ? l->fiber.n : 1;
-	uint64_t *id = malloc(n * sizeof *id);
-	uint32_t *from = malloc(n * sizeof *from);
-	int rc = id && from ? 0 : -ENOMEM;
+	uint32_t *from = malloc((l->fiber.n + 1) * sizeof *from);
+	int rc = -ENOMEM;
 
-	for (size_t i = 0; rc == 0 && i < l->fiber.n; i++)
-		id[i] = l->fiber.v[i].id;
-	if (rc == 0)
-		rc = order_of(id, l->fiber.n, from);
-	free(id);
+	if (from && l->fiber.n)
+		rc = order_of((struct order_keys){ &l->fiber.v[0].id, sizeof l->fiber.v[0] }, l->fiber.n, from);
+	else if (from)
+		rc = 0;
 	if (rc == 0)
 		put_in_order(l->fiber.v, from, l->fiber.n);
 	free(from);
@@ -338,8 +392,10 @@ static int read_all(struct reader *r)
 		rc = read_fibers(r, look_at_clock(r));
 	if (rc < 0)
 		return rc;
-	mark_leaving(r);
-	return order_by_id(r->to);
+	rc = order_by_id(r->to);
+	if (rc == 0)
+		mark_leaving(r);
+	return rc;
 }
 
 int fiber_list_read(struct address_space *a, const struct fiber_root *root, const struct fiber_list_wish *wish,
@@ -354,7 +410,10 @@ int fiber_list_read(struct address_space *a, const struct fiber_root *root, cons
 	rc = read_all(&r);
 	fiber_walks_free(r.walks);
 	map_deinit(&r.names);
+	map_deinit(&r.origin_of);
+	vec_free(&r.known);
 	map_deinit(&r.thread_of);
+	map_deinit(&r.leaving);
 	if (rc < 0) {
 		fiber_list_deinit(&list);
 		return rc;
@@ -369,6 +428,9 @@ void fiber_list_deinit(struct fiber_list *l)
 	vec_free(&l->stack);
 	vec_free(&l->frame);
 	vec_free(&l->threads);
+	vec_free(&l->origin);
+	vec_free(&l->running);
+	map_deinit(&l->running_of);
 	buf_deinit(&l->names);
 }
 
@@ -376,7 +438,7 @@ void fiber_list_deinit(struct fiber_list *l)
 
 const char *fiber_name(const struct fiber_list *l, const struct fiber_row *f)
 {
-	return f->name < l->names.n ? l->names.data + f->name : "";
+	return l->names.data + l->origin.v[f->origin].name;
 }
 
 const char *fiber_state_words(const struct fiber_list *l, const struct fiber_row *f)
@@ -396,16 +458,14 @@ const struct fiber_row *fiber_by_id(const struct fiber_list *l, uint64_t id)
 	return l->fiber.n ? bsearch(&key, l->fiber.v, l->fiber.n, sizeof key, by_id) : NULL;
 }
 
-void fiber_stack_bounds(const struct fiber_list *l, const struct fiber_row *f, uint64_t *ret_low, uint64_t *ret_high)
+const struct fiber_running *fiber_running_of(const struct fiber_list *l, const struct fiber_row *f)
 {
-	*ret_low = *ret_high = 0;
-	for (size_t i = 0; i < l->ntables; i++) {
-		const struct fiber_table *t = &l->tables[i];
-		uint64_t at = (f->address - t->fibers) / l->root->is.fiber_stride;
-		if (f->address < t->fibers || at >= t->used)
-			continue;
-		*ret_low = t->stacks + at * t->stack_bytes;
-		*ret_high = *ret_low + t->stack_bytes;
-		return;
-	}
+	uint32_t i = f->standing == INSPECT_RUNNING ? map_get(&l->running_of, f->id) : MAP_NONE;
+
+	return i != MAP_NONE ? &l->running.v[i] : NULL;
+}
+
+const struct fiber_origin *fiber_origin_of(const struct fiber_list *l, const struct fiber_row *f)
+{
+	return &l->origin.v[f->origin];
 }

@@ -5,14 +5,22 @@
  * after. Any bytes are taken: a damaged or hostile process gives fewer fibers, or -EBADMSG, and costs bounded time and memory.
  *
  * Privilege: the same user or CAP_SYS_PTRACE. Kernel: 3.2. Cost: ~1 us a fiber, most of it the kernel's, and ~100 ns for each frame of a
- * stack that is unlike those before; ~100 bytes a fiber. x86-64 (fibers of other machines go without stacks). */
+ * stack that is unlike those before; ~60 bytes a fiber. x86-64 (fibers of other machines go without stacks). */
 #ifndef OSPREY_DIG_FIBER_FIBER_LIST_H
 #define OSPREY_DIG_FIBER_FIBER_LIST_H
 
+#include "base/map.h"
 #include "dig/fiber/fiber_batch.h"
 #include "dig/unwind/unwind.h"
 
 #define FIBER_FRAMES_MAX 256
+
+/* Who made fibers, where, and what they began with: one for all that are alike in it. */
+struct fiber_origin {
+	uint64_t creator; /* id; 0: what started the run */
+	uint64_t function, created_at; /* entry; return address of the call that made them */
+	uint32_t name; /* in `names`; 0: they have none */
+};
 
 struct fiber_stack {
 	uint32_t first, nframes; /* in `frame` */
@@ -27,11 +35,21 @@ struct fiber_thread {
 	bool blocked;  /* in a call that was announced to block */
 };
 
+/* Of a fiber that a thread was seen to run. */
+struct fiber_running {
+	uint64_t id;
+	uint64_t stack_low, stack_high;
+	uint32_t thread; /* in `threads` */
+};
+
 struct fiber_list {
 	const struct fiber_root *root;
-	struct fiber_table tables[FIBER_TABLES_MAX];
-	size_t ntables;
 	VEC(struct fiber_row) fiber; /* by id */
+	size_t by_standing[INSPECT_ENDED + 1];
+	size_t by_wait[FIBER_WAITS_MAX];
+	VEC(struct fiber_origin) origin;
+	VEC(struct fiber_running) running;
+	struct map running_of; /* by id */
 	VEC(struct fiber_stack) stack;
 	VEC(struct unwind_frame) frame;
 	VEC(struct fiber_thread) threads;
@@ -65,8 +83,9 @@ const char *fiber_state_words(const struct fiber_list *l, const struct fiber_row
 const struct inspect_wait *fiber_wait_of(const struct fiber_list *l, const struct fiber_row *f);
 /* NULL: there is none of that id. */
 const struct fiber_row *fiber_by_id(const struct fiber_list *l, uint64_t id);
-/* The bounds of its stack. */
-void fiber_stack_bounds(const struct fiber_list *l, const struct fiber_row *f, uint64_t *ret_low, uint64_t *ret_high);
+/* NULL: no thread was seen to run it. */
+const struct fiber_running *fiber_running_of(const struct fiber_list *l, const struct fiber_row *f);
+const struct fiber_origin *fiber_origin_of(const struct fiber_list *l, const struct fiber_row *f);
 /* A stack is kept, as it is. -ENOMEM. */
 int fiber_stack_keep(struct fiber_list *l, const struct unwind_frame *frames, size_t n, enum unwind_end end, uint32_t *ret)
 	__attribute__((warn_unused_result));

@@ -22,6 +22,14 @@ struct fiber_object {
 /* The object of a fiber that waits. False: it waits for none. */
 bool fiber_object_read(const struct address_space *a, const struct fiber_list *l, const struct fiber_row *f,
 		       struct fiber_object *ret);
+/* Those of all fibers with a wait of which `wanted` says so, in batches, each given to `take` with the index of its fiber; those that could
+ * not be read are without facts. -ENOMEM, and what `take` gives below 0, which ends it. */
+int fiber_objects_read(const struct address_space *a, const struct fiber_list *l, bool (*wanted)(const struct inspect_wait *w),
+		       int (*take)(void *arg, size_t i, const struct fiber_object *o), void *arg) __attribute__((warn_unused_result));
+/* The same of some fibers: n of them, FIBER_OBJECTS at most; one that waits for nothing gets a `what` of NULL. */
+#define FIBER_OBJECTS 256
+void fiber_objects_of(const struct address_space *a, const struct fiber_list *l, const size_t *fiber, size_t n,
+		      struct fiber_object *ret);
 /* The channels of one that selects, as many as `max`; those that are NULL are left out. *ret_all: how many cases it has. */
 size_t fiber_cases_read(const struct address_space *a, const struct fiber_list *l, const struct fiber_row *f,
 			struct fiber_object *ret, size_t max, uint64_t *ret_all);

@@ -14,7 +14,7 @@
 #include <osprey/rt/inspect.h>
 
 #define FIBER_STATES_MAX 32
-#define FIBER_WAITS_MAX 128
+#define FIBER_WAITS_MAX 128 /* fewer than FIBER_NO_WAIT */
 #define FIBER_TABLES_MAX 16
 #define FIBER_STRUCT_MAX 8192 /* bytes of a structure of the runtime */
 

@@ -7,29 +7,32 @@
 
 /* ---- those that run ---- */
 
-const struct thread_stack *fiber_thread_stack(const struct process_stacks *s, const struct fiber_stacks *f,
-					      const struct fiber_row *row)
+static const struct thread_stack *stack_of(const struct process_stacks *s, const struct fiber_stacks *f, const struct fiber_running *r)
 {
-	int tid = row->thread >= 0 ? f->all.threads.v[row->thread].tid : 0;
-	uint64_t low, high;
-
-	if (!tid)
-		return NULL;
-	fiber_stack_bounds(&f->all, row, &low, &high);
+	int tid = f->all.threads.v[r->thread].tid;
 
 	/* A thread has gone on meanwhile when its stack pointer is another fiber's. */
 	vec_each(t, &s->threads)
-		if ((t->tid_inside ? t->tid_inside : t->tid) == tid && t->registers.known &&
-		    t->registers.value[UNWIND_RSP] >= low && t->registers.value[UNWIND_RSP] < high)
+		if (tid && (t->tid_inside ? t->tid_inside : t->tid) == tid && t->registers.known &&
+		    t->registers.value[UNWIND_RSP] >= r->stack_low && t->registers.value[UNWIND_RSP] < r->stack_high)
 			return t;
 	return NULL;
 }
 
+const struct thread_stack *fiber_thread_stack(const struct process_stacks *s, const struct fiber_stacks *f,
+					      const struct fiber_row *row)
+{
+	const struct fiber_running *r = fiber_running_of(&f->all, row);
+
+	return r ? stack_of(s, f, r) : NULL;
+}
+
 static int take_running(const struct process_stacks *s, struct fiber_stacks *f)
 {
-	vec_each(row, &f->all.fiber) {
-		const struct thread_stack *t;
-		if (row->standing != INSPECT_RUNNING || !(t = fiber_thread_stack(s, f, row)) || !t->nframes)
+	vec_each(r, &f->all.running) {
+		const struct thread_stack *t = stack_of(s, f, r);
+		struct fiber_row *row = (struct fiber_row *)(uintptr_t)fiber_by_id(&f->all, r->id);
+		if (!row || !t || !t->nframes)
 			continue;
 		row->torn |= t->torn;
 		if (fiber_stack_keep(&f->all, t->frames, t->nframes, t->end, &row->stack) < 0)
@@ -46,6 +49,7 @@ struct choice {
 	struct symbolizer *symbolizer;
 	const struct fiber_wish *wish;
 	uint8_t *stack_has; /* beside all.stack: 0: not looked at, 1: no, 2: has the function */
+	uint8_t *origin_has; /* beside all.origin, as well */
 	int error;
 };
 
@@ -82,6 +86,15 @@ static bool stack_has(struct choice *c, uint32_t at)
 	return c->stack_has[at] == 2;
 }
 
+static bool origin_has(struct choice *c, uint32_t at)
+{
+	const struct fiber_origin *o = &c->f->all.origin.v[at];
+
+	if (!c->origin_has[at])
+		c->origin_has[at] = function_at(c, o->function, true) || function_at(c, o->created_at, false) ? 2 : 1;
+	return c->origin_has[at] == 2;
+}
+
 static bool left_out(const void *of, size_t i)
 {
 	struct choice *c = (struct choice *)(uintptr_t)of;
@@ -96,8 +109,7 @@ static bool left_out(const void *of, size_t i)
 		return true;
 	if (w->state_least_ns && (!reading_ok(f->state_ns) || f->state_ns < w->state_least_ns))
 		return true;
-	return w->function && !stack_has(c, f->stack) && !function_at(c, f->function, true) &&
-	       !function_at(c, f->created_at, false);
+	return w->function && !stack_has(c, f->stack) && !origin_has(c, f->origin);
 }
 
 /* ---- groups ---- */
@@ -112,14 +124,23 @@ static bool fiber_runs(const void *of, size_t i)
 	return row_at(of, i)->standing == INSPECT_RUNNING;
 }
 
+static const struct fiber_origin *origin_at(const void *of, const struct fiber_row *f)
+{
+	return fiber_origin_of(&((const struct choice *)of)->f->all, f);
+}
+
 static bool fibers_equal(const void *of, size_t i, size_t j)
 {
 	const struct fiber_row *a = row_at(of, i), *b = row_at(of, j);
 
+	if (a->state != b->state || a->stack != b->stack || a->torn != b->torn ||
+	    (a->standing == INSPECT_PARKED && a->wait != b->wait))
+		return false;
+	if (a->origin == b->origin)
+		return true;
+	const struct fiber_origin *x = origin_at(of, a), *y = origin_at(of, b);
 	/* Of those without a stack the function tells where they will begin. */
-	return a->state == b->state && a->stack == b->stack && a->created_at == b->created_at && a->torn == b->torn &&
-	       (a->standing != INSPECT_PARKED || a->wait == b->wait) &&
-	       (a->stack != FIBER_NO_STACK || a->function == b->function);
+	return x->created_at == y->created_at && (a->stack != FIBER_NO_STACK || x->function == y->function);
 }
 
 static uint64_t fiber_hash(const void *of, size_t i)
@@ -129,7 +150,7 @@ static uint64_t fiber_hash(const void *of, size_t i)
 
 	if (f->standing == INSPECT_PARKED)
 		hash ^= f->wait;
-	hash = (hash ^ f->created_at) * 0x9e3779b97f4a7c15ull;
+	hash = (hash ^ origin_at(of, f)->created_at) * 0x9e3779b97f4a7c15ull;
 	return hash ^ hash >> 32;
 }
 
@@ -140,10 +161,10 @@ static int make_groups(struct choice *c)
 	int rc;
 
 	c->stack_has = calloc(c->f->all.stack.n + 1, 1);
-	if (!c->stack_has)
-		return -ENOMEM;
-	rc = equal_groups_make(&items, c->wish->apart, &c->f->equal);
+	c->origin_has = calloc(c->f->all.origin.n + 1, 1);
+	rc = c->stack_has && c->origin_has ? equal_groups_make(&items, c->wish->apart, &c->f->equal) : -ENOMEM;
 	free(c->stack_has);
+	free(c->origin_has);
 	if (rc < 0 || c->error < 0)
 		return -ENOMEM;
 	vec_each(g, &c->f->equal.groups)
@@ -151,16 +172,12 @@ static int make_groups(struct choice *c)
 	return 0;
 }
 
-static void count(struct fiber_stacks *f)
+static void find_longest(struct fiber_stacks *f)
 {
 	f->longest = SIZE_MAX;
 	for (size_t i = 0; i < f->all.fiber.n; i++) {
 		const struct fiber_row *row = &f->all.fiber.v[i];
-		f->by_standing[row->standing]++;
-		if (!fiber_wait_of(&f->all, row))
-			continue;
-		f->by_wait[row->wait]++;
-		if (reading_ok(row->state_ns) &&
+		if (reading_ok(row->state_ns) && fiber_wait_of(&f->all, row) &&
 		    (f->longest == SIZE_MAX || row->state_ns > f->all.fiber.v[f->longest].state_ns))
 			f->longest = i;
 	}
@@ -198,8 +215,6 @@ static int check_names(const struct fiber_root *r, const struct fiber_wish *w, s
 	return wait ? 0 : note_set(note, -EINVAL, "nothing waits for '%.20s': %s", w->wait, waits);
 }
 
-/* ---- all of it ---- */
-
 /* ---- descriptors ---- */
 
 static int descriptor_of(const struct fiber_object *o)
@@ -215,25 +230,31 @@ static bool is_waited_for(void *arg, int fd)
 	return map_get(arg, (uint64_t)fd + 1) != MAP_NONE;
 }
 
+static bool waits_outside(const struct inspect_wait *w)
+{
+	return w->waker == INSPECT_BY_OUTSIDE;
+}
+
+static int keep_descriptor(void *arg, size_t i, const struct fiber_object *o)
+{
+	int fd = descriptor_of(o);
+
+	(void)i;
+	return fd >= 0 ? map_set(arg, (uint64_t)fd + 1, 1) : 0;
+}
+
 static int read_words(struct host *h, const struct process_stacks *s, struct fiber_stacks *f)
 {
 	struct map fds = { 0 };
-	struct fiber_object o;
-	int rc = 0;
+	int rc = fiber_objects_read(s->space, &f->all, waits_outside, keep_descriptor, &fds);
 
-	vec_each(row, &f->all.fiber) {
-		const struct inspect_wait *w = fiber_wait_of(&f->all, row);
-		if (rc < 0 || !w || w->waker != INSPECT_BY_OUTSIDE || !fiber_object_read(s->space, &f->all, row, &o))
-			continue;
-		int fd = descriptor_of(&o);
-		if (fd >= 0)
-			rc = map_set(&fds, (uint64_t)fd + 1, 1);
-	}
 	if (rc == 0 && fds.n)
 		rc = fd_words_read(h, s->pid, is_waited_for, &fds, &f->words);
 	map_deinit(&fds);
 	return rc;
 }
+
+/* ---- all of it ---- */
 
 int fiber_stacks_take(struct host *h, const struct process_stacks *s, struct symbolizer *symbolizer, const struct fiber_wish *wish,
 		      struct fiber_stacks **ret, struct note *note)
@@ -264,7 +285,7 @@ int fiber_stacks_take(struct host *h, const struct process_stacks *s, struct sym
 		fiber_stacks_free(f);
 		return rc;
 	}
-	count(f);
+	find_longest(f);
 	*ret = f;
 	return 0;
 }

@@ -26,8 +26,6 @@ struct fiber_stacks {
 	struct fiber_deadlocks deadlocks;
 	struct equal_groups equal; /* indices into all.fiber, of those that are shown; running ones first, then the largest groups */
 	size_t shown;
-	size_t by_standing[INSPECT_ENDED + 1];
-	size_t by_wait[FIBER_WAITS_MAX];
 	struct fd_words words; /* of the descriptors that are waited for; of a core none */
 	size_t longest; /* index of the one that has waited longest; SIZE_MAX: none waits */
 };
