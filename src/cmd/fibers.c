@@ -1,6 +1,10 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
+#include "base/units.h"
 #include "cmd/command.h"
 #include "cmd/output.h"
 #include "cmd/pid_or_core.h"
@@ -27,12 +31,18 @@ static const struct option options[] = {
 	[NO_COLOR] = { "no-color", 0, OPTION_FLAG, NULL, "do not colour the text" },
 };
 
+#define PROGRESS_AFTER_NS (NS_PER_S / 2)
+#define PROGRESS_EVERY_NS (NS_PER_S / 10)
+#define DRAIN_BYTES (1u << 20)
+
 struct telling {
 	const struct arguments *args;
 	struct host *h;
 	struct image_store *store;
 	struct symbolizer *symbolizer;
 	struct buf text;
+	uint64_t progress_ns; /* when it is to be shown the next time */
+	bool shown;
 	int code;
 };
 
@@ -45,6 +55,40 @@ static int take(struct telling *t, const char *operand, struct process_stacks **
 	return pid_or_core_take(t->h, t->store, operand, o[EXECUTABLE].given ? o[EXECUTABLE].text : NULL, &wish, ret, note);
 }
 
+/* Only what takes long is worth a line. */
+static void on_progress(void *arg, size_t done, size_t all)
+{
+	struct telling *t = arg;
+	char line[100];
+
+	if (clock_mono_ns() < t->progress_ns)
+		return;
+	t->progress_ns = clock_mono_ns() + PROGRESS_EVERY_NS;
+	snprintf(line, sizeof line, "fibers: %s of %s read", number_text((double)done).text, number_text((double)all).text);
+	output_progress(line);
+	t->shown = true;
+}
+
+static void end_progress(struct telling *t)
+{
+	if (t->shown)
+		output_progress("");
+	t->shown = false;
+}
+
+/* What is there is written, so that the text of a million fibers need not be held. */
+static int drain(void *arg)
+{
+	struct telling *t = arg;
+	int r = 0;
+
+	if (t->text.n >= DRAIN_BYTES) {
+		r = output_write_fd(STDOUT_FILENO, buf_span(&t->text));
+		buf_clear(&t->text);
+	}
+	return r;
+}
+
 static int put(struct telling *t, const struct process_stacks *s, const struct fiber_stacks *f)
 {
 	const struct option_value *o = t->args->option;
@@ -52,6 +96,7 @@ static int put(struct telling *t, const struct process_stacks *s, const struct f
 		.stack = { .stacks = s, .symbolizer = t->symbolizer, .addresses = o[ADDRESSES].given, .no_kernel = true },
 		.fibers = f, .runtime_frames = o[RUNTIME].given,
 		.filtered = o[STATE].given || o[WAIT].given || o[OLDER].given || o[FUNCTION].given,
+		.drain = drain, .arg = t,
 	};
 
 	if (f->deadlocks.ring.n || f->deadlocks.all)
@@ -71,14 +116,17 @@ static int tell(struct telling *t, const char *operand)
 	const struct option_value *o = t->args->option;
 	struct fiber_wish wish = { .state = o[STATE].given ? o[STATE].text : NULL, .wait = o[WAIT].given ? o[WAIT].text : NULL,
 				   .state_least_ns = o[OLDER].given ? o[OLDER].number : 0,
-				   .function = o[FUNCTION].given ? o[FUNCTION].text : NULL, .apart = o[ALL].given };
+				   .function = o[FUNCTION].given ? o[FUNCTION].text : NULL, .apart = o[ALL].given,
+				   .progress = on_progress, .arg = t };
 	struct process_stacks *s = NULL;
 	struct fiber_stacks *f = NULL;
 	struct note note = { "" };
 	int r = take(t, operand, &s, &note);
 
+	t->progress_ns = clock_mono_ns() + PROGRESS_AFTER_NS;
 	if (r >= 0)
 		r = fiber_stacks_take(t->h, s, t->symbolizer, &wish, &f, &note);
+	end_progress(t);
 	if (r < 0 && r != -ENOMEM) {
 		const char *why = note.text[0] ? note.text : strerror(-r);
 		bool named = strncmp(why, operand, strlen(operand)) == 0;

@@ -10,6 +10,10 @@ struct fiber_report {
 	const struct fiber_stacks *fibers;
 	bool runtime_frames;		/* those of the runtime itself too */
 	bool filtered;			/* not all are meant to be shown */
+	/* Called whenever a group, or some hundred fibers, were put: takes the text out, since that of a million is long. Below 0 ends
+	 * it, as the error of the page or document. May be NULL. */
+	int (*drain)(void *arg);
+	void *arg;
 };
 
 void fiber_text(struct page *p, const struct fiber_report *report);

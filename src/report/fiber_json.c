@@ -102,6 +102,10 @@ static void put_fibers(struct json *j, const struct fiber_report *report, const 
 		fiber_objects_of(report->stack.stacks->space, l, g->member + i, n, o);
 		for (size_t k = 0; k < n; k++)
 			put_fiber(j, report, &l->fiber.v[g->member[i + k]], &o[k]);
+		if (report->drain && j->error == 0)
+			j->error = report->drain(report->arg);
+		if (j->error < 0)
+			break;
 	}
 	json_end(j);
 }
@@ -204,9 +208,11 @@ void fiber_json(struct json *j, const char *key, const struct fiber_report *repo
 	json_u64(j, "torn", f->all.torn);
 	json_u64(j, "ended_meanwhile", f->all.gone);
 	json_u64(j, "unread", f->all.unread);
+	json_bool(j, "clock_known", !f->all.own_clock);
 	json_array(j, "stacks");
 	vec_each(g, &f->equal.groups)
-		put_group(j, report, g);
+		if (j->error == 0)
+			put_group(j, report, g);
 	json_end(j);
 	json_end(j);
 }

@@ -400,8 +400,13 @@ void fiber_text(struct page *p, const struct fiber_report *report)
 	const struct fiber_stacks *f = report->fibers;
 
 	put_answer(p, report);
-	vec_each(g, &f->equal.groups)
+	vec_each(g, &f->equal.groups) {
 		put_group(p, report, g);
+		if (report->drain && p->error == 0)
+			p->error = report->drain(report->arg);
+		if (p->error < 0)
+			return;
+	}
 	page_tone(p, TONE_DIM);
 	if (report->filtered)
 		page_wrap(p, 2, "%s of them are shown.", number_text((double)f->shown).text);
@@ -413,8 +418,9 @@ void fiber_text(struct page *p, const struct fiber_report *report)
 		page_wrap(p, 2, "%s ended while they were read.", number_text((double)f->all.gone).text);
 	if (f->all.unread)
 		page_wrap(p, 2, "%s could not be read.", number_text((double)f->all.unread).text);
-	if (f->all.of_core)
-		page_wrap(p, 2, "Times reach to when the runtime last looked at its clock.");
+	if (f->all.own_clock)
+		page_wrap(p, 2, "%sTimes reach to when the runtime last looked at its clock.",
+			  f->all.of_core ? "" : "How far the clock of its time namespace is from ours cannot be told. ");
 	page_wrap(p, 2, "The threads behind them: osprey stack --os-threads.");
 	page_tone(p, TONE_PLAIN);
 	page_newline(p);

@@ -11,6 +11,7 @@
 #include "source/process/process_socket.h"
 #include "source/process/process_stat.h"
 #include "source/process/process_status.h"
+#include "source/process/time_namespace.h"
 #include "source/process/user_threads.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -37,8 +38,10 @@ static void stats(struct span text)
 static void limits(struct span text)
 {
 	struct process_limits l;
+	int64_t ns;
 
 	process_limits_parse(text, &l);
+	(void)time_offsets_parse(text, &ns);
 }
 
 static void memory(struct span text)

@@ -372,8 +372,9 @@ static struct fiber_now look_at_clock(const struct reader *r)
 
 	if (!r->is->clock)
 		return (struct fiber_now){ 0 };
-	if (!r->to->of_core)
-		return (struct fiber_now){ (int64_t)clock_mono_ns() + r->wish->clock_ahead_ns, !r->wish->no_clock };
+	r->to->own_clock = r->to->of_core || r->wish->no_clock;
+	if (!r->to->own_clock)
+		return (struct fiber_now){ (int64_t)clock_mono_ns() + r->wish->clock_ahead_ns, true };
 	bool read = read_at(r, r->is->clock, &clock, 8) == 0;
 	return (struct fiber_now){ (int64_t)clock, read };
 }

@@ -59,13 +59,13 @@ struct fiber_list {
 	size_t gone;   /* they ended while they were read */
 	size_t unread; /* parts of tables that could not be read, in fibers */
 	bool of_core;
-	/* of a core: ages count to when the runtime last looked at its clock */
+	bool own_clock; /* ages count to when the runtime last looked at its clock: of a core, and where ours is another */
 	uint64_t grain_ns;
 };
 
 struct fiber_list_wish {
 	int64_t clock_ahead_ns; /* the CLOCK_MONOTONIC of a live process beside ours: in time namespaces they differ */
-	bool no_clock;		/* it is not known: there are no ages */
+	bool no_clock;		/* it is not known: ages count as those of a core do */
 	/* How many were read; may be NULL. */
 	void (*progress)(void *arg, size_t done, size_t all);
 	void *arg;

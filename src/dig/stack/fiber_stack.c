@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
+#include "source/process/time_namespace.h"
 
 /* ---- those that run ---- */
 
@@ -256,6 +257,15 @@ static int read_words(struct host *h, const struct process_stacks *s, struct fib
 
 /* ---- all of it ---- */
 
+static int read_list(struct host *h, const struct process_stacks *s, const struct fiber_wish *wish, struct fiber_stacks *f)
+{
+	struct fiber_list_wish list = { .progress = wish->progress, .arg = wish->arg };
+
+	if (h && !s->core)
+		list.no_clock = time_namespace_ahead(h, s->pid, &list.clock_ahead_ns) < 0;
+	return fiber_list_read(s->space, f->root, &list, &f->all);
+}
+
 int fiber_stacks_take(struct host *h, const struct process_stacks *s, struct symbolizer *symbolizer, const struct fiber_wish *wish,
 		      struct fiber_stacks **ret, struct note *note)
 {
@@ -272,7 +282,7 @@ int fiber_stacks_take(struct host *h, const struct process_stacks *s, struct sym
 	if (rc == 0)
 		rc = check_names(f->root, wish, note);
 	if (rc == 0)
-		rc = fiber_list_read(s->space, f->root, NULL, &f->all);
+		rc = read_list(h, s, wish, f);
 	if (rc == 0)
 		rc = fiber_deadlocks_find(s->space, &f->all, &f->deadlocks);
 	if (rc == 0 && h && !s->core)

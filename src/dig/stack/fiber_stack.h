@@ -18,6 +18,9 @@ struct fiber_wish {
 	uint64_t state_least_ns;
 	const char *function; /* part of the name of a function: on the stack, its first one, or the one that made it */
 	bool apart; /* each by itself */
+	/* How many fibers were read; may be NULL. */
+	void (*progress)(void *arg, size_t done, size_t all);
+	void *arg;
 };
 
 struct fiber_stacks {
