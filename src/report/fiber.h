@@ -21,8 +21,8 @@ void fiber_text(struct page *p, const struct fiber_report *report);
 void fiber_json(struct json *j, const char *key, const struct fiber_report *report);
 
 /* The frames of a stack without those of the runtime: below its public function that was called, and those that started the fiber.
- * With `whole` all. -ENOMEM. */
-int fiber_frames(const struct fiber_report *report, const struct fiber_row *f, bool whole, struct thread_stack *ret)
-	__attribute__((warn_unused_result));
+ * With `whole` all. *ret_public: the first one is such a function, and what is inlined into it is the runtime's too. -ENOMEM. */
+int fiber_frames(const struct fiber_report *report, const struct fiber_row *f, bool whole, struct thread_stack *ret,
+		 bool *ret_public) __attribute__((warn_unused_result));
 
 #endif

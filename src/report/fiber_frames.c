@@ -19,7 +19,8 @@ static int name_at(const struct fiber_report *report, const struct unwind_frame 
 /* A public function that ends in a call of another stands on no stack: then it begins behind these. */
 static bool is_switch(const char *function)
 {
-	static const char *const names[] = { "context_switch", "leave_for", "fiber_park", "fiber_yield", "wait_in" };
+	static const char *const names[] = { "context_switch", "leave_for", "fiber_park", "fiber_yield", "wait_in",
+					     "mutex_wait",     "mutex_lock_slow", "rw_lock" };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (strcmp(function, names[i]) == 0)
@@ -29,15 +30,22 @@ static bool is_switch(const char *function)
 
 static bool is_start(const char *function)
 {
-	return strcmp(function, "fiber_main") == 0 || strcmp(function, "context_start") == 0;
+	static const char *const names[] = { "fiber_main", "context_start", "run_first" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(function, names[i]) == 0)
+			return true;
+	return false;
 }
 
-int fiber_frames(const struct fiber_report *report, const struct fiber_row *f, bool whole, struct thread_stack *ret)
+int fiber_frames(const struct fiber_report *report, const struct fiber_row *f, bool whole, struct thread_stack *ret,
+		 bool *ret_public)
 {
 	const struct fiber_list *l = &report->fibers->all;
 	const char *function;
 
 	*ret = (struct thread_stack){ .way = STACK_BPF };
+	*ret_public = false;
 	if (f->stack == FIBER_NO_STACK)
 		return 0;
 	const struct fiber_stack *s = &l->stack.v[f->stack];
@@ -48,6 +56,7 @@ int fiber_frames(const struct fiber_report *report, const struct fiber_row *f, b
 			return -ENOMEM;
 		if (strncmp(function, "rt_", 3) == 0) {
 			first = i;
+			*ret_public = true;
 			break;
 		}
 		if (is_switch(function))

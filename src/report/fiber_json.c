@@ -124,6 +124,7 @@ static void put_group(struct json *j, const struct fiber_report *report, const s
 	const struct fiber_row *f = &l->fiber.v[g->member[0]];
 	const struct inspect_wait *w = fiber_wait_of(l, f);
 	struct thread_stack frames = { 0 };
+	bool public;
 
 	json_object(j, NULL);
 	json_string(j, "state", fiber_state_words(l, f));
@@ -131,7 +132,7 @@ static void put_group(struct json *j, const struct fiber_report *report, const s
 	json_bool(j, "torn", f->torn);
 	json_u64(j, "count", g->n);
 	put_fibers(j, report, g);
-	if (fiber_frames(report, f, true, &frames) < 0)
+	if (fiber_frames(report, f, true, &frames, &public) < 0)
 		j->error = -ENOMEM;
 	stack_frames_json(j, "frames", &report->stack, &frames);
 	json_string(j, "ends", frames.nframes ? unwind_end_words(frames.end) : NULL);

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/map.h"
 #include "base/units.h"
@@ -9,6 +10,7 @@
 #define IDS_SHOWN 12
 #define OBJECTS_SHOWN 3
 #define CASES_SHOWN 4
+#define RING_SHOWN 12
 
 static const struct fiber_list *list_of(const struct fiber_report *report)
 {
@@ -132,6 +134,15 @@ static void put_ids(struct page *p, const struct fiber_report *report, const str
 	page_newline(p);
 }
 
+static const char *age_words(const struct fiber_report *report, char *text, size_t size, uint64_t ns)
+{
+	uint64_t grain = list_of(report)->grain_ns ? list_of(report)->grain_ns : 1;
+
+	/* Below the grain of the clock nothing is known. */
+	snprintf(text, size, "%s%s", ns <= grain ? "less than " : "", duration_text((double)(ns <= grain ? grain : ns) / 1e9).text);
+	return text;
+}
+
 static void put_times(struct page *p, const struct fiber_report *report, const struct equal_group *g)
 {
 	uint64_t least = UINT64_MAX, most = 0;
@@ -143,12 +154,10 @@ static void put_times(struct page *p, const struct fiber_report *report, const s
 		least = r < least ? r : least;
 		most = r > most ? r : most;
 	}
-	/* Below the grain of the clock nothing is known. */
-	uint64_t grain = list_of(report)->grain_ns ? list_of(report)->grain_ns : 1;
-	if (most <= grain)
-		page_wrap(p, 2, "(for less than %s)", duration_text((double)grain / 1e9).text);
-	else if (most - least <= grain || most - least < most / 20)
-		page_wrap(p, 2, "(for %s)", duration_text((double)most / 1e9).text);
+	uint64_t grain = list_of(report)->grain_ns;
+	char age[48];
+	if (most <= grain || most - least <= grain || most - least < most / 20)
+		page_wrap(p, 2, "(for %s)", age_words(report, age, sizeof age, most));
 	else
 		page_wrap(p, 2, "(for %s to %s)", duration_text((double)(least > grain ? least : grain) / 1e9).text,
 			  duration_text((double)most / 1e9).text);
@@ -253,6 +262,7 @@ static void put_warning(struct page *p, const char *text)
 static void put_group(struct page *p, const struct fiber_report *report, const struct equal_group *g)
 {
 	const struct fiber_row *f = row_of(report, g->member[0]);
+	struct stack_report stack = report->stack;
 	struct thread_stack frames;
 
 	page_tone(p, TONE_STRONG);
@@ -267,10 +277,10 @@ static void put_group(struct page *p, const struct fiber_report *report, const s
 	put_start(p, report, f);
 	if (f->torn)
 		put_warning(p, "moved while it was read: what stands here may mix two moments");
-	if (fiber_frames(report, f, report->runtime_frames, &frames) < 0)
+	if (fiber_frames(report, f, report->runtime_frames, &frames, &stack.first_alone) < 0)
 		p->error = -ENOMEM;
 	else if (frames.nframes)
-		stack_frames_text(p, &report->stack, &frames, 2);
+		stack_frames_text(p, &stack, &frames, 2);
 	else if (f->standing == INSPECT_RUNNING)
 		put_warning(p, "where its thread stands could not be read at that moment");
 	else if (f->turns && f->standing != INSPECT_ENDED)
@@ -280,6 +290,33 @@ static void put_group(struct page *p, const struct fiber_report *report, const s
 }
 
 /* ---- the answer ---- */
+
+static int by_count(const void *a, const void *b, void *arg)
+{
+	const unsigned *x = a, *y = b;
+	const size_t *n = arg;
+
+	if (n[*x] != n[*y])
+		return n[*x] > n[*y] ? -1 : 1;
+	return (*x > *y) - (*x < *y);
+}
+
+/* The most frequent first. */
+static void put_waits(struct page *p, const struct fiber_report *report)
+{
+	const struct fiber_list *l = list_of(report);
+	const char *between = ":";
+	unsigned order[FIBER_WAITS_MAX];
+
+	for (unsigned w = 0; w < l->root->nwaits; w++)
+		order[w] = w;
+	qsort_r(order, l->root->nwaits, sizeof *order, by_count, (void *)(uintptr_t)l->by_wait);
+	for (unsigned i = 0; i < l->root->nwaits && l->by_wait[order[i]]; i++) {
+		page_word(p, 2, span_from(between), true);
+		page_wrap(p, 2, "%s %s", number_text((double)l->by_wait[order[i]]).text, l->root->wait[order[i]].name);
+		between = ",";
+	}
+}
 
 static void put_counts(struct page *p, const struct fiber_report *report)
 {
@@ -298,13 +335,7 @@ static void put_counts(struct page *p, const struct fiber_report *report)
 				break;
 			}
 	}
-	between = ":";
-	for (unsigned w = 0; w < f->root->nwaits; w++)
-		if (f->all.by_wait[w]) {
-			page_word(p, 2, span_from(between), true);
-			page_wrap(p, 2, "%s %s", number_text((double)f->all.by_wait[w]).text, f->root->wait[w].name);
-			between = ",";
-		}
+	put_waits(p, report);
 	page_put(p, ".");
 	page_newline(p);
 }
@@ -312,32 +343,42 @@ static void put_counts(struct page *p, const struct fiber_report *report)
 static void put_longest(struct page *p, const struct fiber_report *report)
 {
 	const struct fiber_stacks *f = report->fibers;
+	char age[48];
 
-	if (f->longest == SIZE_MAX)
+	/* Of one fiber its own lines say it. */
+	if (f->longest == SIZE_MAX || f->all.fiber.n < 2)
 		return;
 	const struct fiber_row *row = row_of(report, f->longest);
-	page_wrap(p, 2, "Longest waits");
-	put_fiber(p, 2, report, row->id, ",");
-	page_wrap(p, 2, "for %s:", duration_text((double)row->state_ns / 1e9).text);
-	page_wrap(p, 2, "%s.", fiber_wait_of(list_of(report), row)->name);
+	put_fiber(p, 2, report, row->id, "");
+	page_wrap(p, 2, "has waited longest: %s, %s.", age_words(report, age, sizeof age, row->state_ns),
+		  fiber_wait_of(list_of(report), row)->name);
 	page_newline(p);
 }
 
+/* A line for each: who waits, for what, and who holds it. */
 static void put_ring(struct page *p, const struct fiber_report *report, const struct fiber_ring *ring)
 {
-	const struct fiber_deadlocks *d = &report->fibers->deadlocks;
+	const size_t *member = report->fibers->deadlocks.member.v + ring->first;
 
 	page_tone(p, TONE_RED);
-	page_wrap(p, 2, "Deadlock:");
+	page_wrap(p, 2, "Deadlock of %s fiber%s:", number_text((double)ring->n).text, ring->n == 1 ? "" : "s");
 	page_tone(p, TONE_PLAIN);
-	for (size_t i = 0; i < ring->n; i++) {
-		const struct fiber_row *f = row_of(report, d->member.v[ring->first + i]);
-		put_fiber(p, 2, report, f->id, "");
-		page_wrap(p, 2, "waits for %s 0x%llx of", fiber_wait_of(list_of(report), f)->object,
-			  (unsigned long long)f->object);
-	}
-	put_fiber(p, 2, report, row_of(report, d->member.v[ring->first])->id, ".");
 	page_newline(p);
+	for (size_t i = 0; i < ring->n && i < RING_SHOWN; i++) {
+		const struct fiber_row *f = row_of(report, member[i]);
+		page_indent(p, 4);
+		put_fiber(p, 6, report, f->id, "");
+		page_wrap(p, 6, "waits for %s 0x%llx", fiber_wait_of(list_of(report), f)->object, (unsigned long long)f->object);
+		put_variable(p, 6, report, f->object);
+		page_wrap(p, 6, "of");
+		put_fiber(p, 6, report, row_of(report, member[(i + 1) % ring->n])->id, "");
+		page_newline(p);
+	}
+	if (ring->n > RING_SHOWN) {
+		page_indent(p, 4);
+		page_wrap(p, 6, "and so on, %s more", number_text((double)(ring->n - RING_SHOWN)).text);
+		page_newline(p);
+	}
 }
 
 static void put_deadlocks(struct page *p, const struct fiber_report *report)
@@ -408,8 +449,10 @@ void fiber_text(struct page *p, const struct fiber_report *report)
 			return;
 	}
 	page_tone(p, TONE_DIM);
-	if (report->filtered)
-		page_wrap(p, 2, "%s of them are shown.", number_text((double)f->shown).text);
+	if (report->filtered && !f->shown)
+		page_wrap(p, 2, "None of them is what was asked for.");
+	else if (report->filtered)
+		page_wrap(p, 2, "%s of them %s shown.", number_text((double)f->shown).text, f->shown == 1 ? "is" : "are");
 	if (!has_names(report))
 		page_wrap(p, 2, "The program is stripped: functions are told by their addresses in the file.");
 	if (f->all.torn)

@@ -15,6 +15,7 @@ struct stack_report {
 	struct symbolizer *symbolizer;
 	bool addresses; /* of each frame */
 	bool no_kernel; /* leave its frames out */
+	bool first_alone; /* of the innermost frame the function itself, without what was inlined into it */
 };
 
 void stack_text(struct page *p, const struct stack_report *report);

@@ -76,15 +76,14 @@ static void kernel_frames(struct page *p, const struct stack_report *report, con
 
 /* False: no memory. */
 static bool user_frame(struct page *p, const struct stack_report *report, const struct unwind_frame *f,
-		       unsigned *number,
-		       unsigned indent)
+		       unsigned *number, bool alone, unsigned indent)
 {
 	const struct symbol *symbols;
 	size_t n;
 
 	if (symbolize(report->symbolizer, report->stacks->space, f->pc, f->exact, &symbols, &n) < 0)
 		return false;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = alone ? n - 1 : 0; i < n; i++) {
 		page_indent(p, indent);
 		page_tone(p, TONE_DIM);
 		page_put(p, "%2u%s ", (*number)++, f->guessed ? "?" : " ");
@@ -115,7 +114,7 @@ void stack_frames_text(struct page *p, const struct stack_report *report, const 
 		size_t alike = 1;
 		while (i + alike < t->nframes && t->frames[i + alike].pc == t->frames[i].pc)
 			alike++;
-		if (!user_frame(p, report, &t->frames[i], &number, indent))
+		if (!user_frame(p, report, &t->frames[i], &number, report->first_alone && i == 0, indent))
 			p->error = -ENOMEM;
 		if (alike > 2)
 			put_alike(p, alike - 1, &number, indent);

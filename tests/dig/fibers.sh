@@ -1,9 +1,10 @@
 #!/bin/bash
 # Fibers of programs with libospreyrt that know what their fibers do: each state and wait, live, in core files, static, stripped, with the
-# shared library, deleted while they run; deadlocks; what the runtime itself lists; and that nobody is held up.
+# shared library, deleted while they run, in containers and with clocks of their own; deadlocks; what the runtime itself lists; and that nobody
+# is held up.
 # shellcheck disable=SC2016  # what jq is told stands in single quotes
 . "$(dirname "$0")/common"
-need jq cc
+need jq cc perl
 target=$build/tests/dig/fibers
 export MALLOC_ARENA_MAX=1                # core files of 200 MB tell no more
 [ -x "$target" ] || skip "$target is not built"
@@ -64,6 +65,10 @@ is "none is so old" "$(get .shown)" 0
 run fibers --wait nonsense "$pid"
 is "a wait that does not exist" "$code" 2
 has "those that do" "$errors" "wait group"
+run fibers --no-color --older 1h "$pid"
+has "in words" "$output" "None of them is what was asked for."
+run fibers --no-color --wait join "$pid"
+has "one is shown" "$output" "1 of them is shown."
 
 # In words, and by `stack`.
 run fibers --no-color "$pid"
@@ -71,6 +76,10 @@ has "the answer first" "$output" "27 fibers on 2 processors"
 has "a variable's name" "$output" "(held), owner fiber"
 has "who made them" "$output" "made by fiber $first"
 lacks "the runtime's own frames" "$output" "fiber_park"
+# What has a source there is what the fiber has called.
+is "the runtime's other frames" "$(grep -E '^ +[0-9]+ .* src/[a-z_/]+\.c:[0-9]+$' <<<"$output" | grep -vE '^ +[0-9]+  rt_[a-z_]+\+')" ""
+run fibers --no-color --runtime-frames "$pid"
+has "its own frames when asked for" "$output" "fiber_park"
 run stack --no-color "$pid"
 has "stack knows them" "$output" "27 fibers on 2 processors"
 run stack --json "$pid"
@@ -93,6 +102,13 @@ is "threads that were stopped" "$("$osprey" fibers --no-color "$pid" | grep -c '
 echo "longest gap between turns: $plain us undisturbed, $looked us while it was read"
 grep -q '^TracerPid:.0$' "/proc/$pid/status" || wrong "it is traced"
 
+# One that is stopped is read as well.
+kill -STOP "$pid"
+json "$pid"
+is "all of one that is stopped" "$(get .count)" 27
+is "waits of it" "$(get "$mismatched")" 0
+kill -CONT "$pid"
+
 # A core file of it says the same.
 if command -v gcore >/dev/null; then
 	gcore -o "$scratch/core" "$pid" >/dev/null 2>&1
@@ -111,18 +127,33 @@ has "where receivers stand in our core file" "$(calls receive)" "rt_receive rece
 has "where the one that computes is in it" "$(calls computes)" "computes"
 stop "$pid"
 
-# Other ways to build: static without any symbols; with the shared library, and deleted while it runs.
+# Other ways to build: static without any symbols, at a fixed place and at any; with the shared library, and deleted while it runs.
 source=tests/dig/targets/fibers.c
-cc -O1 -D_GNU_SOURCE -Iruntime/include -static -s -o "$scratch/static" $source "$build/runtime/libospreyrt.a" -pthread \
-	2>"$scratch/link" || { cat "$scratch/link"; bad=1; }
-begin "$scratch/static" quiet
-json "$pid"
-is "static and stripped" "$(get .count)" 23
-is "waits of it" "$(get "$mismatched")" 0
-is "frames without names" "$(get '[.stacks[] | select(.wait == "receive") | .frames | length > 2] | all')" true
-run fibers --no-color "$pid"
-has "it says so" "$output" "stripped"
+for how in -static -static-pie; do
+	cc -O1 -D_GNU_SOURCE -Iruntime/include $how -s -o "$scratch/static" $source "$build/runtime/libospreyrt.a" -pthread \
+		2>"$scratch/link" || { cat "$scratch/link"; bad=1; }
+	begin "$scratch/static" quiet
+	json "$pid"
+	is "$how and stripped" "$(get .count)" 23
+	is "waits of it" "$(get "$mismatched")" 0
+	is "frames without names" "$(get '[.stacks[] | select(.wait == "receive") | .frames | length > 2] | all')" true
+	run fibers --no-color "$pid"
+	has "it says so" "$output" "stripped"
+	has "the most frequent waits first" "$output" "waiting: 5 sleep, 5 receive, 1 join"
+	stop "$pid"
+done
+
+# Of a library that is newer than osprey.
+perl -0777 -pe 's/(pyrtroot)\x01\0\0\0/$1\x02\0\0\0/' "$scratch/static" >"$scratch/newer"
+chmod +x "$scratch/newer"
+begin "$scratch/newer" quiet
+run fibers "$pid"
+is "exit code of another version" "$code" 3
+has "which one" "$errors" "described in version 2, and osprey reads version 1"
+run stack --no-color "$pid"
+is "its threads are shown" "$code" 0
 stop "$pid"
+
 cc -O1 -D_GNU_SOURCE -Iruntime/include -o "$scratch/dynamic" $source -L"$build/runtime" -lospreyrt -Wl,-rpath,"$build/runtime" -pthread
 begin "$scratch/dynamic" quiet
 rm "$scratch/dynamic"
@@ -130,6 +161,73 @@ json "$pid"
 is "with the library, deleted" "$(get .count)" 23
 is "waits of it" "$(get "$mismatched")" 0
 has "its stacks" "$(calls receive)" "rt_receive receive_job"
+stop "$pid"
+
+# In a container: another pid namespace, and a program that lies where only it can see.
+# The program is the child of unshare.
+child_of() { pgrep -P "$1" | head -1; }
+mkdir "$scratch/root"
+if unshare -fpm --mount-proc true 2>/dev/null; then
+	begin unshare -fpm --mount-proc sh -c 'mount -t tmpfs none "$1" && cp "$2" "$1/program" && exec "$1/program" all' - "$scratch/root" "$target"
+	outer=$pid pid=$(child_of "$pid")
+	is "only it can see its program" "$(ls "$scratch/root")" ""
+	json "$pid"
+	is "all in a container" "$(get .count)" 27
+	is "waits in it" "$(get "$mismatched")" 0
+	has "where receivers stand in it" "$(calls receive)" "rt_receive receive_job"
+	has "the thread of the one that computes is found by its number inside" "$(calls computes)" "computes"
+	is "numbers inside are small" "$(get '[.stacks[].fibers[].tid | numbers | . < 100] | all')" true
+	started+=("$pid")
+	stop "$pid" "$outer"
+fi
+
+# With a clock that is eleven days ahead of ours, or behind.
+for offset in 1000000 -1; do
+	unshare -T --monotonic "$offset" -f true 2>/dev/null || break
+	begin unshare -T --monotonic "$offset" -f "$target" quiet
+	outer=$pid pid=$(child_of "$pid")
+	json "$pid"
+	is "fibers of another time" "$(get .count)" 23
+	is "their clock is known" "$(get .clock_known)" true
+	is "their ages are ours" "$(get '[.stacks[].fibers[] | select(.name == "receive") | .state_ns > 0 and .age_ns < 60e9] | all')" true
+	run fibers --no-color "$pid"
+	lacks "times are the usual ones" "$output" "clock"
+	started+=("$pid")
+	stop "$pid" "$outer"
+done
+if [ -n "${offset:-}" ] && unshare -T --monotonic 5 -f true 2>/dev/null; then
+	# One whose children have another clock than itself: then only theirs is told.
+	UNSHARE_TIME=1 begin unshare -T --monotonic 1000000 -f "$target" quiet
+	outer=$pid pid=$(child_of "$pid")
+	json "$pid"
+	is "its clock is not known" "$(get .clock_known)" false
+	is "ages are those of its own clock" "$(get '[.stacks[].fibers[].age_ns < 60e9] | all')" true
+	run fibers --no-color "$pid"
+	has "it says so" "$output" "cannot be told"
+	started+=("$pid")
+	stop "$pid" "$outer"
+fi
+
+# It ends while it is looked at: what was read is shown, or one line says why there is nothing.
+for _ in 1 2; do
+	begin "$target" many 3000
+	{ sleep 0.02; kill -9 "$pid"; } &
+	run fibers --no-color "$pid"
+	checks=$((checks + 1))
+	{ [ "$code" = 0 ] && [[ $output == *fibers* ]]; } || { [ "$code" = 3 ] && [ "$(wc -l <"$scratch/errors")" = 1 ]; } ||
+		wrong "code $code of one that ends: $output $errors"
+	wait $!
+	stop "$pid"
+done 2>/dev/null
+run fibers "$pid"
+is "exit code of one that has ended" "$code" 3
+has "it says so" "$errors" "no process"
+
+# Not ours.
+begin "$target" quiet
+output=$(setpriv --reuid 65534 --clear-groups "$osprey" fibers "$pid" 2>&1)
+is "exit code for others" $? 3
+has "what is needed" "$output" "CAP_SYS_PTRACE"
 stop "$pid"
 
 # One thread, which computes: another is ready and never ran.
@@ -145,6 +243,8 @@ begin "$target" ring
 json "$pid"
 is "exit code of a deadlock" $code 1
 is "its ring" "$(get '.deadlocks | length, (.[0] | length)' | tr '\n' ' ')" "1 3 "
+run fibers --no-color "$pid"
+has "a line for each" "$output" "(ring) waits for mutex 0x"
 is "they are those" "$(get '.deadlocks[0] as $d | [.stacks[].fibers[] | select(.id as $i | $d | index($i)) | .name] | unique | join(" ")')" ring
 stop "$pid"
 

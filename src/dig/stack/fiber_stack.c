@@ -209,11 +209,12 @@ static int check_names(const struct fiber_root *r, const struct fiber_wish *w, s
 	}
 	for (unsigned i = 0; i < r->nwaits; i++) {
 		wait |= !wait && strcmp(r->wait[i].name, w->wait) == 0;
-		list_name(waits, sizeof waits, r->wait[i].name);
+		if (r->wait[i].name[0] && i > 0)
+			list_name(waits, sizeof waits, r->wait[i].name);
 	}
 	if (!state)
-		return note_set(note, -EINVAL, "no state '%.20s': %s", w->state, states);
-	return wait ? 0 : note_set(note, -EINVAL, "nothing waits for '%.20s': %s", w->wait, waits);
+		return note_set(note, -EINVAL, "'%.20s' is no state; there are %s", w->state, states);
+	return wait ? 0 : note_set(note, -EINVAL, "'%.20s' is nothing that fibers wait in; there are %s", w->wait, waits);
 }
 
 /* ---- descriptors ---- */

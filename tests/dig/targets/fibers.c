@@ -3,7 +3,9 @@
  * fibers [all|quiet|hog|ring|deadlock|many N]: all waits there are, a thread in a blocking call, one that computes and one that ended;
  * without these three; one thread for one that computes and one that is therefore ready; three that wait for each other's mutexes;
  * nothing but waits, which the runtime ends with its own listing; N receivers. Says "ready" when they stand. With SIGUSR1 it prints
- * the longest gap between the turns of a fiber that looks at the clock, in us, since the last time. */
+ * the longest gap between the turns of a fiber that looks at the clock, in us, since the last time. With UNSHARE_TIME in the environment
+ * its children would have another time namespace than itself. */
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -300,6 +302,8 @@ int main(int argc, char **argv)
 {
 	struct rt_options options = { .processors = 2 };
 
+	if (getenv("UNSHARE_TIME") && unshare(CLONE_NEWTIME) < 0)
+		return 1;
 	if (argc > 1)
 		mode = argv[1];
 	if (argc > 2)
