@@ -1,8 +1,11 @@
 /* Roots that are damaged, hostile or newer; and a process of memory alone: fibers in each state, a stack that runs on, a ring. */
 #include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "dig/fiber/fiber_deadlock.h"
+#include "dig/image/target_memory.h"
 
 #define BASE 0x100000ull
 #define FIBERS 0x2000
@@ -143,6 +146,12 @@ static void lay_out(struct fiber_root *root)
 	}
 }
 
+static int read_own(void *arg, uint64_t address, void *to, size_t n)
+{
+	(void)arg;
+	return target_memory_read(getpid(), address, to, n);
+}
+
 static struct address_space space = { .read = read_memory };
 
 static void test_list(void)
@@ -204,6 +213,48 @@ static void test_hostile(void)
 	fiber_list_deinit(&l);
 }
 
+/* Our own memory, as that of a live process with many fibers: then threads read ahead. Ids fall in the table, in steps. */
+#define MANY 20000u
+static void test_live(void)
+{
+	size_t bytes = (MANY * sizeof(struct test_fiber) + 4095) & ~(size_t)4095;
+	struct test_fiber *fibers = mmap(NULL, bytes + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *stacks = malloc((size_t)MANY * 256);
+	struct test_table live = { (uint64_t)(uintptr_t)fibers, (uint64_t)(uintptr_t)stacks, 256, MANY };
+	struct address_space own = { .pid = getpid(), .read = read_own };
+	struct fiber_root root;
+	struct fiber_list l;
+
+	CHECK(fibers != MAP_FAILED && stacks && mprotect((char *)fibers + bytes, 4096, PROT_NONE) == 0);
+	lay_out(&root);
+	root.is.tables.address = (uint64_t)(uintptr_t)&live;
+	root.is.scheduler = 0;
+	for (uint64_t i = 0; i < MANY; i++) {
+		uint64_t pc = i % 3 ? 0x1234 : 0x5678;
+		fibers[i] = (struct test_fiber){ .id = MANY - i + (i % 2 ? 1000000 : 0), .state = i % 7 ? 2 : 0, .turns = 1,
+						 .sp = live.stacks + 256 * i + 100 };
+		memcpy(stacks + 256 * i + 100 + 48, &pc, sizeof pc);
+	}
+	CHECK(fiber_list_read(&own, &root, NULL, &l) == 0);
+	CHECK_U64(l.fiber.n, MANY - (MANY + 6) / 7);
+	CHECK(l.torn == 0 && l.gone == 0 && l.unread == 0 && l.stack.n == 2);
+	for (size_t i = 0; i < l.fiber.n; i++) {
+		uint64_t at = MANY - l.fiber.v[i].id % 1000000;
+		CHECK(i == 0 || l.fiber.v[i - 1].id < l.fiber.v[i].id);
+		CHECK(at % 7 && l.fiber.v[i].stack < l.stack.n &&
+		      l.frame.v[l.stack.v[l.fiber.v[i].stack].first].pc == (at % 3 ? 0x1234u : 0x5678u));
+	}
+	fiber_list_deinit(&l);
+
+	/* A count that leads out of memory ends soon, and what was there is kept. */
+	live.used = 1u << 30;
+	CHECK(fiber_list_read(&own, &root, NULL, &l) == 0);
+	CHECK(l.unread > 0 && l.fiber.n >= MANY - (MANY + 6) / 7 - 512);
+	fiber_list_deinit(&l);
+	munmap(fibers, bytes + 4096);
+	free(stacks);
+}
+
 int main(void)
 {
 	test_parse();
@@ -211,5 +262,6 @@ int main(void)
 	test_list();
 	test_torn();
 	test_hostile();
+	test_live();
 	return check_exit();
 }
