@@ -259,7 +259,7 @@ static int take_batch(struct reader *r, struct fiber_batch *b)
 	r->done += b->n;
 	l->gone += b->gone;
 	l->unread += b->unread;
-	if (b->unread)
+	if (b->nrows == 0)
 		return 0;
 	if (vec_reserve(&l->fiber, b->nrows) < 0)
 		return -ENOMEM;
