@@ -1,6 +1,8 @@
 /* The peer in plain C: one thread, one epoll, level-triggered; an echo server, or one that answers each head of HTTP.
  *
- *	net_epoll echo|http
+ *	net_epoll echo|http|floor
+ *
+ * `floor` is echo with the least that epoll needs: edges, and the calls of sockets, which the kernel has less to do for.
  *
  * Prints the address at which it listens. */
 #include <arpa/inet.h>
@@ -29,6 +31,13 @@ static bool echo(struct connection *c)
 	return n > 0 && write(c->fd, c->in, (size_t)n) == n;
 }
 
+static bool floor_echo(struct connection *c)
+{
+	ssize_t n = recv(c->fd, c->in, sizeof c->in, 0);
+
+	return n > 0 && send(c->fd, c->in, (size_t)n, MSG_NOSIGNAL) == n;
+}
+
 static bool http(struct connection *c)
 {
 	ssize_t n = read(c->fd, c->in + c->have, sizeof c->in - c->have);
@@ -46,10 +55,10 @@ static bool http(struct connection *c)
 	return c->have < sizeof c->in;
 }
 
-static void accept_one(int listener, int epoll)
+static void accept_one(int listener, int epoll, uint32_t events)
 {
 	struct connection *c = calloc(1, sizeof *c);
-	struct epoll_event e = { EPOLLIN, { .ptr = c } };
+	struct epoll_event e = { events, { .ptr = c } };
 
 	c->fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (c->fd < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &e) < 0)
@@ -64,10 +73,11 @@ int main(int argc, char **argv)
 	socklen_t bytes = sizeof a;
 
 	if (argc != 2) {
-		fprintf(stderr, "usage: net_epoll echo|http\n");
+		fprintf(stderr, "usage: net_epoll echo|http|floor\n");
 		return 2;
 	}
-	bool (*serve)(struct connection *) = strcmp(argv[1], "http") == 0 ? http : echo;
+	bool floor = strcmp(argv[1], "floor") == 0;
+	bool (*serve)(struct connection *) = floor ? floor_echo : strcmp(argv[1], "http") == 0 ? http : echo;
 	setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	if (bind(listener, (struct sockaddr *)&a, bytes) < 0 || listen(listener, 4096) < 0 ||
 	    getsockname(listener, (struct sockaddr *)&a, &bytes) < 0 ||
@@ -82,7 +92,7 @@ int main(int argc, char **argv)
 		for (int i = 0; i < n; i++) {
 			struct connection *c = events[i].data.ptr;
 			if (!c) {
-				accept_one(listener, epoll);
+				accept_one(listener, epoll, floor ? EPOLLIN | EPOLLET : EPOLLIN);
 			} else if (!serve(c)) {
 				close(c->fd);
 				free(c);

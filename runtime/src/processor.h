@@ -37,7 +37,8 @@ struct processor {
 	struct processor *next_idle;	/* in the list of idle ones, or of those set aside */
 	_Atomic bool is_aside;
 	_Atomic uint32_t seen_turns;	/* the watcher's, or none of its who holds it anew; */
-	int64_t seen_since;		/* and when it first saw that number */
+	int64_t seen_since;		/* and when it first saw that number; */
+	int64_t seen_cpu_ns;		/* what its thread had used when it saw it again, or -1 */
 	struct thread *_Atomic thread;	/* who holds it, NULL when it is idle */
 
 	struct poller poller;

@@ -12,9 +12,12 @@
 #include "scheduler.h"
 #include "trace/halt.h"
 #include "spare.h"
+#include "thread_activity.h"
 
 #define BLOCKED_NS 20000
 #define HOG_NS 2000000
+/* After so long in one turn it notes what CPU time the thread has used. */
+#define LONG_NS 900000
 #define SLICE_NS 10000000
 
 /* How often it looks how many CPUs the process may use. */
@@ -24,7 +27,7 @@
 #define QUIET_NS 1000000000
 
 #define SHORTEST_NS 20000
-#define LONGEST_NS 1000000
+#define LONGEST_NS 2000000
 /* While fibers are kept that another processor could run. */
 #define LONGEST_PATIENT_NS 100000
 /* Rounds without a find after which it takes longer naps. */
@@ -41,10 +44,13 @@ static bool look_at(struct processor *p, int64_t now)
 	if (turns != atomic_load_explicit(&p->seen_turns, memory_order_relaxed)) {
 		atomic_store_explicit(&p->seen_turns, turns, memory_order_relaxed);
 		p->seen_since = now;
+		p->seen_cpu_ns = -1;
 		return false;
 	}
 	wake_for_kept(p);
 	int64_t since = now - p->seen_since;
+	if (since >= LONG_NS && p->seen_cpu_ns < 0)
+		p->seen_cpu_ns = thread_cpu_ns(atomic_load_explicit(&t->tid, memory_order_relaxed));
 	if (since >= SLICE_NS && !atomic_load_explicit(&t->inside, memory_order_relaxed))
 		atomic_fetch_or_explicit(&t->door, DOOR_YIELD, memory_order_relaxed);
 	if (since >= HOG_NS && preempt(t)) {
