@@ -11,7 +11,7 @@
 #include "futex.h"
 #include "idle.h"
 #include "kernel_call.h"
-#include "net/descriptor.h"
+#include "net/transfer.h"
 #include "rt_spawn.h"
 #include "run_queue.h"
 #include "scheduler.h"
@@ -95,17 +95,31 @@ static void start_callback(struct thread *t, struct descriptor *d)
 	fiber_start_later(t, f);
 }
 
-static void edge(struct thread *t, struct descriptor *d, enum direction way)
+/* Together with others, what the fiber would do next. It is claimed, so that nothing else makes it ready. */
+static void make_call(struct thread *t, struct descriptor *d, struct waiter *w)
+{
+	struct expected_call *expected = w->element;
+	struct io_uring_sqe call = attempt_call(expected->attempt, d->fd);
+
+	expected->made = true;
+	expected->edges = atomic_load_explicit(&d->edges, memory_order_relaxed);
+	expected->answer.fiber = w->fiber;
+	ring_put(t, &call, &expected->answer);
+}
+
+static void edge(struct thread *t, struct descriptor *d, enum direction way, bool together)
 {
 	struct waiter *w = wait_list_claim(&d->waiters[way]);
 
-	if (w)
+	if (w && w->element && together && ring_is_ready(t))
+		make_call(t, d, w);
+	else if (w)
 		fiber_ready_later(t, w->fiber);
 	else if (way == READING && d->on_readable)
 		start_callback(t, d);
 }
 
-static void happened(struct thread *t, const struct epoll_event *e)
+static void happened(struct thread *t, const struct epoll_event *e, bool together)
 {
 	struct descriptor *d = descriptor_at((uint32_t)(e->data.u64 >> 32));
 
@@ -118,9 +132,9 @@ static void happened(struct thread *t, const struct epoll_event *e)
 	uint32_t edges = atomic_load_explicit(&d->edges, memory_order_relaxed);
 	atomic_store_explicit(&d->edges, edges + 1, memory_order_release);
 	if (e->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
-		edge(t, d, READING);
+		edge(t, d, READING, together);
 	if (e->events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
-		edge(t, d, WRITING);
+		edge(t, d, WRITING, together);
 	short_lock_give(&d->lock);
 }
 
@@ -139,8 +153,12 @@ void poller_run(struct thread *t, struct poller *of)
 	if (of->ring.under_way > 0)
 		ring_run(t, &of->ring);
 	long n = kernel_call(SYS_epoll_pwait, epoll, events, EVENTS, 0, NULL, 0);
+	/* A call alone is made sooner by its fiber. */
+	bool together = n > 1 && ring_is_ready(t);
 	for (long i = 0; i < n; i++)
-		happened(t, &events[i]);
+		happened(t, &events[i], together);
+	if (together && t->processor->poller.ring.queued > 0)
+		ring_run(t, &t->processor->poller.ring);
 	call_another(t->processor);
 }
 

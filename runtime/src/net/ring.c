@@ -17,11 +17,6 @@
 
 static bool wanted;
 
-struct ring_waiter {
-	struct fiber *fiber;
-	int result;
-};
-
 void ring_configure(void)
 {
 	const char *value = getenv("OSPREY_RT_URING");
@@ -119,21 +114,27 @@ static void submit(struct ring *r)
 	}
 }
 
+void ring_put(struct thread *t, const struct io_uring_sqe *call, struct ring_waiter *w)
+{
+	struct ring *r = &t->processor->poller.ring;
+
+	if (r->queued == r->entries)
+		submit(r);
+	uint32_t tail = atomic_load_explicit(r->submit_tail, memory_order_relaxed);
+	struct io_uring_sqe *to = &r->calls[tail & r->submit_mask];
+	*to = *call;
+	to->user_data = (uintptr_t)w;
+	atomic_store_explicit(r->submit_tail, tail + 1, memory_order_release);
+	r->queued++;
+	r->under_way++;
+}
+
 int ring_call(struct thread *t, const struct io_uring_sqe *call)
 {
-	struct poller *p = &t->processor->poller;
 	struct ring_waiter w = { .fiber = t->running };
 
-	if (p->ring.queued == p->ring.entries)
-		submit(&p->ring);
-	uint32_t tail = atomic_load_explicit(p->ring.submit_tail, memory_order_relaxed);
-	struct io_uring_sqe *to = &p->ring.calls[tail & p->ring.submit_mask];
-	*to = *call;
-	to->user_data = (uintptr_t)&w;
-	atomic_store_explicit(p->ring.submit_tail, tail + 1, memory_order_release);
-	p->ring.queued++;
-	p->ring.under_way++;
-	p->outside++;
+	ring_put(t, call, &w);
+	t->processor->poller.outside++;
 	fiber_park(t, FIBER_WAIT_KERNEL, NULL, NULL, NULL);
 	thread_self()->processor->poller.outside--;
 	return w.result;

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct fiber;
 struct io_uring_cqe;
 struct io_uring_sqe;
 struct thread;
@@ -43,9 +44,18 @@ void ring_configure(void);
 /* The processor's ring is there, and takes one more call. Opens it if need be. Inside. */
 bool ring_is_ready(struct thread *t);
 
+/* A parked fiber, which becomes ready when the kernel has answered its call. */
+struct ring_waiter {
+	struct fiber *fiber;
+	int result;
+};
+
+/* Puts the call of a fiber that is parked, or is going to be, into the processor's ring. `call` is copied; its
+ * user_data is set here. Only after ring_is_ready. Inside. */
+void ring_put(struct thread *t, const struct io_uring_sqe *call, struct ring_waiter *w);
+
 /* Makes one call of the running fiber, which parks until the kernel has answered: not a cancellation point,
- * so what it points to may lie on the fiber's stack. `call` is copied; its user_data is set here. Returns
- * the answer. Only after ring_is_ready. Inside. */
+ * so what it points to may lie on the fiber's stack. Returns the answer. Only after ring_is_ready. Inside. */
 int ring_call(struct thread *t, const struct io_uring_sqe *call);
 
 static inline bool ring_has_answers(const struct ring *r)

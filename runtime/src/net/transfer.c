@@ -1,7 +1,6 @@
 #include "net/transfer.h"
 
 #include <errno.h>
-#include <linux/io_uring.h>
 #include <poll.h>
 #include <stddef.h>
 #include <time.h>
@@ -17,9 +16,10 @@ static bool passed(int64_t deadline)
 }
 
 /* Under the descriptor's lock, which it gives back. Inside. */
-static int wait_for_edge(struct thread *t, struct descriptor *d, enum direction way, int64_t deadline)
+static int wait_for_edge(struct thread *t, struct descriptor *d, enum direction way, struct expected_call *call,
+			 int64_t deadline)
 {
-	struct waiter w = { 0 };
+	struct waiter w = { .element = call };
 
 	t->processor->poller.outside++;
 	enum fiber_wait what = way == READING ? FIBER_WAIT_READ : FIBER_WAIT_WRITE;
@@ -28,7 +28,8 @@ static int wait_for_edge(struct thread *t, struct descriptor *d, enum direction 
 	return r;
 }
 
-int transfer_wait(struct descriptor *d, enum direction way, int64_t deadline)
+/* `call` (NULL: there is none) may have been made when it returns 0. */
+static int wait_or_call(struct descriptor *d, enum direction way, struct expected_call *call, int64_t deadline)
 {
 	struct thread *t = door_enter();
 	int r = 0;
@@ -41,14 +42,20 @@ int transfer_wait(struct descriptor *d, enum direction way, int64_t deadline)
 	if (r == 0 && descriptor_drained(d, way))
 		r = passed(deadline) ? -ETIMEDOUT : 1;
 	if (r == 1) {
-		r = wait_for_edge(t, d, way, deadline);
-		if (r == 0 && descriptor_is_closed(d))
+		r = wait_for_edge(t, d, way, call, deadline);
+		/* What was read is not lost. */
+		if (r == 0 && !(call && call->made) && descriptor_is_closed(d))
 			r = -EBADF;
 	} else {
 		short_lock_give(&d->lock);
 	}
 	door_leave();
 	return r;
+}
+
+int transfer_wait(struct descriptor *d, enum direction way, int64_t deadline)
+{
+	return wait_or_call(d, way, NULL, deadline);
 }
 
 /* There may be more for the next one that waits. */
@@ -83,13 +90,21 @@ static bool try_together(struct descriptor *d, const struct attempt *a, long *re
 	bool together = others_are_ready(t->processor) && ring_is_ready(t);
 
 	if (together) {
-		struct io_uring_sqe call = { .opcode = a->opcode, .fd = d->fd, .addr = (uint64_t)a->args[0],
-					     .len = (uint32_t)a->args[1],
-					     .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+		struct io_uring_sqe call = attempt_call(a, d->fd);
 		*ret = ring_call(t, &call);
 	}
 	door_leave();
 	return together;
+}
+
+/* What is known by an answer of a call that had seen so many edges. */
+static long answered(struct descriptor *d, enum direction way, const struct attempt *a, uint32_t edges, long r)
+{
+	if (nothing_left(d, a, r))
+		atomic_store_explicit(&d->drained[way], edges, memory_order_relaxed);
+	else if (descriptor_is_shared(d))
+		pass_on(d, way);
+	return r;
 }
 
 static long try_call(struct descriptor *d, enum direction way, const struct attempt *a)
@@ -102,24 +117,24 @@ static long try_call(struct descriptor *d, enum direction way, const struct atte
 			r = kernel_call(a->number, d->fd, a->args[0], a->args[1], a->args[2], a->args[3],
 					a->args[4]);
 	} while (r == -EINTR);
-	if (nothing_left(d, a, r))
-		atomic_store_explicit(&d->drained[way], edges, memory_order_relaxed);
-	else if (descriptor_is_shared(d))
-		pass_on(d, way);
-	return r;
+	return answered(d, way, a, edges, r);
 }
 
 long transfer_at(struct descriptor *d, enum direction way, const struct attempt *a, int64_t deadline)
 {
 	for (;;) {
+		struct expected_call call = { .attempt = a };
 		long r = descriptor_drained(d, way) ? -EAGAIN : try_call(d, way, a);
 		if (r != -EAGAIN)
 			return r;
-		r = transfer_wait(d, way, deadline);
+		r = wait_or_call(d, way, a->opcode ? &call : NULL, deadline);
+		if (call.made && call.answer.result != -EINTR &&
+		    (r = answered(d, way, a, call.edges, call.answer.result)) != -EAGAIN)
+			return r;
 		/* What has come may not have been told yet. */
 		if (r == -ETIMEDOUT && (r = try_call(d, way, a)) != -EAGAIN)
 			return r;
-		if (r < 0)
+		if (r < 0 && !call.made)
 			return r == -EAGAIN ? -ETIMEDOUT : r;
 	}
 }

@@ -2,14 +2,34 @@
 #ifndef RT_NET_TRANSFER_H
 #define RT_NET_TRANSFER_H
 
+#include <linux/io_uring.h>
+#include <sys/socket.h>
+
 #include "door.h"
 #include "net/descriptor.h"
+#include "net/ring.h"
 
 struct attempt {
 	long number;		/* of the system call, whose first argument is the file */
 	long args[5];
 	uint8_t opcode;		/* of io_uring for the same on a socket; 0: there is none */
 	long whole;		/* bytes that are asked for; 0: a smaller answer shows nothing */
+};
+
+/* One that has an opcode, for a ring; it does not wait in the kernel. */
+static inline struct io_uring_sqe attempt_call(const struct attempt *a, int fd)
+{
+	return (struct io_uring_sqe){ .opcode = a->opcode, .fd = fd, .addr = (uint64_t)a->args[0],
+				      .len = (uint32_t)a->args[1], .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+}
+
+/* What a fiber that waits for an edge is going to try: whoever sees many edges at once (poller.c) makes the calls of all
+ * together, and the fibers need not run for that. The `element` of its waiter; on the fiber's stack. */
+struct expected_call {
+	const struct attempt *attempt;
+	struct ring_waiter answer;
+	bool made;
+	uint32_t edges;		/* if it was made: those that it has seen */
 };
 
 /* The user's descriptor for the length of a call, which is a checkpoint: who finds everything ready gives
