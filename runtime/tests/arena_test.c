@@ -9,10 +9,6 @@
 
 #define BLOCKS 3000
 
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-#define SANITIZED
-#endif
-
 struct taken {
 	unsigned char *p;
 	size_t bytes;
@@ -231,15 +227,11 @@ static void is_caught(void (*what)(struct rt_arena *), int signal)
 		_exit(0);
 	}
 	CHECK(waitpid(pid, &status, 0) == pid);
-#ifdef SANITIZED
-	/* They handle faults themselves, and end with a status of their own. */
-	CHECK(status != 0 && (signal == SIGSEGV || WIFSIGNALED(status)));
-#else
-	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == signal);
-#endif
+	/* AddressSanitizer ends with a status of its own. */
+	CHECK((WIFSIGNALED(status) && WTERMSIG(status) == signal) || (SANITIZED_ADDRESS && signal == SIGSEGV && status != 0));
 }
 
-#ifdef __SANITIZE_ADDRESS__
+#if SANITIZED_ADDRESS
 extern int __asan_address_is_poisoned(void const volatile *p);
 
 static void is_poisoned(void)
@@ -276,7 +268,7 @@ int main(void)
 	strings();
 	for (int i = 0; i < 4; i++)
 		is_caught(caught[i], i < 2 ? SIGSEGV : SIGABRT);
-#ifdef __SANITIZE_ADDRESS__
+#if SANITIZED_ADDRESS
 	is_poisoned();
 #endif
 	return check_all(tests, sizeof tests / sizeof *tests);

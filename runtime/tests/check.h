@@ -5,8 +5,38 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <osprey/rt.h>
+
+/* Built with a tool that has an allocator of its own, and memory of which the program knows nothing. */
+#ifdef __has_feature
+#define CHECK_HAS(feature) __has_feature(feature)
+#else
+#define CHECK_HAS(feature) 0
+#endif
+#if defined __SANITIZE_ADDRESS__ || CHECK_HAS(address_sanitizer)
+#define SANITIZED_ADDRESS 1
+#else
+#define SANITIZED_ADDRESS 0
+#endif
+#if SANITIZED_ADDRESS || defined __SANITIZE_THREAD__ || CHECK_HAS(thread_sanitizer)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
+/* Such tools leave faults to the runtime, and those that are none of its to the kernel; and refuse memory as malloc does. */
+const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+__attribute__((weak)) const char *__asan_default_options(void)
+{
+	return "handle_segv=0:allocator_may_return_null=1";
+}
+__attribute__((weak)) const char *__tsan_default_options(void)
+{
+	return "handle_segv=0:allocator_may_return_null=1";
+}
 
 static _Atomic int check_failed;
 
@@ -32,6 +62,16 @@ static inline long check_load(long n)
 		lighter = by = by > 1 ? by : 1;
 	}
 	return n < by ? 1 : n / by;
+}
+
+/* Clears what lies below the caller's frame: old words there are not to be taken for pointers. The compiler must not see that nobody
+ * reads what it writes. */
+__attribute__((noinline, unused)) static void wipe_stack(void)
+{
+	char old[8192];
+
+	memset(old, 0, sizeof old);
+	__asm__ volatile("" : : "r"(old) : "memory");
 }
 
 struct check_test {

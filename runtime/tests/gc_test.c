@@ -5,12 +5,6 @@
 
 #include "check.h"
 
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-#define SANITIZED true
-#else
-#define SANITIZED false
-#endif
-
 #define KEPT 2000
 
 struct node {
@@ -54,13 +48,6 @@ static bool list_is_whole(const struct node *l, uint64_t n)
 		if (l->number != i || l->check != ~i)
 			return false;
 	return i == n;
-}
-
-static __attribute__((noinline)) void wipe_stack(void)
-{
-	volatile char old[8192];
-
-	memset((char *)old, 0, sizeof old);
 }
 
 static uint64_t live(void)

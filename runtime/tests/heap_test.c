@@ -9,12 +9,6 @@
 
 #include "check.h"
 
-#if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
-#define SANITIZED 1	/* slower, and more address space */
-#else
-#define SANITIZED 0
-#endif
-
 #define MIB ((size_t)1 << 20)
 
 static uint64_t next_random(uint64_t *state)

@@ -7,12 +7,6 @@
 
 #include "check.h"
 
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-#define SANITIZED true
-#else
-#define SANITIZED false
-#endif
-
 #define LOST 200
 #define KEPT 50
 
@@ -67,14 +61,6 @@ static __attribute__((noinline)) void release(void)
 	rt_free(in_tls);
 	in_tls = NULL;
 	free(in_libc);
-}
-
-/* Old words are not to be taken for pointers. */
-static __attribute__((noinline)) void wipe_stack(void)
-{
-	volatile char old[8192];
-
-	memset((char *)old, 0, sizeof old);
 }
 
 static int on_its_stack(void *arg)

@@ -207,18 +207,6 @@ static int said_by(rt_function *run, unsigned processors, char *text, size_t siz
 	return status;
 }
 
-/* Sanitizers leave faults to the runtime, and those that are none of its to the kernel. */
-const char *__asan_default_options(void);
-const char *__tsan_default_options(void);
-const char *__asan_default_options(void)
-{
-	return "handle_segv=0";
-}
-const char *__tsan_default_options(void)
-{
-	return "handle_segv=0";
-}
-
 int main(void)
 {
 	static const struct {

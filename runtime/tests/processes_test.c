@@ -28,6 +28,7 @@ static int reverse(const void *input, size_t n, void *output, size_t room, size_
 static int misbehaves(const void *input, size_t n, void *output, size_t room, size_t *ret_bytes)
 {
 	static char *volatile nowhere;
+	static void *volatile allocated;
 	volatile unsigned spin = 0;
 
 	(void)n;
@@ -38,7 +39,7 @@ static int misbehaves(const void *input, size_t n, void *output, size_t room, si
 	case 'x': _exit(3);
 	case 's': for (;;) pause();
 	case 'b': for (;;) spin++;
-	case 'm': return malloc((size_t)512 << 20) ? 1 : -ENOMEM;
+	case 'm': return (allocated = malloc((size_t)512 << 20)) ? 1 : -ENOMEM;
 	case 'o': *ret_bytes = room + 1; return 0;
 	}
 	return 0;
@@ -131,7 +132,8 @@ static int calls(void *arg)
 
 static int crashes(void *arg)
 {
-	struct rt_processes_options options = { .processes = 1, .memory_bytes = (size_t)400 << 20, .cpu_s = 1 };
+	/* Tools have terabytes of addresses for themselves: no limit leaves room for them and is one. */
+	struct rt_processes_options options = { .processes = 1, .memory_bytes = SANITIZED ? 0 : (size_t)400 << 20, .cpu_s = 1 };
 	int status;
 	pid_t before, after;
 
@@ -144,7 +146,8 @@ static int crashes(void *arg)
 	CHECK(bad_call("x", RT_FOREVER, &status) == -EREMOTEIO && WIFEXITED(status) && WEXITSTATUS(status) == 3);
 	CHECK(bad_call("o", RT_FOREVER, &status) == -EMSGSIZE);
 	CHECK(bad_call("s", rt_now() + 5 * MS, &status) == -ETIMEDOUT);
-	CHECK(bad_call("m", RT_FOREVER, &status) == 0 && status == -ENOMEM);
+	if (!SANITIZED)
+		CHECK(bad_call("m", RT_FOREVER, &status) == 0 && status == -ENOMEM);
 	/* One that ends while it has nothing to do harms nobody. */
 	CHECK(pid_of_process(&before) == 0 && kill(before, SIGKILL) == 0);
 	for (int i = 0; i < 5000 && kill(before, 0) == 0; i++)

@@ -222,21 +222,6 @@ static void case_address_space(unsigned processors)
 	_exit(check_failed ? 101 : r == 0 && enomem == 0 ? 100 : 99);
 }
 
-static bool sanitized(void)
-{
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-	return true;
-#elif defined __has_feature
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-	return true;
-#else
-	return false;
-#endif
-#else
-	return false;
-#endif
-}
-
 static void address_spaces(unsigned processors)
 {
 	int status = 0;
@@ -317,12 +302,12 @@ int main(int argc, char **argv)
 	each_call(true);
 	each_call(false);
 	for (unsigned p = 1; p <= 4; p += 2) {
-		if (!sanitized())
+		if (!SANITIZED)
 			address_spaces(p);
-		for (most_threads = 1; !sanitized() && most_threads <= 4; most_threads++)
+		for (most_threads = 1; !SANITIZED && most_threads <= 4; most_threads++)
 			check_or_skip("threads", case_threads, p);
 		check_or_skip("files", case_files, p);
-		for (size_t i = 0; !sanitized() && i < sizeof whats / sizeof *whats; i++) {
+		for (size_t i = 0; !SANITIZED && i < sizeof whats / sizeof *whats; i++) {
 			what = whats[i];
 			check_or_skip(what, case_kernel, p);
 		}

@@ -180,27 +180,25 @@ void heap_sum(uint64_t *ret_live_bytes, uint64_t *ret_live_blocks, uint64_t *ret
 
 /* -- marks */
 
-static uint64_t *mark_word(const struct heap_found *found, uint64_t *ret_bit)
+static size_t mark_number(const struct heap_found *found)
 {
-	size_t n = (size_t)((char *)found->block - (char *)found->segment) / 16;
-
-	*ret_bit = UINT64_C(1) << (n % 64);
-	return &found->segment->marks[n / 64];
+	return (size_t)((char *)found->block - (char *)found->segment) / 16;
 }
 
 bool heap_marked(const struct heap_found *found)
 {
-	uint64_t bit;
-
-	return found->page ? (*mark_word(found, &bit) & bit) != 0 : found->segment->huge_marked;
+	if (!found->page)
+		return found->segment->huge_marked;
+	size_t n = mark_number(found);
+	return found->segment->marks[n / 64] >> (n % 64) & 1;
 }
 
 static void set_mark(const struct heap_found *found)
 {
-	uint64_t bit;
+	size_t n = mark_number(found);
 
 	if (found->page)
-		*mark_word(found, &bit) |= bit;
+		found->segment->marks[n / 64] |= UINT64_C(1) << (n % 64);
 	else
 		found->segment->huge_marked = true;
 }

@@ -171,7 +171,7 @@ static bool semaphore_some(struct person *p)
 	int r = rt_semaphore_wait(&crowd.semaphore, n, some_deadline(&p->luck));
 
 	if (r == 0) {
-		HOLDS((inside_semaphore += (int64_t)n) <= PLACES);
+		HOLDS(atomic_fetch_add(&inside_semaphore, (int64_t)n) + (int64_t)n <= PLACES);
 		if (below(&p->luck, 2))
 			rt_sleep(below(&p->luck, 20000));
 		inside_semaphore -= (int64_t)n;
