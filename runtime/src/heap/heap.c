@@ -4,6 +4,8 @@
 
 #include "heap/heap_fault.h"
 #include "heap/heap_thread.h"
+#include "heap/huge.h"
+#include "heap/mapping.h"
 
 /* Blocks are put into a list some at a time, so that memory is touched when it is needed. */
 #define EXTEND_BYTES 4096

@@ -5,6 +5,8 @@
 #include "heap/heap_debug.h"
 #include "heap/heap_fault.h"
 #include "heap/heap_thread.h"
+#include "heap/huge.h"
+#include "heap/mapping.h"
 
 void *heap_malloc_aligned(size_t alignment, size_t size)
 {

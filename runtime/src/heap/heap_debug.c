@@ -7,6 +7,7 @@
 #include "heap/heap_fault.h"
 #include "heap/heap_thread.h"
 #include "heap/heap_walk.h"
+#include "heap/mapping.h"
 
 #define ZONE_BYTES 16
 /* So much of a long zone, and of a long block in quarantine, is looked at. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "heap/heap_debug.h"
+#include "heap/mapping.h"
 
 #define HEAPS_AT_ONCE 16
 

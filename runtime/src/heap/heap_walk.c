@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "heap/heap_thread.h"
+#include "heap/mapping.h"
 
 #define BLOCKS_MOST (SLICE_BYTES / 16)
 

@@ -96,7 +96,7 @@ _Static_assert(sizeof(struct segment) <= SLICE_BYTES, "it is the first slice");
 _Static_assert(offsetof(struct segment, pages) <= 4096, "a huge block costs one page of the system in front of it");
 
 struct segments {
-	struct short_lock lock;		/* of all here and in heap_thread.c */
+	struct short_lock lock;		/* of all here, in huge.c and in heap_thread.c */
 	uint32_t used;			/* numbers */
 	struct segment *huge;
 	struct segment *kept;		/* mappings of huge blocks that were freed */
@@ -119,12 +119,6 @@ static inline size_t segment_slice(const struct segment *s, const void *block)
 	return ((uintptr_t)block - (uintptr_t)s) >> SLICE_SHIFT;
 }
 
-/* Is there a segment at this multiple of SEGMENT_BYTES? Any address. */
-bool segment_known(const struct segment *s);
-
-/* The segment whose memory an address lies in; NULL: none. Any address. */
-struct segment *segment_around(const void *address);
-
 /* A page of so many slices; its fields but `slices` and `start` are the caller's to fill, and the owner. NULL: there is no
  * memory. `ret_zero`: what it holds is zero. */
 struct heap_page *pages_take(unsigned slices, bool *ret_zero);
@@ -133,24 +127,11 @@ void pages_give(struct heap_page *page);
 /* In place: false where what follows is not free. Shrinking always can. */
 bool pages_resize(struct heap_page *page, unsigned slices);
 
-/* A block with a mapping of its own. NULL: there is no memory. `alignment`: a power of two. Mappings of up to 32 MiB, in all 64 MiB, are kept
- * as slices are when their block is freed. */
-void *huge_take(size_t size, size_t alignment, bool *ret_zero);
-void huge_give(struct segment *s);
-/* In place or moved; NULL: neither, and the block is as it was. */
-void *huge_resize(struct segment *s, size_t size);
-
 /* Gives to the system what is old, if it is time. Takes some ns if not. */
 void segments_purge_in_time(void);
 
 /* To the system, whatever is free. Returns the bytes. */
 size_t segments_purge(void);
-
-/* Memory for what is never freed, page-aligned; zero. NULL: there is none. */
-void *segments_forever(size_t size);
-
-/* Is it in such memory? What lies there are the heap's own notes, no pointers of the program. (Of very much of it, not all is known.) */
-bool segments_forever_holds(const void *address);
 
 /* The n-th segment, NULL where it was given back; n < segments.used. Under the lock. */
 struct segment *segment_numbered(uint32_t n);

@@ -13,6 +13,7 @@
 #include "door.h"
 #include "heap/heap_debug.h"
 #include "heap/heap_walk.h"
+#include "heap/mapping.h"
 #include "tell.h"
 #include "trace/trace.h"
 
