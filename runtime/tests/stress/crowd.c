@@ -53,7 +53,7 @@ struct person {
 	unsigned number;
 	struct luck luck;
 	unsigned next;			/* that it will send */
-	int last[CHANNELS][MOST_PEOPLE];	/* the number of the last value of each sender, through each channel */
+	int last[CHANNELS][MOST_PEOPLE];	/* the number of each sender's last value through each */
 };
 
 static int64_t some_deadline(struct luck *l)

@@ -54,7 +54,8 @@ static bool seen_before(struct search *s, const struct state *state)
 	}
 }
 
-/* Whether the operation of a semaphore may fail since another waits before it: that one wants to be served first. */
+/* Whether the operation of a semaphore may fail since another waits before it: that one wants to be served
+ * first. */
 static bool another_waits(const struct history *h, const struct event *e)
 {
 	for (unsigned i = 0; i < h->n; i++) {
@@ -150,6 +151,29 @@ static bool apply(const struct history *h, const struct event *e, struct state *
 	}
 }
 
+static bool same_list(const struct history *h, enum action a, enum action b)
+{
+	if (h->kind == RWLOCK)
+		return (a == READ_LOCK || a == WRITE_LOCK) && (b == READ_LOCK || b == WRITE_LOCK);
+	return a == b && (a == SEND || a == RECEIVE || a == TAKE);
+}
+
+void history_order(struct history *h)
+{
+	for (unsigned i = 0; i < h->n; i++)
+		for (unsigned j = 0; j < h->n; j++) {
+			struct event *e = &h->events[i], *first = &h->events[j];
+			if (e->outcome == DONE && e->waited[first->fiber] == first->record && same_list(h, e->action, first->action) &&
+			    (first->outcome == DONE || first->pending))
+				e->behind |= UINT64_C(1) << j;
+		}
+}
+
+static bool is_its_turn(const struct event *e, uint64_t done)
+{
+	return (e->behind & ~done) == 0;
+}
+
 static bool meets(const struct history *h, const struct event *a, const struct event *b)
 {
 	return h->capacity == 0 && a->action == SEND && b->action == RECEIVE && a->outcome == DONE && b->outcome == DONE &&
@@ -173,7 +197,8 @@ static bool could_go_on(const struct history *h, const struct event *e, const st
 	return apply(h, &would, &copy);
 }
 
-/* Those that wait when nothing goes on have to. Of lists that are served in order the first one does, and the rest with it. */
+/* Those that wait when nothing goes on have to. Of lists that are served in order the first one does, and the
+ * rest with it. */
 static bool stuck_rightly(const struct history *h, const struct state *s)
 {
 	bool in_order = h->kind == SEMAPHORE || h->kind == RWLOCK, some = false, all_could = true;
@@ -207,7 +232,8 @@ static bool explains(struct search *s, struct state *state)
 		left |= e->begin < h->quiet && !e->pending;
 		first_end = e->end < first_end ? e->end : first_end;
 	}
-	/* All that was done until nothing went on is explained; what the cancelled do later is not looked at. */
+	/* All that was done until nothing went on is explained; what the cancelled do later is not looked
+	 * at. */
 	if (!left) {
 		if (h->quiet == UINT64_MAX || stuck_rightly(h, state))
 			return true;
@@ -218,14 +244,15 @@ static bool explains(struct search *s, struct state *state)
 		return false;
 	for (unsigned i = 0; i < h->n; i++) {
 		const struct event *e = &h->events[i];
-		if ((state->done >> i & 1) || e->begin > first_end || (e->pending && h->quiet != UINT64_MAX))
+		if ((state->done >> i & 1) || e->begin > first_end || (e->pending && h->quiet != UINT64_MAX) ||
+		    !is_its_turn(e, state->done))
 			continue;
 		struct state next = *state;
 		next.done |= UINT64_C(1) << i;
 		if (h->capacity == 0 && h->kind == CHANNEL && e->action == SEND && e->outcome == DONE) {
 			for (unsigned j = 0; j < h->n; j++) {
 				if ((state->done >> j & 1) || h->events[j].begin > first_end || !meets(h, e, &h->events[j]) ||
-				    state->closed)
+				    !is_its_turn(&h->events[j], state->done) || state->closed)
 					continue;
 				struct state both = next;
 				both.done |= UINT64_C(1) << j;

@@ -20,16 +20,16 @@ static void delays_begin(uint64_t seed, unsigned one_in)
 #endif
 
 #define BATCH_OF_SMALL 50
-#define PATIENCE_S 60
 
 static struct {
 	uint64_t seed;
 	bool one;
 	double seconds;
+	unsigned patience_s;
 	const char *only;
-} options = { .seconds = 25 };
+} options = { .seconds = 25, .patience_s = 60 };
 
-static uint64_t done[3];
+static uint64_t done[4];
 
 static const char *current;
 static uint64_t current_seed;
@@ -46,7 +46,7 @@ static void watch(const char *what, uint64_t seed)
 {
 	current = what;
 	current_seed = seed;
-	alarm(PATIENCE_S);
+	alarm(options.patience_s);
 }
 
 struct batch {
@@ -98,6 +98,17 @@ static bool crowd(uint64_t seed)
 	return crowd_run(seed);
 }
 
+/* Hardly any delays: they give a CPU the time to write back what it stored. */
+static bool traffic(uint64_t seed)
+{
+	static const unsigned one_in[] = { 0, 20, 0, 100 };
+
+	watch("traffic", seed);
+	delays_begin(seed, one_in[seed / BATCH_OF_SMALL % 4]);
+	done[3]++;
+	return traffic_run(seed);
+}
+
 static bool wanted(const char *what)
 {
 	return !options.only || !strcmp(options.only, what);
@@ -116,6 +127,8 @@ static bool all(void)
 			return false;
 		if (wanted("crowd") && !crowd(seed))
 			return false;
+		if (wanted("traffic") && !traffic(seed))
+			return false;
 		seed += BATCH_OF_SMALL;
 	}
 	return true;
@@ -124,13 +137,13 @@ static bool all(void)
 static bool one(void)
 {
 	return (!wanted("small") || small(options.seed, 1, 2000)) && (!wanted("network") || network(options.seed)) &&
-	       (!wanted("crowd") || crowd(options.seed));
+	       (!wanted("crowd") || crowd(options.seed)) && (!wanted("traffic") || traffic(options.seed));
 }
 
 static int usage(const char *name)
 {
-	fprintf(stderr, "usage: %s [--seed N] [--seconds S] [--only small|network|crowd]\n"
-			"With a seed and no time: that program, again and again.\n", name);
+	fprintf(stderr, "usage: %s [--seed N] [--seconds S] [--patience S] [--only small|network|crowd|traffic]\n"
+			"With a seed and no time: that program, again and again. Patience (60): for one that does not end.\n", name);
 	return 2;
 }
 
@@ -138,7 +151,7 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "seed", required_argument, NULL, 's' }, { "seconds", required_argument, NULL, 't' },
-		{ "only", required_argument, NULL, 'o' }, { 0 },
+		{ "only", required_argument, NULL, 'o' }, { "patience", required_argument, NULL, 'p' }, { 0 },
 	};
 	const char *seconds = getenv("STRESS_SECONDS");
 	bool timed = false;
@@ -152,6 +165,7 @@ int main(int argc, char **argv)
 		case 's': options.seed = strtoull(optarg, NULL, 0); options.one = true; break;
 		case 't': options.seconds = atof(optarg); timed = true; break;
 		case 'o': options.only = optarg; break;
+		case 'p': options.patience_s = (unsigned)atoi(optarg); break;
 		default: return usage(argv[0]);
 		}
 	}
@@ -159,7 +173,7 @@ int main(int argc, char **argv)
 	printf("rt-stress: from seed %" PRIu64 "\n", options.seed);
 	fflush(stdout);
 	bool well = options.one && !timed ? one() : all();
-	printf("rt-stress: %" PRIu64 " small programs, %" PRIu64 " networks, %" PRIu64 " crowds%s\n", done[0], done[1], done[2],
-	       well ? "" : ": failed");
+	printf("rt-stress: %" PRIu64 " small programs, %" PRIu64 " networks, %" PRIu64 " crowds, %" PRIu64 " of traffic%s\n",
+	       done[0], done[1], done[2], done[3], well ? "" : ": failed");
 	return well ? EXIT_SUCCESS : EXIT_FAILURE;
 }

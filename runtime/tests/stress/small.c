@@ -10,7 +10,7 @@
 #include "history.h"
 #include "scheduler.h"
 
-#define MOST_FIBERS_HERE 4
+#define MOST_FIBERS_HERE HISTORY_FIBERS
 #define MOST_OBJECTS 3
 #define MOST_OPS 7
 #define PATIENCE_NS INT64_C(30000000000)
@@ -35,7 +35,7 @@ struct program {
 	struct op ops[MOST_FIBERS_HERE][MOST_OPS];
 	enum object_kind kinds[MOST_OBJECTS];
 	unsigned capacities[MOST_OBJECTS];
-	int closer[MOST_OBJECTS];	/* of a channel: its only sender, who may close it; -1: anybody sends, nobody closes */
+	int closer[MOST_OBJECTS];	/* of a channel: the only sender, who may close it; -1: all send */
 	bool lingers[MOST_FIBERS_HERE];	/* it keeps what it holds until it is cancelled */
 	bool cancelled_early;
 	uint16_t cancel_ns;
@@ -55,7 +55,7 @@ struct record {
 	int r, chosen;		/* of a select: which */
 	int64_t value[2];
 	uint64_t begin, end;
-	bool other;
+	int waited[MOST_FIBERS_HERE];	/* when it began: the record of what each fiber waited for, or -1 */
 };
 
 struct actor {
@@ -65,7 +65,7 @@ struct actor {
 	_Atomic unsigned steps;		/* grows with each begin and end of an operation */
 	_Atomic bool forever;		/* what it does has no deadline */
 	_Atomic bool over;
-	unsigned n;
+	_Atomic unsigned n;
 	struct record records[2 * MOST_OPS];
 	bool holds[MOST_OBJECTS][2];	/* as a writer or owner; as a reader */
 };
@@ -132,9 +132,12 @@ static void make(struct program *p, uint64_t seed)
 	struct luck l = luck_of(seed);
 
 	*p = (struct program){ .seed = seed, .nfibers = 2 + below(&l, 3), .nobjects = 1 + below(&l, MOST_OBJECTS) };
-	bool channels_only = below(&l, 3) == 0;
+	/* In half of them all objects are of one kind, as a rule channels: so these come into rarer
+	 * states. */
+	uint32_t luck = below(&l, 4);
+	enum object_kind only = luck == 0 ? CHANNEL : (enum object_kind)below(&l, EVENT + 1);
 	for (unsigned i = 0; i < p->nobjects; i++) {
-		p->kinds[i] = channels_only ? CHANNEL : (enum object_kind)below(&l, EVENT + 1);
+		p->kinds[i] = luck < 2 ? only : (enum object_kind)below(&l, EVENT + 1);
 		p->capacities[i] = p->kinds[i] == SEMAPHORE ? below(&l, 3) : below(&l, 4);
 		p->closer[i] = below(&l, 3) ? -1 : (int)below(&l, p->nfibers);
 	}
@@ -239,6 +242,18 @@ static bool allowed(struct actor *a, const struct op *op, const bool *closed)
 	}
 }
 
+/* What it waits for just now, surely in a list by then; -1: nothing. */
+static int waits_for(struct actor *a)
+{
+	struct fiber *f = a->fiber;
+	unsigned steps = a->steps, n = a->n;
+
+	if (!f || steps % 2 == 0 || atomic_load(&f->state) != FIBER_PARKED)
+		return -1;
+	const struct op *op = a->records[n].op;
+	return a->steps == steps && op && !op->select ? (int)n : -1;
+}
+
 static int step(struct actor *a, const struct op *op, unsigned number)
 {
 	struct run *run = a->run;
@@ -252,6 +267,8 @@ static int step(struct actor *a, const struct op *op, unsigned number)
 		r->value[0] = op->amount;
 	atomic_store(&a->forever, op->patience == FOREVER);
 	int64_t deadline = deadline_of(op);
+	for (unsigned i = 0; i < run->program->nfibers; i++)
+		r->waited[i] = waits_for(&run->actors[i]);
 	r->begin = atomic_fetch_add(&run->clock, 1);
 	atomic_fetch_add(&a->steps, 1);
 	r->r = perform(run, op, r, deadline);
@@ -400,7 +417,8 @@ static bool run_once(struct run *run, const struct program *p)
 
 /* -- what came of it */
 
-/* With a deadline that has passed a select only looks; the rest wait for a moment, as do those that there is no trying of. */
+/* With a deadline that has passed a select only looks; the rest wait for a moment, as do those that there is
+ * no trying of. */
 static bool waits(const struct op *op)
 {
 	if (op->action == READ_LOCK || op->action == WRITE_LOCK || op->action == WAIT)
@@ -416,7 +434,8 @@ static void add_event(struct history *h, const struct run *run, int fiber, const
 
 	*e = (struct event){ .action = action, .outcome = result == 0 ? DONE : result == -EPIPE ? CLOSED : WOULD_WAIT, .fiber = fiber,
 			     .waits = waits(r->op), .value = value, .begin = r->begin,
-			     .end = r->end, .op = r->number };
+			     .end = r->end, .op = r->number, .record = (int)(r - run->actors[fiber].records) };
+	memcpy(e->waited, r->waited, sizeof e->waited);
 	/* What came of it later, when the rest was cancelled, is not looked at. */
 	e->pending = run->quiet != UINT64_MAX && r->begin < run->quiet && r->end > run->quiet;
 }
@@ -434,6 +453,7 @@ static void history_of(struct history *h, const struct run *run, unsigned object
 			if (r->op->select && r->op->other == object && !(went && r->chosen != 1))
 				add_event(h, run, (int)f, r, r->op->other_action, r->value[1], true);
 		}
+	history_order(h);
 }
 
 /* NULL: all is well. */

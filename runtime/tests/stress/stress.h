@@ -23,15 +23,21 @@ static inline uint32_t below(struct luck *l, uint32_t n)
 	return (uint32_t)((l->state >> 32) * n >> 32);
 }
 
-/* Few fibers, few operations: every history is one that a sequence explains (history.h), and who still waits when nothing goes on has
- * to. False: it was told why, with the program. Fiber: the first of a run. */
+/* Few fibers, few operations: every history is one that a sequence explains (history.h), and who still waits
+ * when nothing goes on has to. False: it was told why, with the program. Fiber: the first of a run. */
 bool small_run(uint64_t seed, unsigned tries);
 
-/* Fibers whose end does not depend on the order in which they run: they end, or are reported as a deadlock with exactly the objects
- * that a simulation ends with. In a process of its own, not within a run. */
+/* Fibers whose end does not depend on the order in which they run: they end, or are reported as a deadlock
+ * with exactly the objects that a simulation ends with. In a process of its own, not within a run. */
 bool network_run(uint64_t seed);
 
-/* Many fibers with everything at once: nothing lost, nothing twice, order, exclusion, the end. Not within a run. */
+/* Many fibers with everything at once: nothing lost, nothing twice, order, exclusion, the end. Not within a
+ * run. */
 bool crowd_run(uint64_t seed);
+
+/* What lies between processors: more fibers than a ring has places, some that hand on without a pause, a
+ * mutex that is hardly ever free, and one that computes until others have run. Nothing lost, nothing twice,
+ * order. Not within a run. */
+bool traffic_run(uint64_t seed);
 
 #endif
