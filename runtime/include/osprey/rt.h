@@ -1,10 +1,11 @@
 /* osprey/rt: fibers on a few threads, as Go schedules goroutines, for C.
  *
  * One header for everything; each area has its own, which may be included alone. Conventions of all of them:
- * errors are negative errno values in the return value, errno is never read or written for the caller (a fiber may come
- * back on another thread, where errno is another variable); deadlines are absolute times of CLOCK_MONOTONIC in
- * nanoseconds (rt_now), RT_FOREVER waits without end; "blocks" means that the fiber is parked and its thread goes on
- * with others. Every function of a fiber may be where it is moved to another thread. */
+ * errors are negative errno values in the return value, errno is never read or written for the caller (a
+ * fiber may come back on another thread, where errno is another variable); deadlines are absolute times of
+ * CLOCK_MONOTONIC in nanoseconds (rt_now), RT_FOREVER waits without end; "blocks" means that the fiber is
+ * parked and its thread goes on with others. Every function of a fiber may be where it is moved to another
+ * thread. */
 #ifndef OSPREY_RT_H
 #define OSPREY_RT_H
 

@@ -1,14 +1,15 @@
 /* Arenas: memory of a request, taken block by block and given back all at once.
  *
- * A block costs a few instructions and no header. An arena is used by one fiber (or plain thread) at a time and does no locking; fibers
- * that work on one request at a time have one each, which may all belong to the request's scope. Nothing blocks, nothing is a
- * cancellation point. Anywhere, but rt_arena_of_scope.
+ * A block costs a few instructions and no header. An arena is used by one fiber (or plain thread) at a time
+ * and does no locking; fibers that work on one request at a time have one each, which may all belong to the
+ * request's scope. Nothing blocks, nothing is a cancellation point. Anywhere, but rt_arena_of_scope.
  *
- * Sizes are bytes. Blocks are aligned by 16, and not zeroed but where it says so. NULL: no memory, or over `most_bytes`; the arena
- * stays as it was.
+ * Sizes are bytes. Blocks are aligned by 16, and not zeroed but where it says so. NULL: no memory, or over
+ * `most_bytes`; the arena stays as it was.
  *
- * Under AddressSanitizer (the program is built with it, the library need not be) what was not given out, or was given back by reset
- * and rewind, is poisoned, and each block has a zone of poison behind it. With RT_ARENA_GUARD the same is done as far as it goes without. */
+ * Under AddressSanitizer (the program is built with it, the library need not be) what was not given out, or
+ * was given back by reset and rewind, is poisoned, and each block has a zone of poison behind it. With
+ * RT_ARENA_GUARD the same is done as far as it goes without. */
 #ifndef OSPREY_RT_ARENA_H
 #define OSPREY_RT_ARENA_H
 
@@ -26,9 +27,10 @@ struct rt_arena {
 };
 
 enum {
-	/* For debugging. Reset and free make memory inaccessible instead of using it again (up to 64 MiB of it are remembered, the
-	 * oldest goes first): who touches it faults. Rewind fills with 0xdb. A write behind the end of a block ends the process
-	 * with a line when the block is given back. Each chunk costs system calls. */
+	/* For debugging. Reset and free make memory inaccessible instead of using it again (up to 64 MiB of
+	 * it are remembered, the oldest goes first): who touches it faults. Rewind fills with 0xdb. A write
+	 * behind the end of a block ends the process with a line when the block is given back. Each chunk
+	 * costs system calls. */
 	RT_ARENA_GUARD = 1,
 };
 
@@ -44,7 +46,8 @@ RT_API int rt_arena_new(const struct rt_arena_options *options, struct rt_arena 
 /* NULL is fine. Not for an arena of a scope. */
 RT_API void rt_arena_free(struct rt_arena *a);
 
-/* An arena that rt_scope_close frees, once the scope's fibers have ended. By the opening fiber, or one of the scope's. Fiber. */
+/* An arena that rt_scope_close frees, once the scope's fibers have ended. By the opening fiber, or one of the
+ * scope's. Fiber. */
 RT_API int rt_arena_of_scope(struct rt_scope *s, const struct rt_arena_options *options, struct rt_arena **ret);
 
 RT_API void *rt_arena_alloc_slow(struct rt_arena *a, size_t bytes, size_t align);
@@ -54,7 +57,8 @@ static inline void *rt_arena_alloc(struct rt_arena *a, size_t bytes)
 {
 	char *at = a->at;
 
-	/* What does not fit with its rounding is the slow one's, which also sees to sizes whose rounding overflows. */
+	/* What does not fit with its rounding is the slow one's, which also sees to sizes whose rounding
+	 * overflows. */
 	if (__builtin_expect(bytes > (size_t)(a->end - at), 0))
 		return rt_arena_alloc_slow(a, bytes, 16);
 	/* Chunks end at a multiple of 16: so does what fits. */
@@ -82,11 +86,12 @@ struct rt_arena_mark {
 };
 RT_API struct rt_arena_mark rt_arena_mark(const struct rt_arena *a);
 
-/* Gives back what was taken since the mark. Marks are gone back to in the reverse order; a mark behind one gone back to, or
- * from before a reset, ends the process with a line where that is seen. */
+/* Gives back what was taken since the mark. Marks are gone back to in the reverse order; a mark behind one
+ * gone back to, or from before a reset, ends the process with a line where that is seen. */
 RT_API void rt_arena_rewind(struct rt_arena *a, struct rt_arena_mark mark);
 
-/* Gives back all blocks. Keeps the biggest chunk, so that an arena that serves one request after the other soon asks nobody. */
+/* Gives back all blocks. Keeps the biggest chunk, so that an arena that serves one request after the other
+ * soon asks nobody. */
 RT_API void rt_arena_reset(struct rt_arena *a);
 
 struct rt_arena_state {

@@ -1,4 +1,5 @@
-/* Values that each fiber has of its own. (Those of a thread, `_Thread_local`, change under a fiber that is moved.) */
+/* Values that each fiber has of its own. (Those of a thread, `_Thread_local`, change under a fiber that is
+ * moved.) */
 #ifndef OSPREY_RT_LOCAL_H
 #define OSPREY_RT_LOCAL_H
 
@@ -10,8 +11,9 @@ extern "C" {
 
 #define RT_LOCALS 64
 
-/* A key for the life of the process; `destroy` (may be NULL) is called with each value that is not NULL, in the fiber that ends. A value
- * that it sets anew is destroyed too, in up to four rounds. -EAGAIN: RT_LOCALS have been made. Anywhere. */
+/* A key for the life of the process; `destroy` (may be NULL) is called with each value that is not NULL, in
+ * the fiber that ends. A value that it sets anew is destroyed too, in up to four rounds. -EAGAIN: RT_LOCALS
+ * have been made. Anywhere. */
 RT_API int rt_local_new(void (*destroy)(void *value), unsigned *ret_key);
 
 /* NULL until it was set. Fiber. */

@@ -1,11 +1,12 @@
-/* Mutexes and what is made like them, between fibers. All are zeroed memory at first, and need no end; none may be moved or
- * copied while it is used. Their memory may go as soon as nobody waits or will come: who holds a mutex for the last time, or whose
- * wait for an event or a group has ended, may free it at once, whatever the one that ended the wait still does. They do not work
- * between processes, and threads that are not the runtime's cannot take them.
+/* Mutexes and what is made like them, between fibers. All are zeroed memory at first, and need no end; none
+ * may be moved or copied while it is used. Their memory may go as soon as nobody waits or will come: who
+ * holds a mutex for the last time, or whose wait for an event or a group has ended, may free it at once,
+ * whatever the one that ended the wait still does. They do not work between processes, and threads that are
+ * not the runtime's cannot take them.
  *
- * Memory order: what was done before an unlock (post, set, done, signal) is seen after the lock (wait) that it lets go on.
- * Deadlines as everywhere: absolute, RT_FOREVER, -ETIMEDOUT. What blocks returns -ECANCELED in a cancelled scope (scope.h), but
- * where it says otherwise. All functions: fiber. */
+ * Memory order: what was done before an unlock (post, set, done, signal) is seen after the lock (wait) that
+ * it lets go on. Deadlines as everywhere: absolute, RT_FOREVER, -ETIMEDOUT. What blocks returns -ECANCELED in
+ * a cancelled scope (scope.h), but where it says otherwise. All functions: fiber. */
 #ifndef OSPREY_RT_SYNC_H
 #define OSPREY_RT_SYNC_H
 
@@ -22,8 +23,8 @@ struct rt_queue {
 	void *first;
 };
 
-/* One fiber at a time. Who comes while it is free takes it, also before those that wait; who has waited for 1 ms
- * is given it. Locking twice, and unlocking by another than who locked, end the process with a line. */
+/* One fiber at a time. Who comes while it is free takes it, also before those that wait; who has waited for 1
+ * ms is given it. Locking twice, and unlocking by another than who locked, end the process with a line. */
 struct rt_mutex {
 	uint64_t owner;
 	struct rt_queue waiters;
@@ -64,8 +65,9 @@ RT_API void rt_event_set(struct rt_event *e);
 RT_API void rt_event_reset(struct rt_event *e);
 RT_API bool rt_event_is_set(struct rt_event *e);
 
-/* Waits for a signal with the mutex given back meanwhile, and taken again when it returns, also at the deadline and cancelled. There are no
- * signals without a cause, but others may have come first: look at the condition again. */
+/* Waits for a signal with the mutex given back meanwhile, and taken again when it returns, also at the
+ * deadline and cancelled. There are no signals without a cause, but others may have come first: look at the
+ * condition again. */
 struct rt_condition {
 	struct rt_queue waiters;
 };
