@@ -1,7 +1,8 @@
 /* Contexts of AArch64 (AAPCS64), see context.h.
  *
- * What a function must preserve: x19-x28, the frame pointer x29, sp, and the low halves of v8-v15; fpcr is left to the thread.
- * The switch ends in `br`, not `ret`, which the predictor of returns would get wrong each time. */
+ * What a function must preserve: x19-x28, the frame pointer x29, sp, and the low halves of v8-v15; fpcr is
+ * left to the thread. The switch ends in `br`, not `ret`, which the predictor of returns would get wrong each
+ * time. */
 	.text
 	.globl	context_jump
 	.hidden	context_jump

@@ -54,8 +54,8 @@ static inline void door_leave(void)
 	atomic_store_explicit(&t->inside, 0, memory_order_release);
 }
 
-/* Asks the kernel for barriers, once for a process. Where it has none, or a sandbox forbids them, each entry costs
- * a fence. */
+/* Asks the kernel for barriers, once for a process. Where it has none, or a sandbox forbids them, each entry
+ * costs a fence. */
 void door_init(void);
 
 /* A new thread's: it is inside. */
@@ -63,8 +63,8 @@ void door_init_thread(struct thread *t);
 
 extern bool door_has_fences;
 
-/* The cheap side of door_barrier. What was stored before is seen by who has made the barrier, or else what that one had
- * stored before it is seen by what this thread loads from here on. */
+/* The cheap side of door_barrier. What was stored before is seen by who has made the barrier, or else what
+ * that one had stored before it is seen by what this thread loads from here on. */
 static inline void door_settle(void)
 {
 	atomic_signal_fence(memory_order_seq_cst);

@@ -66,7 +66,8 @@ struct fiber {
 	int64_t since;			/* in its state, by the coarse clock */
 	struct thread *pinned_to;	/* the only one that runs it, or NULL */
 	rt_function *function;
-	uint32_t turns;			/* how often it was switched to: who reads it from outside sees by it whether it ran */
+	uint32_t turns;			/* how often it was switched to: by it, who looks from outside sees
+					 * whether it ran */
 	struct short_lock lock;		/* joiner, ended */
 	void *arg;
 	_Atomic bool ended;		/* joinable, and nothing of it runs any more; under the lock */

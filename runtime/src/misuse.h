@@ -1,4 +1,5 @@
-/* What a program must not do with the runtime ends here: one line that says what, then the fiber and who started it. */
+/* What a program must not do with the runtime ends here: one line that says what, then the fiber and who
+ * started it. */
 #ifndef RT_MISUSE_H
 #define RT_MISUSE_H
 

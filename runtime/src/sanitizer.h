@@ -1,11 +1,12 @@
-/* What those who follow stacks and memory accesses have to be told of fibers: AddressSanitizer and ThreadSanitizer, in builds with
- * them, and Valgrind, which runs any build. Without them all of it is empty, but for a stack's first use, when Valgrind is asked
- * for: that costs some instructions.
+/* What those who follow stacks and memory accesses have to be told of fibers: AddressSanitizer and
+ * ThreadSanitizer, in builds with them, and Valgrind, which runs any build. Without them all of it is empty,
+ * but for a stack's first use, when Valgrind is asked for: that costs some instructions.
  *
- * AddressSanitizer knows one stack a thread, so each switch tells it which one comes next, and where it lies. LeakSanitizer
- * looks for pointers on stacks of threads alone: fibers' are named to it when they are made. ThreadSanitizer keeps a clock and a
- * stack of calls for each thread, and here for each fiber. A switch orders what one fiber did before what the next does on the same
- * thread: races of fibers are found where they run on several. It has room for about 8 000 threads and fibers that live. */
+ * AddressSanitizer knows one stack a thread, so each switch tells it which one comes next, and where it lies.
+ * LeakSanitizer looks for pointers on stacks of threads alone: fibers' are named to it when they are made.
+ * ThreadSanitizer keeps a clock and a stack of calls for each thread, and here for each fiber. A switch
+ * orders what one fiber did before what the next does on the same thread: races of fibers are found where
+ * they run on several. It has room for about 8 000 threads and fibers that live. */
 #ifndef RT_SANITIZER_H
 #define RT_SANITIZER_H
 
@@ -45,8 +46,8 @@
 
 #define SANITIZER_INLINE static inline __attribute__((always_inline))
 
-/* Functions that a fiber does not return from. ThreadSanitizer counts calls, and would never see those of a stack that is used again
- * come back. */
+/* Functions that a fiber does not return from. ThreadSanitizer counts calls, and would never see those of a
+ * stack that is used again come back. */
 #if !defined SANITIZER_THREAD
 #define SANITIZER_NO_CALL
 #elif defined __clang__
@@ -64,7 +65,7 @@ struct sanitizer_context {
 	bool ends;
 #endif
 #ifdef SANITIZER_THREAD
-	void *fiber;		/* a stack keeps its own; NULL: there is none yet, or it is a thread's, not asked for yet */
+	void *fiber;		/* a stack keeps its own; NULL: none yet, or a thread's, not asked for yet */
 #endif
 };
 
@@ -73,8 +74,8 @@ struct sanitizer_context {
 void sanitizer_own_stack(struct sanitizer_context *c);
 #endif
 
-/* Before and after a switch, in the function that switches: what ThreadSanitizer counts as its call and its return has to be of one
- * context. */
+/* Before and after a switch, in the function that switches: what ThreadSanitizer counts as its call and its
+ * return has to be of one context. */
 SANITIZER_INLINE void sanitizer_leave(struct sanitizer_context *from, const struct sanitizer_context *to)
 {
 	(void)from;

@@ -1,4 +1,5 @@
-/* What people are told of fibers when a program ends by its own fault: on standard error, without allocation. */
+/* What people are told of fibers when a program ends by its own fault: on standard error, without
+ * allocation. */
 #ifndef RT_TELL_H
 #define RT_TELL_H
 
@@ -18,7 +19,8 @@ void tell_stack(int skip);
 /* Every fiber that waits, with its stack, by the thread that runs none. Nobody runs meanwhile. */
 void tell_waiting(struct thread *t);
 
-/* A fiber that is parked, with its stack; it stays parked as it was. Inside, by a thread whose running fiber is another, or none. */
+/* A fiber that is parked, with its stack; it stays parked as it was. Inside, by a thread whose running fiber
+ * is another, or none. */
 void tell_parked(struct thread *t, struct fiber *f);
 
 /* On the stack of a fiber that is shown (LEAVE_SHOW): tells it, and goes back. */

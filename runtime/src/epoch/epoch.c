@@ -1,14 +1,17 @@
 /* The functions of osprey/rt/epoch.h.
  *
- * A section counts itself in under the parity of the epoch at its beginning, and out under the same. Each thread has counters of
- * its own that only it writes, so they are plain stores; a section may end on another thread than it began, only sums mean something.
+ * A section counts itself in under the parity of the epoch at its beginning, and out under the same. Each
+ * thread has counters of its own that only it writes, so they are plain stores; a section may end on another
+ * thread than it began, only sums mean something.
  *
- * No section of a parity is under way if the sum of those that ended, and then the sum of those that began, are found equal: an end
- * that is seen brings its beginning with it. Between the two every thread passes a barrier. A beginning that is not seen after it is
- * behind it, and so are the loads of that section: it finds nothing that was taken out before.
+ * No section of a parity is under way if the sum of those that ended, and then the sum of those that began,
+ * are found equal: an end that is seen brings its beginning with it. Between the two every thread passes a
+ * barrier. A beginning that is not seen after it is behind it, and so are the loads of that section: it finds
+ * nothing that was taken out before.
  *
- * The epoch moves from e to e + 1 when no section of the other parity, that of e - 1 and e + 1, is left. What was retired in epoch r is
- * freed in r + 3: moving from r + 1 and from r + 2 has found each parity empty once, after it was retired. */
+ * The epoch moves from e to e + 1 when no section of the other parity, that of e - 1 and e + 1, is left. What
+ * was retired in epoch r is freed in r + 3: moving from r + 1 and from r + 2 has found each parity empty
+ * once, after it was retired. */
 #include "osprey/rt/epoch.h"
 
 #include <errno.h>
@@ -93,7 +96,8 @@ static __attribute__((noinline)) struct record *new_record(void)
 	return r;
 }
 
-/* Not inlined: a caller that keeps the address of `own` over a switch of fibers would have another thread's. */
+/* Not inlined: a caller that keeps the address of `own` over a switch of fibers would have another
+ * thread's. */
 static __attribute__((noinline)) struct record *record_of_thread(void)
 {
 	struct record *r = own;
@@ -245,9 +249,11 @@ int rt_epoch_barrier(int64_t deadline)
 	int r = 0;
 
 	(void)record_of_thread();
-	/* All generations: an object may lie in an older one than it was retired in, if its retire was slow. */
+	/* All generations: an object may lie in an older one than it was retired in, if its retire was
+	 * slow. */
 	uint64_t until = atomic_load(&epoch) + GENERATIONS;
-	/* Functions are called by who has `advancing`: once it was this caller's, those of earlier epochs have returned. */
+	/* Functions are called by who has `advancing`: once it was this caller's, those of earlier epochs
+	 * have returned. */
 	while (!try_advance(GENERATIONS, &freed) || atomic_load(&epoch) < until)
 		if ((r = nap(deadline)) < 0)
 			return r;

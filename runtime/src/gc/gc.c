@@ -135,7 +135,8 @@ static int mark_word(struct tracer *t, void *word)
 	return found(t, (uintptr_t)word, &span) ? trace_from(t, span) : trace_from(t, (struct span){ 0, 0 });
 }
 
-/* All that are due are known before the first of their blocks is kept: one block may be all that points to another. */
+/* All that are due are known before the first of their blocks is kept: one block may be all that points to
+ * another. */
 static int mark_finalizers(struct tracer *t)
 {
 	int r = 0;
@@ -233,7 +234,8 @@ void *rt_gc_alloc(size_t bytes, const struct rt_gc_map *map)
 	short_lock_take(&lock);
 	struct gc_block *b = take(bytes, &due);
 	if (b)
-		/* Nobody marks while the lock is held; what it is left with is zeroed before it is a block to be looked into. */
+		/* Nobody marks while the lock is held; what it is left with is zeroed before it is a block to
+		 * be looked into. */
 		*b = (struct gc_block){ &rt_gc_no_pointers, bytes };
 	short_lock_give(&lock);
 	if (b) {

@@ -1,4 +1,5 @@
-/* Memory of the collected heap: one range of addresses, in pages of 64 KiB that hold blocks of one size, or a part of a large one.
+/* Memory of the collected heap: one range of addresses, in pages of 64 KiB that hold blocks of one size, or a
+ * part of a large one.
  *
  * All of it under the collector's lock, but what says otherwise. */
 #ifndef RT_GC_PAGES_H

@@ -354,7 +354,8 @@ void *heap_take_aligned(struct heap *h, size_t alignment, size_t size)
 	if (alignment > SLICE_BYTES || size > HEAP_LARGE_MAX)
 		return huge_take(size, alignment, &zero);
 	if (size <= HEAP_MEDIUM_MAX) {
-		/* Pages begin at a multiple of 64 KiB, so blocks lie at multiples of what divides their size. */
+		/* Pages begin at a multiple of 64 KiB, so blocks lie at multiples of what divides their
+		 * size. */
 		for (unsigned c = size_class_of(size > alignment ? size : alignment); c < HEAP_CLASSES; c++)
 			if (size_class_bytes(c) % alignment == 0)
 				return take_of_class(h, c);

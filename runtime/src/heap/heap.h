@@ -1,14 +1,17 @@
 /* A thread's heap: pages of blocks, of each size class some. Only its thread takes blocks from them.
  *
- * Who frees blocks of others' pages keeps some back, by pages (`owed`): up to 32 blocks or 8 KiB of a page, of OWED pages. Then it puts them
- * on the page's `remote` list, all by one compare-and-swap, which would otherwise wait for the block to come from the other CPU's cache, one
- * after the other. All that is owed is told when the heap itself needs a page, and when the thread ends. If the page had no free
- * block, its owner does not look at it any more: then who freed tells it (`woken`). PAGE_REMOTE_FULL in `remote` is that right
- * to tell: who clears it, has it, and the page keeps its owner until it is told. Neither pages nor heaps lock.
+ * Who frees blocks of others' pages keeps some back, by pages (`owed`): up to 32 blocks or 8 KiB of a page,
+ * of OWED pages. Then it puts them on the page's `remote` list, all by one compare-and-swap, which would
+ * otherwise wait for the block to come from the other CPU's cache, one after the other. All that is owed is
+ * told when the heap itself needs a page, and when the thread ends. If the page had no free block, its owner
+ * does not look at it any more: then who freed tells it (`woken`). PAGE_REMOTE_FULL in `remote` is that right
+ * to tell: who clears it, has it, and the page keeps its owner until it is told. Neither pages nor heaps
+ * lock.
  *
- * A heap is its thread's, not its processor's: a fiber is never switched while it is in here, so it needs no door, and threads
- * that are not the runtime's are served alike. When a thread ends, its heap is left with what is still in use; it is taken
- * whole by the next thread that starts, or its pages by one that needs memory (heap_thread.c). Heaps are never freed. */
+ * A heap is its thread's, not its processor's: a fiber is never switched while it is in here, so it needs no
+ * door, and threads that are not the runtime's are served alike. When a thread ends, its heap is left with
+ * what is still in use; it is taken whole by the next thread that starts, or its pages by one that needs
+ * memory (heap_thread.c). Heaps are never freed. */
 #ifndef RT_HEAP_HEAP_H
 #define RT_HEAP_HEAP_H
 
@@ -58,9 +61,9 @@ static inline struct heap *heap_self(void)
 	return h;
 }
 
-/* What the second word of a block is while it is free. It is looked at when the block is taken, where its line of the cache is needed
- * anyway: a block that was freed twice is taken twice, and the second time it has no key. To look when it is freed would cost as
- * much again as all the rest. */
+/* What the second word of a block is while it is free. It is looked at when the block is taken, where its
+ * line of the cache is needed anyway: a block that was freed twice is taken twice, and the second time it has
+ * no key. To look when it is freed would cost as much again as all the rest. */
 static inline uintptr_t heap_key(const void *block)
 {
 	return heap_secret ^ (uintptr_t)block;

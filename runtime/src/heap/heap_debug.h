@@ -1,8 +1,10 @@
-/* The heap's debug mode: RT_HEAP_DEBUG=1 in the environment when the first block is allocated; a larger number is the MiB that are kept
- * in quarantine (16). Not for programs that run with more rights than who started them (secure_getenv).
+/* The heap's debug mode: RT_HEAP_DEBUG=1 in the environment when the first block is allocated; a larger
+ * number is the MiB that are kept in quarantine (16). Not for programs that run with more rights than who
+ * started them (secure_getenv).
  *
- * A block lies between bytes that are looked at when it is freed; then it is filled, and kept for a while, and looked at once more before
- * its memory is used again (or at exit). All threads share one heap, under a lock. Costs some hundred ns an operation, 64 bytes a block and the quarantine. */
+ * A block lies between bytes that are looked at when it is freed; then it is filled, and kept for a while,
+ * and looked at once more before its memory is used again (or at exit). All threads share one heap, under a
+ * lock. Costs some hundred ns an operation, 64 bytes a block and the quarantine. */
 #ifndef RT_HEAP_DEBUG_H
 #define RT_HEAP_DEBUG_H
 

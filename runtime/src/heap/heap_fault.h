@@ -1,5 +1,6 @@
-/* A block that is not what the caller says it is: one line with its address and what is wrong, then the end of the process. The library
- * says it as all misuse; what stands for malloc alone has its own way (malloc/). */
+/* A block that is not what the caller says it is: one line with its address and what is wrong, then the end
+ * of the process. The library says it as all misuse; what stands for malloc alone has its own way
+ * (malloc/). */
 #ifndef RT_HEAP_FAULT_H
 #define RT_HEAP_FAULT_H
 

@@ -120,7 +120,8 @@ struct heap *heap_of_thread(void)
 	return h;
 }
 
-/* What the thread frees and allocates from here on, in later destructors and in libc, is others' and the common heap's. */
+/* What the thread frees and allocates from here on, in later destructors and in libc, is others' and the
+ * common heap's. */
 static void thread_ends(void *arg)
 {
 	struct heap *h = arg;
@@ -164,8 +165,8 @@ static void adopt_listed(struct heap *h, struct heap *left)
 	}
 }
 
-/* A full page changes its owner while its flag is cleared here, so nobody has the right to tell. One that somebody else has cleared
- * stays with the old heap, which will be told. */
+/* A full page changes its owner while its flag is cleared here, so nobody has the right to tell. One that
+ * somebody else has cleared stays with the old heap, which will be told. */
 static void adopt_full(struct heap *h, struct heap *left)
 {
 	struct heap_page *page, *next;
@@ -225,7 +226,8 @@ void heap_count(uint32_t *ret_threads, uint32_t *ret_left)
 	*ret_left = atomic_load_explicit(&heaps.nleft, memory_order_relaxed);
 }
 
-/* -- fork: the child has the locks free, and its own heap. Those of other threads are left as they are: one may have been within. */
+/* -- fork: the child has the locks free, and its own heap. Those of other threads are left as they are: one
+ * may have been within. */
 
 static void fork_before(void)
 {

@@ -4,7 +4,8 @@
 
 #include "heap/heap.h"
 
-/* The caller's heap, made if it has none. NULL: it is about to end, or there is no memory: use heap_common. */
+/* The caller's heap, made if it has none. NULL: it is about to end, or there is no memory: use
+ * heap_common. */
 struct heap *heap_of_thread(void);
 
 /* One for all, between heap_common_take and _give: of threads that end, and of debug mode. */

@@ -130,7 +130,8 @@ struct sums {
 	uint64_t live_bytes, live_blocks, free_bytes;
 };
 
-/* Of current pages nobody counts: the caller's own are looked at, and those of the common heap; of others' what was handed out once is taken for in use. */
+/* Of current pages nobody counts: the caller's own are looked at, and those of the common heap; of others'
+ * what was handed out once is taken for in use. */
 static uint32_t in_use(const struct segment *s, const struct heap_page *page, const struct heap *common)
 {
 	uint32_t n = page->extended;

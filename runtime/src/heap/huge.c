@@ -129,7 +129,8 @@ static void *huge_aligned(size_t bytes, size_t alignment)
 
 static void *huge_map(size_t bytes, size_t alignment)
 {
-	/* From a multiple of SEGMENT_BYTES on, the first multiple of the alignment that leaves room in front. */
+	/* From a multiple of SEGMENT_BYTES on, the first multiple of the alignment that leaves room in
+	 * front. */
 	size_t offset = alignment > SLICE_BYTES ? alignment : SLICE_BYTES;
 
 	if (alignment > SEGMENT_BYTES)

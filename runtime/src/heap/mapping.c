@@ -7,7 +7,8 @@
 
 /* 48 bits of address, the most that the kernel gives unasked. */
 #define SEGMENTS_POSSIBLE (UINT64_C(1) << (48 - SEGMENT_SHIFT))
-/* So often in a row a mapping is placed below the one before; then the kernel is asked where there is room. */
+/* So often in a row a mapping is placed below the one before; then the kernel is asked where there is
+ * room. */
 #define PLACED_IN_A_ROW 64
 
 /* Both untouched, so without memory, but for where the heap lies. */
@@ -60,7 +61,8 @@ void *mapping_take(size_t bytes)
 	if (lowest > room + SEGMENT_BYTES &&
 	    atomic_fetch_add_explicit(&placed, 1, memory_order_relaxed) % PLACED_IN_A_ROW != PLACED_IN_A_ROW - 1)
 		p = map((void *)(lowest - room), bytes, MAP_FIXED_NOREPLACE);
-	if (p && (uintptr_t)p % SEGMENT_BYTES) {	/* a kernel before 4.17 takes the address for a wish */
+	/* A kernel before 4.17 takes the address for a wish. */
+	if (p && (uintptr_t)p % SEGMENT_BYTES) {
 		mapping_give(p, bytes);
 		p = NULL;
 	}

@@ -162,7 +162,8 @@ static void discard(struct segment *s, uint64_t mask)
 	errno = kept;
 }
 
-/* The slices are nobody's meanwhile, so that others need not wait for the kernel. Under the lock, which is given back and taken. */
+/* The slices are nobody's meanwhile, so that others need not wait for the kernel. Under the lock, which is
+ * given back and taken. */
 static size_t segment_purge(struct segment *s, uint64_t mask)
 {
 	size_t bytes = (size_t)__builtin_popcountll(mask) << SLICE_SHIFT;

@@ -1,12 +1,12 @@
 /* Memory of the heap, as it comes from the system: segments of 4 MiB, aligned by that, in slices of 64 KiB.
  *
- * Runs of slices are pages (Go: spans): of blocks of one size, or one large block. What lies in front of a segment, in its first
- * slice, says all about its pages, so a block's page is found from its address. Blocks above HEAP_LARGE_MAX have a mapping of
- * their own that begins like a segment.
+ * Runs of slices are pages (Go: spans): of blocks of one size, or one large block. What lies in front of a
+ * segment, in its first slice, says all about its pages, so a block's page is found from its address. Blocks
+ * above HEAP_LARGE_MAX have a mapping of their own that begins like a segment.
  *
- * Slices that are given back keep their memory for a while (HEAP_DECAY_MS): they are in one of two generations, and those still
- * free when the older one ends are given to the system (MADV_DONTNEED). No thread does that by itself: who takes or gives
- * slices does, when it is time. */
+ * Slices that are given back keep their memory for a while (HEAP_DECAY_MS): they are in one of two
+ * generations, and those still free when the older one ends are given to the system (MADV_DONTNEED). No
+ * thread does that by itself: who takes or gives slices does, when it is time. */
 #ifndef RT_HEAP_SEGMENT_H
 #define RT_HEAP_SEGMENT_H
 
@@ -34,8 +34,8 @@ enum page_state {
 	PAGE_FREE,	/* no page */
 	PAGE_CURRENT,	/* blocks are taken from it, and not counted: `left` is at most PAGE_LEFT_MOST */
 	PAGE_LISTED,	/* has free blocks; in the heap's list of its class. `left`: blocks in use */
-	PAGE_FULL,	/* none is free; `left` is 1, so the first that the owner frees is noticed. PAGE_REMOTE_FULL is set */
-	PAGE_WAKING,	/* was full; somebody who freed a block is about to tell the owner. `left`: blocks in use and one more */
+	PAGE_FULL,	/* none is free, PAGE_REMOTE_FULL is set; `left`: 1, so the first free is noticed */
+	PAGE_WAKING,	/* was full; who freed a block will tell the owner. `left`: one more than in use */
 	PAGE_LARGE,	/* one block, of nobody */
 };
 
@@ -70,8 +70,9 @@ struct heap_page {
 } __attribute__((aligned(128)));
 
 struct segment {
-	/* By slices: who may take and give blocks there without asking. NULL: ask (nobody, or not the first slice of a page). One
-	 * more than there are: a block aligned by a segment's size lies at the very end of what stands in front of it. */
+	/* By slices: who may take and give blocks there without asking. NULL: ask (nobody, or not the first
+	 * slice of a page). One more than there are: a block aligned by a segment's size lies at the very end
+	 * of what stands in front of it. */
 	_Atomic(struct heap *) owner[SEGMENT_SLICES + 1];
 
 	/* A block with a mapping of its own. 0: slices. */
@@ -119,8 +120,8 @@ static inline size_t segment_slice(const struct segment *s, const void *block)
 	return ((uintptr_t)block - (uintptr_t)s) >> SLICE_SHIFT;
 }
 
-/* A page of so many slices; its fields but `slices` and `start` are the caller's to fill, and the owner. NULL: there is no
- * memory. `ret_zero`: what it holds is zero. */
+/* A page of so many slices; its fields but `slices` and `start` are the caller's to fill, and the owner.
+ * NULL: there is no memory. `ret_zero`: what it holds is zero. */
 struct heap_page *pages_take(unsigned slices, bool *ret_zero);
 void pages_give(struct heap_page *page);
 

@@ -1,4 +1,5 @@
-/* Sizes of blocks: multiples of 16 to 128, then four to each doubling, so at most a fifth of a block is waste. */
+/* Sizes of blocks: multiples of 16 to 128, then four to each doubling, so at most a fifth of a block is
+ * waste. */
 #ifndef RT_HEAP_SIZE_CLASS_H
 #define RT_HEAP_SIZE_CLASS_H
 
@@ -10,7 +11,7 @@ enum {
 	HEAP_DIRECT_MAX = 1024,		/* bytes: up to here a heap is asked by the size itself */
 	HEAP_SMALL_MAX = 8 << 10,	/* bytes: up to here a page is one slice */
 	HEAP_MEDIUM_MAX = 64 << 10,	/* bytes: up to here one of HEAP_MEDIUM_SLICES */
-	HEAP_LARGE_MAX = 1 << 20,	/* bytes: up to here a block has slices of its own; above, a mapping */
+	HEAP_LARGE_MAX = 1 << 20,	/* bytes: up to here a block has slices of its own, above a mapping */
 	HEAP_MEDIUM_SLICES = 8,
 };
 

@@ -1,4 +1,5 @@
-/* Something that happens once, on a thread that is not the runtime's, and is awaited by one fiber or one plain thread. */
+/* Something that happens once, on a thread that is not the runtime's, and is awaited by one fiber or one
+ * plain thread. */
 #ifndef RT_COMPLETION_H
 #define RT_COMPLETION_H
 
@@ -12,7 +13,8 @@ struct completion {
 	_Atomic uint32_t word;	/* what a plain thread waits at */
 };
 
-/* 0: it has happened, and `c` may go; -ETIMEDOUT, -ECANCELED: not yet. `object` is what a fiber is said to wait for. Outside (door.h). */
+/* 0: it has happened, and `c` may go; -ETIMEDOUT, -ECANCELED: not yet. `object` is what a fiber is said to
+ * wait for. Outside (door.h). */
 int completion_wait(struct completion *c, void *object, int64_t deadline);
 
 /* The same, without cancellation or deadline. */

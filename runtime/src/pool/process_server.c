@@ -25,7 +25,8 @@ static struct {
 static unsigned nfunctions;
 static int control = -1;		/* the client's end; -1 in the server, and in what it makes */
 static bool prepared;
-static pthread_mutex_t control_lock = PTHREAD_MUTEX_INITIALIZER;	/* one question at a time; taken by pool threads only */
+/* One question at a time; taken by pool threads only. */
+static pthread_mutex_t control_lock = PTHREAD_MUTEX_INITIALIZER;
 
 int rt_process_register(const char *name, rt_process_function *function)
 {
@@ -168,7 +169,8 @@ struct server {
 	size_t n, room;
 };
 
-/* A child is looked for among those that were made, and only told of as ended: its number is free for others by then. */
+/* A child is looked for among those that were made, and only told of as ended: its number is free for others
+ * by then. */
 static void reap(struct server *s)
 {
 	struct signalfd_siginfo info;

@@ -13,7 +13,8 @@ struct process_limits {
 	uint32_t cpu_s;
 };
 
-/* What a process is sent over its stream socket: this, the name (or the words of a command, each with its zero), the input. */
+/* What a process is sent over its stream socket: this, the name (or the words of a command, each with its
+ * zero), the input. */
 struct process_request {
 	uint32_t is_command;
 	uint32_t name_bytes;

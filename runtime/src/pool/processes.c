@@ -1,5 +1,5 @@
-/* The functions of osprey/rt/processes.h that use the pool. Each call is a conversation with one process, led by a thread of a pool
- * that has as many threads as there may be processes. */
+/* The functions of osprey/rt/processes.h that use the pool. Each call is a conversation with one process, led
+ * by a thread of a pool that has as many threads as there may be processes. */
 #include "osprey/rt/processes.h"
 
 #include <errno.h>

@@ -34,7 +34,7 @@ struct call {
 
 /* On its own stack. */
 struct pool_thread {
-	struct pool_thread *next, *prev;	/* among the idle ones, who came last first: so the others grow old */
+	struct pool_thread *next, *prev;	/* of the idle, who came last first: so others grow old */
 	bool idle;
 	_Atomic uint32_t wake;
 };

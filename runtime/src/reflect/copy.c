@@ -3,7 +3,8 @@
 #include "reflect/memory.h"
 #include "reflect/value.h"
 
-/* What has been copied is whole at each moment: what is not there yet is zero, so that a failed copy is cleared like any value. */
+/* What has been copied is whole at each moment: what is not there yet is zero, so that a failed copy is
+ * cleared like any value. */
 
 static int copy_plain(const struct rt_type *t, const void *from, void *to, const struct rt_memory *m, unsigned depth);
 static int copy_new(const struct rt_type *t, const void *from, const struct rt_memory *m, unsigned depth, void **ret);

@@ -1,4 +1,5 @@
-/* Objects of the text: into structs, in their order or in two passes where one member says what another is. */
+/* Objects of the text: into structs, in their order or in two passes where one member says what another
+ * is. */
 #include "reflect/json_decoder.h"
 
 #include <errno.h>
@@ -8,7 +9,8 @@
 #include "reflect/value.h"
 
 #define FIELDS 1024
-/* What is called within a level, and goes no deeper: its variables are not to be in the frames of all levels. */
+/* What is called within a level, and goes no deeper: its variables are not to be in the frames of all
+ * levels. */
 #define OUTLINE __attribute__((noinline))
 
 /* Elements of a flexible array, until the object that they belong to has its size. */
@@ -232,7 +234,8 @@ static int conditional(struct decoder *d, struct filling *o, const struct rt_fie
 	return json_problem(&d->t, -EINVAL, from, at, "it does not belong there, for %s says so", o->type->fields[f->by].key);
 }
 
-/* What depends on a member that has not come yet is read in a second pass, with all that may depend on one. */
+/* What depends on a member that has not come yet is read in a second pass, with all that may depend on
+ * one. */
 static int member(struct decoder *d, struct filling *o, const struct rt_field *f, bool second, const char *from, const struct place *at,
 		  struct scratch *lists)
 {
@@ -310,7 +313,8 @@ static bool is_picked(const struct filling *o, const struct rt_field *f)
 	return !(f->flags & RT_FIELD_PICKED) || value_field(&o->type->fields[f->by], o->object) == f->pick;
 }
 
-/* What did not come. What says which member is there gets its initial value before those that depend on it. */
+/* What did not come. What says which member is there gets its initial value before those that depend on
+ * it. */
 static int absent(struct decoder *d, struct filling *o, bool conditionals, const char *from)
 {
 	for (uint32_t i = 0; i < o->type->count; i++) {

@@ -1,5 +1,5 @@
-/* Numbers, words and strings. Nothing here goes deeper into the text, and none of it is inlined where something does: its variables are
- * not to be in the frames of all levels. */
+/* Numbers, words and strings. Nothing here goes deeper into the text, and none of it is inlined where
+ * something does: its variables are not to be in the frames of all levels. */
 #include "reflect/json_decoder.h"
 
 #include <errno.h>

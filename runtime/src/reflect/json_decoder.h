@@ -1,15 +1,17 @@
-/* What the parts of the JSON decoder share: json_decode.c (the whole, and which part reads a value), json_decode_scalar.c,
- * json_decode_list.c, json_decode_object.c.
+/* What the parts of the JSON decoder share: json_decode.c (the whole, and which part reads a value),
+ * json_decode_scalar.c, json_decode_list.c, json_decode_object.c.
  *
- * All return 0/-errno, the problem noted. Each reads one value of the text; `f` is the field that it is for, or NULL, and `at` where in the
- * text it is. `to` is zeroed memory of the type: on failure the caller clears it. */
+ * All return 0/-errno, the problem noted. Each reads one value of the text; `f` is the field that it is for,
+ * or NULL, and `at` where in the text it is. `to` is zeroed memory of the type: on failure the caller clears
+ * it. */
 #ifndef RT_REFLECT_JSON_DECODER_H
 #define RT_REFLECT_JSON_DECODER_H
 
 #include "osprey/rt/json.h"
 #include "reflect/json_text.h"
 
-/* Where the elements of the list that is being read are: one for each level of lists, used again by the next list there. */
+/* Where the elements of the list that is being read are: one for each level of lists, used again by the next
+ * list there. */
 struct scratch {
 	struct scratch *deeper;
 	char *p;

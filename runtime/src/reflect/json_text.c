@@ -94,7 +94,8 @@ static const char *escape(const char *p, const char *end, uint32_t *ret)
 #define ONES UINT64_C(0x0101010101010101)
 #define HIGHS UINT64_C(0x8080808080808080)
 
-/* Whether eight bytes have a quote, a backslash, a control or a byte that is not ASCII. A borrow can only tell too much. */
+/* Whether eight bytes have a quote, a backslash, a control or a byte that is not ASCII. A borrow can only
+ * tell too much. */
 static bool is_special(const char *p)
 {
 	uint64_t w;

@@ -39,7 +39,8 @@ static int read_self(struct printer *p, uint64_t address, void *ret, size_t byte
 
 	if (n == (ssize_t)bytes)
 		return 0;
-	/* Where the system call is filtered, the object that the caller vouches for is shown, and nothing is followed. */
+	/* Where the system call is filtered, the object that the caller vouches for is shown, and nothing is
+	 * followed. */
 	if (n < 0 && errno != EFAULT && address - p->root < p->root_bytes && bytes <= p->root_bytes - (address - p->root)) {
 		memcpy(ret, (const void *)(uintptr_t)address, bytes);
 		return 0;

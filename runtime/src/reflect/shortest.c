@@ -1,6 +1,6 @@
-/* R. Giulietti, "The Schubfach way to render doubles" (2020): at the power of ten just below the width of the interval that rounds to the
- * number there are at most two candidates, at the next one at most one. Products by powers of ten of 128 bits, rounded to odd, tell
- * exactly which candidates are inside. */
+/* R. Giulietti, "The Schubfach way to render doubles" (2020): at the power of ten just below the width of the
+ * interval that rounds to the number there are at most two candidates, at the next one at most one. Products
+ * by powers of ten of 128 bits, rounded to odd, tell exactly which candidates are inside. */
 #include "reflect/shortest.h"
 
 #include <pthread.h>
@@ -13,8 +13,8 @@ struct power {
 	uint64_t high, low;
 };
 
-/* 10^LEAST to 10^MOST, as their 128 highest bits, rounded up. Made when they are first needed: in 10 KiB of memory that most programs, or
- * at least their files, then do without. */
+/* 10^LEAST to 10^MOST, as their 128 highest bits, rounded up. Made when they are first needed: in 10 KiB of
+ * memory that most programs, or at least their files, then do without. */
 static struct power powers[MOST - LEAST + 1];
 static pthread_once_t made = PTHREAD_ONCE_INIT;
 
@@ -52,7 +52,8 @@ static void powers_make(void)
 			carry >>= 32;
 		}
 	}
-	/* Dividing what was rounded down by ten, and rounding down, is the same as dividing at once. What is left over is never 0. */
+	/* Dividing what was rounded down by ten, and rounding down, is the same as dividing at once. What is
+	 * left over is never 0. */
 	for (int e = -1; e >= LEAST; e--) {
 		uint64_t rest = 0;
 		for (int i = WORDS; i-- > 0;) {

@@ -10,8 +10,9 @@ struct shortest {
 	int exponent;		/* of ten */
 };
 
-/* Of c * 2^q, c > 0, whose neighbours are c - 1 and c + 1 times 2^q; `edge`: the one below is half as far, for c is the least of its
- * binade. c has up to 53 bits, q is -1074 to 971. Of two shortest ones the closer one; ties of reading go to the even. */
+/* Of c * 2^q, c > 0, whose neighbours are c - 1 and c + 1 times 2^q; `edge`: the one below is half as far,
+ * for c is the least of its binade. c has up to 53 bits, q is -1074 to 971. Of two shortest ones the closer
+ * one; ties of reading go to the even. */
 struct shortest shortest_decimal(uint64_t c, int q, bool edge);
 
 #endif

@@ -43,7 +43,8 @@ struct toml_tree {
 	const char *problem;
 };
 
-/* 0; -EBADMSG, -EMSGSIZE: `problem` tells, at `problem_at`; -ENOMEM. To be given to toml_tree_deinit in any case. */
+/* 0; -EBADMSG, -EMSGSIZE: `problem` tells, at `problem_at`; -ENOMEM. To be given to toml_tree_deinit in any
+ * case. */
 int toml_tree_init(struct toml_tree *t, const char *text, size_t n, unsigned depth, const struct rt_memory *memory);
 void toml_tree_deinit(struct toml_tree *t);
 

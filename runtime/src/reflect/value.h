@@ -6,15 +6,18 @@
 
 #include "osprey/rt/reflect.h"
 
-/* An integer, enumeration or bool: of a field, with its bit-field; of an element. Unsigned ones are the same 64 bits. */
+/* An integer, enumeration or bool: of a field, with its bit-field; of an element. Unsigned ones are the same
+ * 64 bits. */
 int64_t value_field(const struct rt_field *f, const void *object);
 int64_t value_plain(const struct rt_type *t, const void *p);
 void value_field_set(const struct rt_field *f, void *object, int64_t value);
 
-/* Whether the integer, enumeration or bool has this value in its range; `negative` tells how to take the 64 bits. */
+/* Whether the integer, enumeration or bool has this value in its range; `negative` tells how to take the 64
+ * bits. */
 bool value_fits(const struct rt_type *t, unsigned bits, bool negative, uint64_t value);
 
-/* How many elements an array, list or tail of the struct at `object` has. A signed count below zero is UINT64_MAX. */
+/* How many elements an array, list or tail of the struct at `object` has. A signed count below zero is
+ * UINT64_MAX. */
 uint64_t value_count(const struct rt_type *outer, const struct rt_field *f, const void *object);
 
 /* Whether a field that is there only at times is there: by `has`, and by what picks it. */
@@ -26,11 +29,12 @@ const struct rt_field *value_picked(const struct rt_type *outer, const struct rt
 /* Zero, NULL, no elements. */
 bool value_is_empty(const struct rt_type *outer, const struct rt_field *f, const void *object);
 
-/* The `next` of a struct that is chained to lists: its last pointer to its own type, or NULL. Such chains are followed, not descended. */
+/* The `next` of a struct that is chained to lists: its last pointer to its own type, or NULL. Such chains are
+ * followed, not descended. */
 const struct rt_field *value_next(const struct rt_type *t);
 
-/* For a walk along a chain: whether it goes round in a circle. `mark` begins as the first, `steps` counts from 1: who goes round meets the
- * mark, which is set anew at powers of two. */
+/* For a walk along a chain: whether it goes round in a circle. `mark` begins as the first, `steps` counts
+ * from 1: who goes round meets the mark, which is set anew at powers of two. */
 static inline bool value_circle(const void *here, const void **mark, uint64_t steps)
 {
 	if (here == *mark)

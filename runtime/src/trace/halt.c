@@ -199,7 +199,8 @@ static void resume(void)
 {
 	atomic_store(&halting, 0);
 	futex_wake(&halting, INT_MAX);
-	/* Those that have still to leave the handler do not look at `threads` any more, but count themselves. */
+	/* Those that have still to leave the handler do not look at `threads` any more, but count
+	 * themselves. */
 	while (atomic_load(&nhalted)) {
 		futex_wake(&halting, INT_MAX);
 		syscall(SYS_sched_yield);

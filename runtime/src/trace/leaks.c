@@ -74,7 +74,8 @@ static bool found(struct tracer *t, uintptr_t word, struct span *ret)
 	return true;
 }
 
-/* What is in blocks counts if the block is found; the heap's own notes, of what is free and what is owed, do not. */
+/* What is in blocks counts if the block is found; the heap's own notes, of what is free and what is owed, do
+ * not. */
 static bool excluded(uintptr_t page)
 {
 	return segment_around((void *)page) || segments_forever_holds((void *)page);

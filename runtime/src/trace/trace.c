@@ -23,7 +23,8 @@ static void *memory(size_t bytes)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* Of a program that is built with a sanitizer: its own memory is terabytes of addresses, which are not looked at one by one. */
+/* Of a program that is built with a sanitizer: its own memory is terabytes of addresses, which are not looked
+ * at one by one. */
 extern void __asan_init(void) __attribute__((weak));
 extern void __tsan_init(void) __attribute__((weak));
 
@@ -112,7 +113,8 @@ static bool may_run(const struct tracer *t, const struct fiber *f)
 	return state == FIBER_READY || state == FIBER_RUNNING || (state == FIBER_PARKED && t->all_fibers);
 }
 
-/* A pointer to the stack of a fiber that is parked: what waits there can be found, so somebody may end the waiting. */
+/* A pointer to the stack of a fiber that is parked: what waits there can be found, so somebody may end the
+ * waiting. */
 static bool reach_stack(struct tracer *t, uintptr_t word)
 {
 	for (int size = 0; size < FIBER_STACK_SIZES; size++) {
@@ -134,7 +136,8 @@ static struct fiber *fiber_of(uintptr_t address)
 	return fiber_of_address((void *)address, &in_guard);
 }
 
-/* Where a thread stands within a fiber's stack counts more than what the fiber is said to be: it may just be leaving it. */
+/* Where a thread stands within a fiber's stack counts more than what the fiber is said to be: it may just be
+ * leaving it. */
 static void push_fiber_of_thread(struct tracer *t, uintptr_t sp, uintptr_t frame)
 {
 	struct fiber *f = fiber_of(sp);
@@ -206,8 +209,9 @@ static void nearer(struct span *best, uintptr_t at, const void *from, const void
 		*best = (struct span){ (uintptr_t)from, (uintptr_t)to };
 }
 
-/* The first memory at or behind `at` whose words mean nothing: descriptors of threads hold where the last fiber that was left
- * lies, and places of queues who stood there before (who stands there now is ready, and traced as such). */
+/* The first memory at or behind `at` whose words mean nothing: descriptors of threads hold where the last
+ * fiber that was left lies, and places of queues who stood there before (who stands there now is ready, and
+ * traced as such). */
 static struct span first_meaningless(uintptr_t at)
 {
 	struct span best = { UINTPTR_MAX, UINTPTR_MAX };
@@ -232,7 +236,8 @@ static void look_at_meaningful(struct tracer *t, struct span page)
 	}
 }
 
-/* A thread's stack for signals is in use where the halting signal came to it, from there on: false, not at all. */
+/* A thread's stack for signals is in use where the halting signal came to it, from there on: false, not at
+ * all. */
 static bool of_signal_stack(struct tracer *t, uintptr_t page, uintptr_t *from)
 {
 	for (struct thread *at = scheduler.threads; at; at = at->next) {

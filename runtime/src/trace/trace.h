@@ -1,8 +1,9 @@
 /* Which memory can be reached, seen conservatively: any aligned word may be a pointer.
  *
- * Roots are all private writable mappings of the process (data of all loaded objects, thread-local storage, the C library's heap, stacks
- * of threads) from where their threads stand on, but for what is excluded. Pages that were never touched are not looked
- * at (/proc/self/pagemap). All is done while the other threads stand still (halt.h). */
+ * Roots are all private writable mappings of the process (data of all loaded objects, thread-local storage,
+ * the C library's heap, stacks of threads) from where their threads stand on, but for what is excluded. Pages
+ * that were never touched are not looked at (/proc/self/pagemap). All is done while the other threads stand
+ * still (halt.h). */
 #ifndef RT_TRACE_H
 #define RT_TRACE_H
 
@@ -18,7 +19,8 @@ struct span {
 struct tracer {
 	/* Set by the caller. */
 	uintptr_t low, high;	/* words outside are nothing that `found` would know */
-	/* A word that lies in something that has not been found before: true, and what of it is to be looked at (empty: nothing). */
+	/* A word that lies in something that has not been found before: true, and what of it is to be looked
+	 * at (empty: nothing). */
 	bool (*found)(struct tracer *t, uintptr_t word, struct span *ret);
 	/* Pages that are no roots, asked for each; NULL: none. */
 	bool (*excluded)(uintptr_t page);
@@ -35,11 +37,13 @@ struct tracer {
 	int error;
 };
 
-/* Memory for a trace, before the halt. -ENOMEM; -ENOSYS: the program is built with AddressSanitizer or ThreadSanitizer. */
+/* Memory for a trace, before the halt. -ENOMEM; -ENOSYS: the program is built with AddressSanitizer or
+ * ThreadSanitizer. */
 int tracer_init(struct tracer *t);
 void tracer_deinit(struct tracer *t);
 
-/* All of it but which fibers were reached: its memory must not be there when another one looks, for it is full of addresses. */
+/* All of it but which fibers were reached: its memory must not be there when another one looks, for it is
+ * full of addresses. */
 void tracer_finish(struct tracer *t);
 
 /* From the roots on, until nothing is pending. */

@@ -1,5 +1,5 @@
-/* The heap as a program's malloc: libospreymalloc. What C, POSIX and glibc say of these functions; errno is ENOMEM where they say so, and left
- * alone otherwise, free included. */
+/* The heap as a program's malloc: libospreymalloc. What C, POSIX and glibc say of these functions; errno is
+ * ENOMEM where they say so, and left alone otherwise, free included. */
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
