@@ -1,6 +1,7 @@
 #!/bin/bash
-# 100 000 connections at a time that are idle, without a fiber each (net_conns.c): bytes of a connection beyond the kernel's.
-# Prints "row <TAB> peer <TAB> bytes" and the verdict. 0: the goal is reached, 1: it is missed, 77: the limits here are too low.
+# 100 000 connections at a time that are idle, without a fiber each (net_conns.c): bytes of a connection
+# beyond the kernel's. Prints "row <TAB> peer <TAB> bytes" and the verdict. 0: the goal is reached, 1: it is
+# missed, 77: the limits here are too low.
 set -u
 connections=${CONNECTIONS:-100000}
 # shellcheck source=place

@@ -1,5 +1,5 @@
-/* What the heap's benches share. Each is a program that uses malloc and free, and is run under one allocator after the other by
- * heap.sh: it prints ns an operation, of wall time, and what else its name says. */
+/* What the heap's benches share. Each is a program that uses malloc and free, and is run under one allocator
+ * after the other by heap.sh: it prints ns an operation, of wall time, and what else its name says. */
 #ifndef RT_BENCH_HEAP_H
 #define RT_BENCH_HEAP_H
 

@@ -1,8 +1,9 @@
 #!/bin/bash
-# The heap as malloc, beside those of glibc, jemalloc, mimalloc and tcmalloc: heap.sh [ROUNDS], 5 if not said. Every program of
-# heap_*.c runs under each allocator in turn; the best round counts, ns are CPU time of one operation. The verdict is ours divided by the
-# best other of the run. "calls" is two functions that do nothing in the place of malloc and free: what no allocator is below.
-# 0: the goals are reached, 1: they are missed, 77: it cannot run here.
+# The heap as malloc, beside those of glibc, jemalloc, mimalloc and tcmalloc: heap.sh [ROUNDS], 5 if not said.
+# Every program of heap_*.c runs under each allocator in turn; the best round counts, ns are CPU time of one
+# operation. The verdict is ours divided by the best other of the run. "calls" is two functions that do
+# nothing in the place of malloc and free: what no allocator is below. 0: the goals are reached, 1: they are
+# missed, 77: it cannot run here.
 set -euo pipefail
 rounds=${1:-5}
 # shellcheck source=place
@@ -45,7 +46,8 @@ for ((r = 0; r < rounds; r++)); do
 	run hot calls "$tmp/calls.so"
 done
 
-# What the goals are: ours over the best other on the reference, 5.4, 16, 73 and 19 ns; and memory over jemalloc's.
+# What the goals are: ours over the best other on the reference, 5.4, 16, 73 and 19 ns; and memory over
+# jemalloc's.
 declare -A goal=([hot.ns]=$(awk 'BEGIN { print 4.5 / 5.4 }') [larson.ns]=$(awk 'BEGIN { print 14 / 16 }')
 	[xmalloc.ns]=$(awk 'BEGIN { print 65 / 73 }') [burst.ns]=1 [burst.peak]=1.2)
 missed=0

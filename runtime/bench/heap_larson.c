@@ -1,5 +1,6 @@
-/* Larson's server: each thread replaces blocks of random sizes in its array, at random; then a new thread goes on with the array, and the
- * old one ends. So blocks are freed by others than took them, and by threads whose maker is gone. */
+/* Larson's server: each thread replaces blocks of random sizes in its array, at random; then a new thread
+ * goes on with the array, and the old one ends. So blocks are freed by others than took them, and by threads
+ * whose maker is gone. */
 #include "heap.h"
 
 enum { THREADS = 2, BLOCKS = 1000, TURNS = 200000, GENERATIONS = 15, LEAST = 8, MOST = 1000 };

@@ -1,5 +1,5 @@
-/* Each thread has a queue of blocks: the oldest goes, a new one comes, sizes rise and fall (as sh6bench and sh8bench of the
- * SmartHeap suite do). */
+/* Each thread has a queue of blocks: the oldest goes, a new one comes, sizes rise and fall (as sh6bench and
+ * sh8bench of the SmartHeap suite do). */
 #include "heap.h"
 
 enum { THREADS = 2, BLOCKS = 5000, TURNS = 3000000 };

@@ -1,5 +1,5 @@
-/* Small blocks that threads get from one another, free, and take anew, and then write often: slow where two threads' blocks share a
- * line of the cache (cache-scratch of the Hoard suite). */
+/* Small blocks that threads get from one another, free, and take anew, and then write often: slow where two
+ * threads' blocks share a line of the cache (cache-scratch of the Hoard suite). */
 #include "heap.h"
 
 enum { THREADS = 2, TURNS = 20000, WRITES = 400, SIZE = 8 };

@@ -1,4 +1,5 @@
-/* Producers take blocks and hand them over in batches; consumers free them. Each block is freed by another thread. */
+/* Producers take blocks and hand them over in batches; consumers free them. Each block is freed by another
+ * thread. */
 #include "heap.h"
 
 enum { PAIRS = 1, BATCH = 128, BATCHES = 40000, QUEUE = 64 };

@@ -1,5 +1,5 @@
 #!/bin/bash
-# JSON into structs and back, by CPU time: descriptors beside jansson, json-c, yajl and Go's encoding/json; goal: not slower than the best
+# JSON into structs and back, by CPU time, beside jansson, json-c, yajl and Go; goal: as fast as the best
 set -euo pipefail
 # shellcheck source=place
 . "$(dirname "${BASH_SOURCE[0]}")/place"

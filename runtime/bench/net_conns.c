@@ -1,10 +1,11 @@
-/* Many connections at a time over loopback addresses, none of which has a fiber while it is idle: what each of them costs in memory
- * beyond the kernel's own, and whether all of them still answer.
+/* Many connections at a time over loopback addresses, none of which has a fiber while it is idle: what each
+ * of them costs in memory beyond the kernel's own, and whether all of them still answer.
  *
  *	net_conns CONNECTIONS
  *
- * A process may have RLIMIT_NOFILE open files, so there are as many servers, each at a loopback address of its own, and as many
- * clients, as that takes. Prints connections, servers and bytes a connection. 77: the limits are too low. */
+ * A process may have RLIMIT_NOFILE open files, so there are as many servers, each at a loopback address of
+ * its own, and as many clients, as that takes. Prints connections, servers and bytes a connection. 77: the
+ * limits are too low. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

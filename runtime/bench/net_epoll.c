@@ -1,4 +1,5 @@
-/* The peer in plain C: one thread, one epoll, level-triggered; an echo server, or one that answers each head of HTTP.
+/* The peer in plain C: one thread, one epoll, level-triggered; an echo server, or one that answers each head
+ * of HTTP.
  *
  *	net_epoll echo|http|floor
  *

@@ -1,9 +1,11 @@
-/* Keeps many connections to a server busy, and tells what CPU time a request cost the server: its clock is read, whatever it is
- * written in (clock_getcpuclockid(3)), when all connections are made and warm, and again after so many answers.
+/* Keeps many connections to a server busy, and tells what CPU time a request cost the server: its clock is
+ * read, whatever it is written in (clock_getcpuclockid(3)), when all connections are made and warm, and again
+ * after so many answers.
  *
  *	net_load echo|http PID ADDRESS CONNECTIONS REQUESTS
  *
- * One request of each connection is under way at a time. Prints nanoseconds a request. ADDRESS is IPv4:port. */
+ * One request of each connection is under way at a time. Prints nanoseconds a request. ADDRESS is
+ * IPv4:port. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>

@@ -3,9 +3,9 @@
  *	cc -O2 -o course_condition course_condition.c $(pkg-config --cflags --libs osprey-rt)
  *	./course_condition
  *
- * A fiber waits with the mutex given back, and has it again when it goes on. Others may have come first in between: so the condition is
- * looked at in a loop. Fibers here wait for different conditions at one variable; a signal might wake one that cannot go on,
- * so all are woken (broadcast). */
+ * A fiber waits with the mutex given back, and has it again when it goes on. Others may have come first in
+ * between: so the condition is looked at in a loop. Fibers here wait for different conditions at one
+ * variable; a signal might wake one that cannot go on, so all are woken (broadcast). */
 #include <stdint.h>
 #include <stdio.h>
 

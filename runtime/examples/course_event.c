@@ -1,9 +1,11 @@
-/* Event: runners wait for the starting shot, each at its own time; who comes late does not wait. The judge does not wait for ever.
+/* Event: runners wait for the starting shot, each at its own time; who comes late does not wait. The judge
+ * does not wait for ever.
  *
  *	cc -O2 -o course_event course_event.c $(pkg-config --cflags --libs osprey-rt)
  *	./course_event
  *
- * An event stays set: so a shot that comes before somebody waits for it is not lost, as a condition's signal would be. */
+ * An event stays set: so a shot that comes before somebody waits for it is not lost, as a condition's signal
+ * would be. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>

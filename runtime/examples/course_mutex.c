@@ -3,7 +3,8 @@
  *	cc -O2 -o course_mutex course_mutex.c $(pkg-config --cflags --libs osprey-rt)
  *	./course_mutex
  *
- * Each account has a mutex of its own. Who needs both takes them in one order, by address: so no two fibers wait for each other. */
+ * Each account has a mutex of its own. Who needs both takes them in one order, by address: so no two fibers
+ * wait for each other. */
 #include <stdio.h>
 
 #include <osprey/rt.h>

@@ -4,9 +4,10 @@
  *	./course_philosophers			# they dine
  *	./course_philosophers deadlock		# they starve, and the runtime says how
  *
- * Each takes the left fork first. If all do so at once, each waits for the one on the right, which its neighbour holds, in a circle: the
- * runtime finds that nothing can happen any more, ends the process and prints each philosopher with the mutex it waits for. The cure is
- * to break the circle: forks have an order, and the lower one is taken first. Then the last philosopher begins on the right. */
+ * Each takes the left fork first. If all do so at once, each waits for the one on the right, which its
+ * neighbour holds, in a circle: the runtime finds that nothing can happen any more, ends the process and
+ * prints each philosopher with the mutex it waits for. The cure is to break the circle: forks have an order,
+ * and the lower one is taken first. Then the last philosopher begins on the right. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

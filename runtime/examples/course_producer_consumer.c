@@ -1,4 +1,5 @@
-/* Producers and consumers, twice: with a ring, a mutex and two conditions, as in the books; and with a channel, which is all that.
+/* Producers and consumers, twice: with a ring, a mutex and two conditions, as in the books; and with a
+ * channel, which is all that.
  *
  *	cc -O2 -o course_producer_consumer course_producer_consumer.c $(pkg-config --cflags --libs osprey-rt)
  *	./course_producer_consumer */

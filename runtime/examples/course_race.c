@@ -3,8 +3,8 @@
  *	cc -O2 -o course_race course_race.c $(pkg-config --cflags --libs osprey-rt)
  *	./course_race
  *
- * "Add one" is three steps: read, add, write. What others write between the first and the last is lost. Here the fiber yields between
- * them, so it is lost on one CPU as well as on many. */
+ * "Add one" is three steps: read, add, write. What others write between the first and the last is lost. Here
+ * the fiber yields between them, so it is lost on one CPU as well as on many. */
 #include <stdio.h>
 
 #include <osprey/rt.h>

@@ -3,8 +3,8 @@
  *	cc -O2 -o course_semaphore course_semaphore.c $(pkg-config --cflags --libs osprey-rt)
  *	./course_semaphore
  *
- * The count is how many places are free. A bus needs two at once: rt_semaphore_wait takes both or waits for both, and who came
- * before it is served before it. */
+ * The count is how many places are free. A bus needs two at once: rt_semaphore_wait takes both or waits for
+ * both, and who came before it is served before it. */
 #include <stdint.h>
 #include <stdio.h>
 

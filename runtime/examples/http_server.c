@@ -3,8 +3,8 @@
  *	cc -O2 -o http_server http_server.c $(pkg-config --cflags --libs osprey-rt)
  *	./http_server 127.0.0.1:8080 &	curl http://127.0.0.1:8080/
  *
- * GET and HEAD of / are answered. What a request carries as a body is read and dropped. SIGINT and SIGTERM end it: no more
- * connections, and those that are open may finish what they are about for a second. */
+ * GET and HEAD of / are answered. What a request carries as a body is read and dropped. SIGINT and SIGTERM
+ * end it: no more connections, and those that are open may finish what they are about for a second. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE	/* memmem */
 #endif

@@ -1,7 +1,8 @@
 /* Reads an order in JSON (or, with -t, in TOML), prints it as C has it, and writes it as JSON.
  *
  *	cc -g -c json_order.c $(pkg-config --cflags osprey-rt)
- *	osprey-rt-types -o types.c json_order.o && cc json_order.o types.c $(pkg-config --cflags --libs osprey-rt)
+ *	osprey-rt-types -o types.c json_order.o
+ *	cc json_order.o types.c $(pkg-config --cflags --libs osprey-rt)
  *	echo '{"id": 7, "customer": "Ann", "items": [{"name": "tea", "price": 4.5}]}' | ./a.out
  *
  * In a Makefile:

@@ -1,10 +1,12 @@
-/* A leak hunt: a server that loses a block for each request that fails, and a fiber for each that is given up, tells so itself.
+/* A leak hunt: a server that loses a block for each request that fails, and a fiber for each that is given
+ * up, tells so itself.
  *
  *	cc -O2 -g -o leak_hunt leak_hunt.c $(pkg-config --cflags --libs osprey-rt)
  *	./leak_hunt
  *
- * Both leaks are of the kind that tests do not find: nothing crashes, nothing is wrong, it only grows. The report names the sizes of
- * the blocks, and the stacks of the fibers with what they wait for and who started them. */
+ * Both leaks are of the kind that tests do not find: nothing crashes, nothing is wrong, it only grows. The
+ * report names the sizes of the blocks, and the stacks of the fibers with what they wait for and who started
+ * them. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +29,8 @@ struct answer {
 	int number;
 };
 
-/* Computes an answer and sends it. Leak one: if nobody takes it, the fiber waits for ever, for the channel is not buffered. */
+/* Computes an answer and sends it. Leak one: if nobody takes it, the fiber waits for ever, for the channel is
+ * not buffered. */
 static int answers(void *arg)
 {
 	struct answer *a = arg;

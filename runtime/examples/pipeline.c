@@ -1,10 +1,11 @@
-/* A pipeline with select: numbers go through a stage that squares them and are summed, until a time is over; meanwhile a clock ticks.
+/* A pipeline with select: numbers go through a stage that squares them and are summed, until a time is over;
+ * meanwhile a clock ticks.
  *
  *	cc -O2 -o pipeline pipeline.c $(pkg-config --cflags --libs osprey-rt)
  *	./pipeline
  *
- * Each stage is a fiber that owns its output channel and closes it when its input is closed: so the end of the source reaches
- * the sink, and nobody has to be told. */
+ * Each stage is a fiber that owns its output channel and closes it when its input is closed: so the end of
+ * the source reaches the sink, and nobody has to be told. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -68,7 +69,8 @@ static int sink(void *arg)
 		} else if (cases[1].result == 0) {
 			printf("%lu squares so far\n", count);
 		} else {
-			/* The clock has stopped. A case without a channel never comes: so this one is over. */
+			/* The clock has stopped. A case without a channel never comes: so this one is
+			 * over. */
 			cases[1].chan = NULL;
 			rt_close(enough);
 		}

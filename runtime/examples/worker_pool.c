@@ -1,10 +1,11 @@
-/* A worker pool: hashes the files that are named, no more than four at a time, files read by threads that may block.
+/* A worker pool: hashes the files that are named, no more than four at a time, files read by threads that may
+ * block.
  *
  *	cc -O2 -o worker_pool worker_pool.c $(pkg-config --cflags --libs osprey-rt)
  *	./worker_pool *.c
  *
- * Two bounds: how many jobs run at a time (4), and how many wait (8). Who submits more waits in rt_workers_submit: so the list of files
- * may be as long as it likes and memory does not grow with it. */
+ * Two bounds: how many jobs run at a time (4), and how many wait (8). Who submits more waits in
+ * rt_workers_submit: so the list of files may be as long as it likes and memory does not grow with it. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,8 +1,9 @@
-/* The door (door.h, door.c, retake.c): the owner stores `inside` and looks at `door` without a fence; strangers store a claim, make
- * every CPU pass a barrier, and look at `inside`. Never are both in there, and the owner never is without a processor.
+/* The door (door.h, door.c, retake.c): the owner stores `inside` and looks at `door` without a fence;
+ * strangers store a claim, make every CPU pass a barrier, and look at `inside`. Never are both in there, and
+ * the owner never is without a processor.
  *
- * The owner's stores pass through a buffer, as on x86 (and AArch64 without fences): they become visible in order, at any later time,
- * or at the barrier.
+ * The owner's stores pass through a buffer, as on x86 (and AArch64 without fences): they become visible in
+ * order, at any later time, or at the barrier.
  *
  * Mutants, each of which must fail: NO_BARRIER, NO_WAIT, NO_LOOK, VISITED_FIRST. */
 

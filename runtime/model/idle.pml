@@ -1,14 +1,16 @@
-/* Who runs what, and who sleeps: fibers pushed without a fence, threads that go idle and look twice, blocking calls whose processor is
- * taken and given on, few threads, the end of the run (idle.c, work.c, thread.c, retake.c, switch.c). No fiber is forgotten while a
- * thread or processor sleeps, and the run is over only when no fiber is left: the same look that reports a deadlock.
+/* Who runs what, and who sleeps: fibers pushed without a fence, threads that go idle and look twice, blocking
+ * calls whose processor is taken and given on, few threads, the end of the run (idle.c, work.c, thread.c,
+ * retake.c, switch.c). No fiber is forgotten while a thread or processor sleeps, and the run is over only
+ * when no fiber is left: the same look that reports a deadlock.
  *
- * A processor's ring is a number of fibers. A push passes through the CPU's buffer before others see it; the barrier of who goes idle
- * writes all buffers back. What is in `first` and in the batch is left out: only the owner, the watcher and who passes the door get
- * at it (door.pml). The lock of the scheduler is an atomic step.
+ * A processor's ring is a number of fibers. A push passes through the CPU's buffer before others see it; the
+ * barrier of who goes idle writes all buffers back. What is in `first` and in the batch is left out: only the
+ * owner, the watcher and who passes the door get at it (door.pml). The lock of the scheduler is an atomic
+ * step.
  *
- * Variants: WAITS (the first fiber starts another and computes until that one has run, while nobody watches: so it must be run by
- * another thread), BLOCKS (it blocks its thread meanwhile, and the watcher takes its processor).
- * Mutants, each of which must fail: NO_BARRIER, NO_NOUTSIDE, NO_WAKE, SLEEPS_ANYWAY. */
+ * Variants: WAITS (the first fiber starts another and computes until that one has run, while nobody watches:
+ * so it must be run by another thread), BLOCKS (it blocks its thread meanwhile, and the watcher takes its
+ * processor). Mutants, each of which must fail: NO_BARRIER, NO_NOUTSIDE, NO_WAKE, SLEEPS_ANYWAY. */
 
 #ifndef THREADS
 #define THREADS 2
@@ -62,7 +64,8 @@ inline idle_processor_take(ret)
 	fi
 }
 
-/* thread_call: a thread that sleeps, or a new one, or the processor is idle with all that it had in the queue. */
+/* thread_call: a thread that sleeps, or a new one, or the processor is idle with all that it had in the
+ * queue. */
 inline thread_call(p, spins)
 {
 	atomic {

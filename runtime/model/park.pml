@@ -1,9 +1,11 @@
-/* A fiber's waiting, and who ends it: a peer (through a list), a deadline (through a wheel) and cancellation (through a scope)
- * compete for one claim (wait.h, wait.c). It is made ready once for each waiting, not before its context is saved, and cancellation
- * is never lost. The second waiting is that of another fiber with the same memory, which nobody cancels.
+/* A fiber's waiting, and who ends it: a peer (through a list), a deadline (through a wheel) and cancellation
+ * (through a scope) compete for one claim (wait.h, wait.c). It is made ready once for each waiting, not
+ * before its context is saved, and cancellation is never lost. The second waiting is that of another fiber
+ * with the same memory, which nobody cancels.
  *
- * Variants: WITHOUT_LIST (a sleep: no lock keeps the fiber back until its waiting is set up), ALONE (only cancellation ends the first
- * waiting). Mutants, each of which must fail: NO_CLAIM, NO_RECHECK, ANY_WAITING, NO_SETTLE, EARLY_UNLOCK. */
+ * Variants: WITHOUT_LIST (a sleep: no lock keeps the fiber back until its waiting is set up), ALONE (only
+ * cancellation ends the first waiting). Mutants, each of which must fail: NO_CLAIM, NO_RECHECK, ANY_WAITING,
+ * NO_SETTLE, EARLY_UNLOCK. */
 
 #define OVER 0
 #define OPEN 1
@@ -150,7 +152,8 @@ proctype fiber()
 	od
 }
 
-/* Who sends to it, unlocks, posts: wait_list_claim. It comes once in the first waiting, or later, as often as it takes. */
+/* Who sends to it, unlocks, posts: wait_list_claim. It comes once in the first waiting, or later, as often as
+ * it takes. */
 proctype peer()
 {
 	bool won;

@@ -1,4 +1,5 @@
-/* Arenas: blocks do not overlap and keep what is in them, marks, limits, scopes; what is caught where it is debugged. */
+/* Arenas: blocks do not overlap and keep what is in them, marks, limits, scopes; what is caught where it is
+ * debugged. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>

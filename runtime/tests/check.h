@@ -50,7 +50,8 @@ static _Atomic int check_failed;
 
 #define MS INT64_C(1000000)
 
-/* How much of what a test does is enough: tools that make everything slow set RT_LIGHTER, by which it is divided. */
+/* How much of what a test does is enough: tools that make everything slow set RT_LIGHTER, by which it is
+ * divided. */
 static inline long check_load(long n)
 {
 	static _Atomic long lighter;

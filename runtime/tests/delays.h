@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* One in `one_in` places is delayed from now on; 0: none. The delays follow from the seed, for each thread by the order of their making. */
+/* One in `one_in` places is delayed from now on; 0: none. The delays follow from the seed, for each thread by
+ * the order of their making. */
 void delays_begin(uint64_t seed, unsigned one_in);
 
 #endif

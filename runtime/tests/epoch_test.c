@@ -1,4 +1,5 @@
-/* Epochs: nothing is freed while it is looked at, everything is in the end; by fibers that park within sections, and plain threads. */
+/* Epochs: nothing is freed while it is looked at, everything is in the end; by fibers that park within
+ * sections, and plain threads. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -52,7 +53,8 @@ static void look(struct node *n)
 		dead_seen++;
 }
 
-/* -- a stack. Without epochs, a node that is freed and comes again as another would be mistaken for itself. */
+/* -- a stack. Without epochs, a node that is freed and comes again as another would be mistaken for
+ * itself. */
 
 static void push(struct node *n)
 {

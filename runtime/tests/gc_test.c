@@ -1,4 +1,5 @@
-/* The collected heap: what is reachable from wherever it may be stays whole, most of the rest goes; maps, finalizers, many fibers. */
+/* The collected heap: what is reachable from wherever it may be stays whole, most of the rest goes; maps,
+ * finalizers, many fibers. */
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* The heap, asked by fibers and by threads: what blocks hold against an oracle, who frees what, what is given back. */
+/* The heap, asked by fibers and by threads: what blocks hold against an oracle, who frees what, what is given
+ * back. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdalign.h>

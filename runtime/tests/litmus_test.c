@@ -1,9 +1,10 @@
-/* Memory order: over each edge that the headers promise, what was stored before is loaded after, plainly; and who stores and then looks
- * across a lock is not missed by who does the same the other way (store buffering). ThreadSanitizer sees an edge that is missing in
- * any run; without it, one shows as old data, where threads really run side by side.
+/* Memory order: over each edge that the headers promise, what was stored before is loaded after, plainly; and
+ * who stores and then looks across a lock is not missed by who does the same the other way (store buffering).
+ * ThreadSanitizer sees an edge that is missing in any run; without it, one shows as old data, where threads
+ * really run side by side.
  *
- * LITMUS_BROKEN in the environment replaces the edges by a flag that orders nothing: then the test must fail, by old data on
- * CPUs that reorder stores, and by the tool on all. */
+ * LITMUS_BROKEN in the environment replaces the edges by a flag that orders nothing: then the test must fail,
+ * by old data on CPUs that reorder stores, and by the tool on all. */
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -48,7 +49,8 @@ struct edge {
 
 static struct rt_chan *chan, *back;
 
-/* The reader has read before the next round is written: an edge of its own, the other way, which a channel makes. */
+/* The reader has read before the next round is written: an edge of its own, the other way, which a channel
+ * makes. */
 static int writes(void *arg)
 {
 	const struct edge *edge = arg;
@@ -103,7 +105,8 @@ static int selects(long round)
 	return rt_select(cases, 2, RT_FOREVER) == 1 ? 0 : -EINVAL;
 }
 
-/* The k-th receive is before the end of the (k + capacity)-th send: the channel is full, and who wants to read sends. */
+/* The k-th receive is before the end of the (k + capacity)-th send: the channel is full, and who wants to
+ * read sends. */
 static int begin_full(void)
 {
 	int r = rt_chan_new(0, 3, &chan);

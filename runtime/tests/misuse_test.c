@@ -1,4 +1,5 @@
-/* Misuse ends with one line that says what was done, in which fiber, and where. Each case is a process of its own. */
+/* Misuse ends with one line that says what was done, in which fiber, and where. Each case is a process of its
+ * own. */
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>

@@ -612,7 +612,8 @@ static void *writes_from_outside(void *arg)
 	return NULL;
 }
 
-/* Nothing runs and no timer is due, and yet it is no deadlock: a thread that is not the runtime's will write. */
+/* Nothing runs and no timer is due, and yet it is no deadlock: a thread that is not the runtime's will
+ * write. */
 static int woken_from_outside(void *arg)
 {
 	struct rt_fd fd;

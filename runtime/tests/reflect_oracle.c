@@ -1,9 +1,10 @@
-/* For tests/runtime/reflect.sh: reads one text a line (of TOML: "\x1e" in place of the ends of its lines), and says what becomes of it.
+/* For tests/runtime/reflect.sh: reads one text a line (of TOML: "\x1e" in place of the ends of its lines),
+ * and says what becomes of it.
  *
  *	reflect_oracle order|check|toml|toml-check|look
  *
- * order, toml: decodes a struct order and writes it as JSON again. check, toml-check: whether it is JSON or TOML at all.
- * look: prints the address of a struct order and waits for the end of its input. */
+ * order, toml: decodes a struct order and writes it as JSON again. check, toml-check: whether it is JSON or
+ * TOML at all. look: prints the address of a struct order and waits for the end of its input. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

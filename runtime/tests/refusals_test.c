@@ -1,5 +1,6 @@
-/* Memory, threads and system calls that are refused: each function says so, nothing is lost, and all goes well again when they are
- * given. The calls of the library are wrapped by the linker (--wrap, see the Makefile). */
+/* Memory, threads and system calls that are refused: each function says so, nothing is lost, and all goes
+ * well again when they are given. The calls of the library are wrapped by the linker (--wrap, see the
+ * Makefile). */
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
@@ -186,8 +187,8 @@ static void case_refused(unsigned processors)
 	_exit(check_failed ? 101 : reached ? 100 : 99);
 }
 
-/* Each call in turn: it alone, or all from it on, until there is no such call. Later ones are hundreds of two kinds, one each a
- * fiber: some of them. */
+/* Each call in turn: it alone, or all from it on, until there is no such call. Later ones are hundreds of two
+ * kinds, one each a fiber: some of them. */
 static void each_call(bool alone)
 {
 	long most = 0, step = check_load(100) < 100 ? 7 : 1;

@@ -1,4 +1,5 @@
-/* without WHAT... -- COMMAND...: runs a command where the kernel refuses what tests/refuse.h lists. Exit code 77: it cannot. */
+/* without WHAT... -- COMMAND...: runs a command where the kernel refuses what tests/refuse.h lists. Exit code
+ * 77: it cannot. */
 #include <stdio.h>
 #include <unistd.h>
 

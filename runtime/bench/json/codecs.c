@@ -1,4 +1,5 @@
-/* codecs FILE: one line each of "CODEC decode|encode MB/s" (of the text, by CPU time), the best of several rounds in which they take turns. */
+/* codecs FILE: one line each of "CODEC decode|encode MB/s" (of the text, by CPU time), the best of several
+ * rounds in which they take turns. */
 #include <osprey/rt.h>
 
 #include "records.h"

@@ -29,7 +29,8 @@ static int yield_lets_others(void *arg)
 	return 0;
 }
 
-/* Two of five cases can go on: each comes about half the time, wherever they stand. Of 4000, 1750 lie eight deviations below. */
+/* Two of five cases can go on: each comes about half the time, wherever they stand. Of 4000, 1750 lie eight
+ * deviations below. */
 static int select_is_even(void *arg)
 {
 	struct rt_chan *closed, *empty;
@@ -145,7 +146,8 @@ static int sleeps(void *arg)
 	return 0;
 }
 
-/* Everything sleeps for long enough that nobody watches; then one computes, and others are to wake meanwhile. */
+/* Everything sleeps for long enough that nobody watches; then one computes, and others are to wake
+ * meanwhile. */
 static int wakes_beside(void *arg)
 {
 	int64_t start = rt_now() + 30 * MS;

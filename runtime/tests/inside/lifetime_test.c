@@ -1,4 +1,5 @@
-/* Memory may go as soon as who waited knows that it is over: what others still do there would write into what is another's by then. */
+/* Memory may go as soon as who waited knows that it is over: what others still do there would write into what
+ * is another's by then. */
 #include <string.h>
 
 #include "check.h"

@@ -1,4 +1,5 @@
-/* The ring: an owner and thieves get each fiber once, each of them in the order in which they were appended. */
+/* The ring: an owner and thieves get each fiber once, each of them in the order in which they were
+ * appended. */
 #include <pthread.h>
 #include <string.h>
 

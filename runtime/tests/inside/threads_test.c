@@ -1,4 +1,5 @@
-/* Few threads, or the system gives none: everybody runs all the same. Calls of pthread_create go through here. */
+/* Few threads, or the system gives none: everybody runs all the same. Calls of pthread_create go through
+ * here. */
 #include <errno.h>
 #include <pthread.h>
 #include <unistd.h>

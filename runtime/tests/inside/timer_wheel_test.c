@@ -1,4 +1,5 @@
-/* The wheel beside a plain list: what fires in each step, and no sooner; deadlines from the ends of time too. */
+/* The wheel beside a plain list: what fires in each step, and no sooner; deadlines from the ends of time
+ * too. */
 #include <limits.h>
 #include <string.h>
 
@@ -53,7 +54,8 @@ static int64_t some_deadline(int64_t now)
 	case 3: return INT64_MAX;
 	case 4: return INT64_MAX - (int64_t)(draw() % 3);
 	case 5: return now;
-	case 6: return (now / (64 * TICK) + 1 + (int64_t)(draw() % 3)) * 64 * TICK;	/* where a slot of the second level begins */
+	/* Where a slot of the second level begins. */
+	case 6: return (now / (64 * TICK) + 1 + (int64_t)(draw() % 3)) * 64 * TICK;
 	default: return now + (int64_t)(draw() % (uint64_t)spans[draw() % 7]);
 	}
 }

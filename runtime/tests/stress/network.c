@@ -10,7 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Each object has one fiber on each side (or what it does cannot be undone), so how all ends does not depend on who runs first. */
+/* Each object has one fiber on each side (or what it does cannot be undone), so how all ends does not depend
+ * on who runs first. */
 #define MOST_NODES 7
 #define MOST_LINKS 8
 #define MOST_STEPS 9
@@ -150,7 +151,8 @@ static void make(uint64_t seed)
 			break;
 		}
 	}
-	/* What a full list of steps left out has changed the counts of groups: these are what is done, or one more. */
+	/* What a full list of steps left out has changed the counts of groups: these are what is done, or one
+	 * more. */
 	for (unsigned i = 0; i < net.nlinks; i++) {
 		net.groups[i].count = below(&l, 10) == 0;
 		for (unsigned f = 0; f < net.nnodes; f++)

@@ -1,4 +1,5 @@
-/* Types of C as debug information tells them, whichever kind of it. Nothing is freed: the program is short. */
+/* Types of C as debug information tells them, whichever kind of it. Nothing is freed: the program is
+ * short. */
 #ifndef TYPES_C_TYPE_H
 #define TYPES_C_TYPE_H
 
@@ -36,7 +37,7 @@ struct c_enumerator {
 
 struct c_type {
 	enum c_kind kind;
-	const char *name;		/* with its keyword: "struct order"; of one without a tag its typedef's, or "" */
+	const char *name;		/* with its keyword: "struct order"; without a tag its typedef, or "" */
 	uint64_t size;
 	bool is_signed, is_char;
 	struct c_type *target;
@@ -48,7 +49,8 @@ struct c_type {
 	const char *origin;		/* "file:line", or "" */
 };
 
-/* The complete types called `name` (as in RT_REFLECT) in an object file; NULL if none is. Two of that name that differ end the program. */
+/* The complete types called `name` (as in RT_REFLECT) in an object file; NULL if none is. Two of that name
+ * that differ end the program. */
 struct c_source;
 struct c_source *c_source_dwarf(const char *path);	/* NULL: it has none */
 struct c_source *c_source_btf(const char *path);

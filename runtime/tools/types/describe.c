@@ -26,7 +26,8 @@ static struct described *known(struct descriptions *d, const struct c_type *from
 	return NULL;
 }
 
-/* The annotation of a type, by whichever of its names; those of a type without one of its own stand with the outer type. */
+/* The annotation of a type, by whichever of its names; those of a type without one of its own stand with the
+ * outer type. */
 static struct annotation *annotation_of(struct descriptions *d, const struct c_type *t)
 {
 	for (size_t i = 0; *t->name && i < d->annotations.n; i++)

@@ -11,7 +11,7 @@ struct described {
 	struct rt_type type;
 	const struct c_type *from;	/* NULL: made for a field */
 	const struct c_type *picker;	/* of a union: the type whose values its cases are */
-	const char **symbols;		/* names under which a program asks for it; without any it is only part of others */
+	const char **symbols;		/* names by which a program asks for it; none: only part of others */
 	size_t nsymbols;
 	const char *name;		/* as annotated */
 };
@@ -22,8 +22,8 @@ struct descriptions {
 	struct annotations annotations;
 };
 
-/* Finds the types of all annotations in the sources and describes them, with what they are made of. What cannot be described is
- * complained about. */
+/* Finds the types of all annotations in the sources and describes them, with what they are made of. What
+ * cannot be described is complained about. */
 void describe_all(struct descriptions *d, struct c_source **sources, size_t nsources);
 
 #endif

@@ -1,4 +1,5 @@
-/* C types from DWARF 2 to 5, of objects, libraries and programs. libdwfl relocates what stands in an object. */
+/* C types from DWARF 2 to 5, of objects, libraries and programs. libdwfl relocates what stands in an
+ * object. */
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
@@ -74,7 +75,8 @@ static void base_read(Dwarf_Die *die, struct c_type *t)
 		t->kind = C_INTEGER;
 }
 
-/* Before DWARF 4, and by gcc up to it, a bit-field is told by its storage unit and the distance from that one's high end. */
+/* Before DWARF 4, and by gcc up to it, a bit-field is told by its storage unit and the distance from that
+ * one's high end. */
 static uint64_t member_offset_bits(Dwarf_Die *die, const struct c_type *type, unsigned bits)
 {
 	uint64_t at = number_of(die, DW_AT_data_bit_offset, UINT64_MAX);

@@ -6,7 +6,8 @@
 
 #include "describe.h"
 
-/* With `headers` (of the annotated types; may be none) the source checks, when it is compiled, that sizes and offsets are still the same. */
+/* With `headers` (of the annotated types; may be none) the source checks, when it is compiled, that sizes and
+ * offsets are still the same. */
 void emit(const struct descriptions *d, const char *const *headers, size_t nheaders, FILE *to);
 
 #endif

@@ -1,4 +1,5 @@
-/* osprey-rt-types: descriptors of annotated C types, from the debug information of objects. See its manual page. */
+/* osprey-rt-types: descriptors of annotated C types, from the debug information of objects. See its manual
+ * page. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>

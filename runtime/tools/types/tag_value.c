@@ -1,4 +1,5 @@
-/* Constant expressions in tags, as macros leave them: (1 << 20), 10UL, (-9223372036854775807L - 1), ORDER_NEW. */
+/* Constant expressions in tags, as macros leave them: (1 << 20), 10UL, (-9223372036854775807L - 1),
+ * ORDER_NEW. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

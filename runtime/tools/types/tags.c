@@ -25,7 +25,8 @@ static char *cut(const char *from, const char *to)
 	return text_of("%.*s", to > from ? (int)(to - from) : 0, from);
 }
 
-/* The end of what stands before the next comma or `)` that is in no parentheses and in no literal; '\0' without. */
+/* The end of what stands before the next comma or `)` that is in no parentheses and in no literal; '\0'
+ * without. */
 static const char *part_end(const char *p)
 {
 	int depth = 0;

@@ -1,4 +1,5 @@
-/* What RT_REFLECT leaves in the section .rt_tags of an object: "file:line" and "struct order, (id, required), …" by turns. */
+/* What RT_REFLECT leaves in the section .rt_tags of an object: "file:line" and "struct order, (id, required),
+ * …" by turns. */
 #ifndef TYPES_TAGS_H
 #define TYPES_TAGS_H
 
@@ -35,14 +36,16 @@ struct annotations {
 	size_t n;
 };
 
-/* Adds those of an object file; what does not parse is complained about. The same one from several objects is kept once. */
+/* Adds those of an object file; what does not parse is complained about. The same one from several objects is
+ * kept once. */
 void annotations_read(const char *path, struct annotations *to);
 
 /* NULL without. */
 struct tag_member *annotation_member(struct annotation *a, const char *path);
 struct tag *tag_of(struct tag_member *m, const char *word);
 
-/* The value of a constant expression of C (literals, operators on integers, casts, enumerators of the types given, which may be NULL). */
+/* The value of a constant expression of C (literals, operators on integers, casts, enumerators of the types
+ * given, which may be NULL). */
 bool value_integer(const char *text, const struct c_type *enumeration, __int128 *ret);
 bool value_float(const char *text, double *ret);
 

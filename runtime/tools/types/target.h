@@ -27,7 +27,8 @@ struct target {
 void target_process(int pid, struct target *ret);
 void target_core(const char *path, struct target *ret);
 
-/* 0, -EFAULT. What a core leaves out of mapped files is read from these, if they are there. As an rt_reader. */
+/* 0, -EFAULT. What a core leaves out of mapped files is read from these, if they are there. As an
+ * rt_reader. */
 int target_read(void *target, uint64_t address, void *ret, size_t bytes);
 
 #endif
