@@ -112,10 +112,25 @@ static uint64_t *canary_below(char *stack)
 	return (uint64_t *)(void *)(stack - sizeof(uint64_t));
 }
 
+/* Where the stack below has no memory at present (cold/cold.h) the word is zero, and comes back with it. */
+static bool canary_is_whole(const struct fiber *f)
+{
+	const _Atomic uint64_t *canary = (_Atomic uint64_t *)canary_below(fiber_stack_low(f));
+
+	for (int looks = 0; looks < 2; looks++) {
+		uint64_t word = atomic_load_explicit(canary, memory_order_acquire);
+		if (word == CANARY)
+			return true;
+		if (word == 0 && atomic_load_explicit(&f[-1].cold_copy, memory_order_acquire))
+			return true;
+	}
+	return false;
+}
+
 void fiber_check_stack(const struct fiber *f)
 {
 	/* Below the first lies nothing of ours. */
-	if (f != fiber_tables[f->stack_size].fibers && *canary_below(fiber_stack_low(f)) != CANARY)
+	if (f != fiber_tables[f->stack_size].fibers && !canary_is_whole(f))
 		misuse("stack overflow: %zu KiB are used up, and what lies below was overwritten",
 		       fiber_stack_bytes((enum rt_stack)f->stack_size) >> 10);
 }
@@ -127,6 +142,21 @@ void fiber_trim_stack(struct fiber *f)
 
 	madvise(fiber_stack_low(f) + page_bytes, bytes, MADV_DONTNEED);
 	errno = kept;
+}
+
+void fiber_stack_is_back(struct fiber *f)
+{
+	char *end = fiber_stack_low(f) + fiber_tables[f->stack_size].stack_bytes;
+	_Atomic uint64_t *canary = (_Atomic uint64_t *)canary_below(end);
+
+	/* Else whoever has the next stack has overflowed it. */
+	if (atomic_load_explicit(canary, memory_order_relaxed) == 0)
+		atomic_store_explicit(canary, CANARY, memory_order_release);
+}
+
+size_t fiber_page_bytes(void)
+{
+	return page_bytes;
 }
 
 static void guard(struct fiber *f)
@@ -193,12 +223,16 @@ static size_t colour(const struct fiber *f)
 	return (size_t)(f - fiber_tables[f->stack_size].fibers) % 16 * 64 + TOP_BYTES;
 }
 
+char *fiber_stack_top(const struct fiber *f)
+{
+	return fiber_stack_low(f) + fiber_tables[f->stack_size].stack_bytes - colour(f);
+}
+
 void fiber_prepare(struct fiber *f, void (*start)(void *))
 {
-	char *low = fiber_stack_low(f);
 	size_t bytes = fiber_tables[f->stack_size].stack_bytes;
 
-	context_make(&f->context, low, bytes, low + bytes - colour(f), start, f);
+	context_make(&f->context, fiber_stack_low(f), bytes, fiber_stack_top(f), start, f);
 }
 
 struct fiber *fiber_of_address(const void *address, bool *ret_in_guard)

@@ -15,6 +15,7 @@
 #include "osprey/rt/fiber.h"
 #include "short_lock.h"
 
+struct cold;
 struct scope;
 struct thread;
 struct waiter;
@@ -86,6 +87,9 @@ struct fiber {
 	uint64_t creator_id;
 	void *created_at;		/* return address of the call that made it */
 	int64_t born;			/* by the coarse clock */
+	struct cold *cold;		/* within rt_cold_begin (cold/cold.h) */
+	char *_Atomic cold_copy;	/* what its stack held from context.sp on, while that has no memory; */
+	uint32_t cold_bytes;		/* and how much */
 } __attribute__((aligned(128)));
 
 static inline uint64_t fiber_id(const struct fiber *f)
@@ -131,6 +135,14 @@ void fiber_check_stack(const struct fiber *f);
 
 /* Gives back what a spare fiber's stack holds, but for the top page. */
 void fiber_trim_stack(struct fiber *f);
+
+/* Where its first frame begins: nothing of it lies above. */
+char *fiber_stack_top(const struct fiber *f);
+
+/* The memory that a stack has was given to the system, and its bytes have been put back since. */
+void fiber_stack_is_back(struct fiber *f);
+
+size_t fiber_page_bytes(void);
 
 /* For tests: from now on stacks get no guards, as on old kernels when there are too many. */
 void fiber_table_without_guards(void);

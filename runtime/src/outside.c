@@ -20,7 +20,7 @@ bool outside_expected(void)
 }
 
 /* The last one that was expected may be what kept the end of the run, or a deadlock, from being seen: an idle thread looks again. */
-static void look_again(void)
+void outside_done(void)
 {
 	short_lock_take(&scheduler.lock);
 	bool last = atomic_fetch_sub(&expected, 1) == 1;
@@ -35,5 +35,5 @@ static void look_again(void)
 void outside_ready(struct fiber *f)
 {
 	fiber_ready_from_outside(f);
-	look_again();
+	outside_done();
 }

@@ -17,6 +17,9 @@ void outside_give_up(void);
  * thread that is not the runtime's. */
 void outside_ready(struct fiber *f);
 
+/* The same for who made several ready, or none. Not under a lock. */
+void outside_done(void);
+
 /* For the scheduler, under its lock: whether anything may still come. */
 bool outside_expected(void);
 

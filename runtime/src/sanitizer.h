@@ -56,6 +56,12 @@
 #define SANITIZER_NO_CALL __attribute__((no_sanitize_thread))
 #endif
 
+/* Functions that look at memory which is not theirs, whatever the tools know of it. */
+#define NOT_SANITIZED __attribute__((no_sanitize("address", "thread")))
+
+/* Words of a stack that does not run, in or out. */
+void sanitizer_copy_stack(void *to, const void *from, size_t bytes);
+
 /* Of one context. */
 struct sanitizer_context {
 #ifdef SANITIZER_ADDRESS
@@ -136,6 +142,25 @@ SANITIZER_INLINE void sanitizer_stack_made(void *low, size_t bytes)
 #endif
 #ifdef SANITIZER_VALGRIND
 	(void)VALGRIND_STACK_REGISTER(low, (char *)low + bytes - 1);
+#endif
+}
+
+/* Memory that holds what a stack held, so pointers, and no longer does. */
+SANITIZER_INLINE void sanitizer_root_made(void *at, size_t bytes)
+{
+	(void)at;
+	(void)bytes;
+#ifdef SANITIZER_ADDRESS
+	__lsan_register_root_region(at, bytes);
+#endif
+}
+
+SANITIZER_INLINE void sanitizer_root_gone(void *at, size_t bytes)
+{
+	(void)at;
+	(void)bytes;
+#ifdef SANITIZER_ADDRESS
+	__lsan_unregister_root_region(at, bytes);
 #endif
 }
 

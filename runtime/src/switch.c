@@ -1,5 +1,6 @@
 #include "switch.h"
 
+#include "cold/cold.h"
 #include "door.h"
 #include "idle.h"
 #include "inside_lock.h"
@@ -102,6 +103,8 @@ static SANITIZER_NO_CALL void fiber_main(void *arg)
 	int result = f->function(f->arg);
 	if (f->locals)
 		local_end(f);
+	if (__builtin_expect(f->cold != NULL, 0))
+		cold_end(f);
 	struct thread *t = door_enter();
 	if (__builtin_expect(atomic_load_explicit(&t->preemptible, memory_order_relaxed), 0))
 		misuse("a fiber returns without rt_preempt_end");
@@ -163,6 +166,15 @@ void rt_yield(void)
 	door_leave();
 }
 
+/* It is pinned, to a thread or to none (cold/cold.h). True: whoever it belongs to sees to it. */
+static bool goes_aside(struct fiber *f)
+{
+	if (f->pinned_to == &cold_place)
+		return !cold_wake(f);
+	pinned_ready(f);
+	return true;
+}
+
 void fiber_ready(struct thread *t, struct fiber *f)
 {
 	struct processor *p = t->processor;
@@ -170,10 +182,8 @@ void fiber_ready(struct thread *t, struct fiber *f)
 
 	fiber_becomes(f, FIBER_READY);
 	PROBE2(ready, fiber_id(f), t->running ? fiber_id(t->running) : 0);
-	if (__builtin_expect(f->pinned_to != NULL, 0)) {
-		pinned_ready(f);
+	if (__builtin_expect(f->pinned_to != NULL, 0) && goes_aside(f))
 		return;
-	}
 	first_set(p, f);
 	if (before)
 		append(p, before);
@@ -191,9 +201,7 @@ void fiber_ready_later(struct thread *t, struct fiber *f)
 {
 	fiber_becomes(f, FIBER_READY);
 	PROBE2(ready, fiber_id(f), t->running ? fiber_id(t->running) : 0);
-	if (f->pinned_to)
-		pinned_ready(f);
-	else
+	if (!f->pinned_to || !goes_aside(f))
 		append(t->processor, f);
 }
 
@@ -208,10 +216,8 @@ void fiber_ready_from_outside(struct fiber *f)
 {
 	fiber_becomes(f, FIBER_READY);
 	PROBE2(ready, fiber_id(f), 0);
-	if (f->pinned_to) {
-		pinned_ready(f);
+	if (f->pinned_to && goes_aside(f))
 		return;
-	}
 	queue_for_all(f);
 	atomic_thread_fence(memory_order_seq_cst);
 	wake_another();

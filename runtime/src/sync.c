@@ -319,8 +319,8 @@ static struct fiber *semaphore_grant(struct rt_semaphore *s)
 	struct fiber *woken = NULL, **end = &woken;
 	struct waiter *w;
 
-	while ((w = q->list.first) && *(uint64_t *)w->element <= s->count) {
-		uint64_t n = *(uint64_t *)w->element;
+	while ((w = q->list.first) && (uintptr_t)w->element <= s->count) {
+		uint64_t n = (uintptr_t)w->element;
 		if (!wait_list_claim_first(&q->list))
 			continue;
 		s->count -= n;
@@ -335,7 +335,7 @@ int rt_semaphore_wait(struct rt_semaphore *s, uint64_t n, int64_t deadline)
 {
 	struct thread *t = door_enter();
 	struct queue *q = queue_of(&s->waiters);
-	struct waiter w = { .element = &n };
+	struct waiter w = { .element = (void *)(uintptr_t)n };
 	int r = 0;
 
 	inside_lock_take(&q->lock);

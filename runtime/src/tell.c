@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <unwind.h>
 
+#include "cold/cold.h"
 #include "selection.h"
 #include "symbol_self.h"
 #include "thread.h"
@@ -136,12 +137,11 @@ void tell_shown(struct thread *t, struct fiber *f)
 	context_switch(&f->context, &t->loop);
 }
 
-void tell_parked(struct thread *t, struct fiber *f)
+static void show(struct thread *t, struct fiber *f)
 {
 	struct context at = f->context, loop = t->loop;
 	char saved[CONTEXT_SIZE];
 
-	tell_fiber(f);
 	/* Its frames are used below where it was left, and what it was left with is put back. */
 	memcpy(saved, at.sp, sizeof saved);
 	t->left = f;
@@ -151,6 +151,14 @@ void tell_parked(struct thread *t, struct fiber *f)
 	t->leave = LEAVE_NOTHING;
 	t->loop = loop;
 	f->context = at;
+}
+
+void tell_parked(struct thread *t, struct fiber *f)
+{
+	tell_fiber(f);
+	bool cold = cold_show_begin(f);
+	show(t, f);
+	cold_show_end(f, cold);
 }
 
 void tell_waiting(struct thread *t)

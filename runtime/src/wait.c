@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "cold/cold.h"
 #include "perturb.h"
 #include "scheduler.h"
 
@@ -88,38 +89,64 @@ void wait_cancel(struct thread *t, struct fiber *f)
 struct parking {
 	struct short_lock *lock;
 	struct waiting *waiting;	/* NULL when nobody competes */
+	struct cold *cold;		/* NULL when its stack stays */
 };
 
 static void parked(void *arg)
 {
 	struct parking p = *(struct parking *)arg;
 
+	if (p.cold)
+		cold_parked(p.cold);
 	if (p.waiting)
 		waiting_parked(p.waiting);
 	if (p.lock)
 		short_lock_give(p.lock);
 }
 
-int wait_in(struct thread *t, struct wait_list *list, struct short_lock *lock, struct waiter *w,
-	    enum fiber_wait what, void *object, int64_t deadline)
+/* `waiting`, and `w`, lie where they may: on the stack, or in `cold`. */
+SANITIZER_INLINE int wait_with(struct thread *t, struct wait_list *list, struct short_lock *lock,
+			       struct waiter *w, struct waiting *waiting, struct cold *cold,
+			       enum fiber_wait what, void *object, int64_t deadline)
 {
 	struct fiber *f = t->running;
-	struct waiting waiting;
-	struct parking p = { lock, &waiting };
+	struct parking p = { lock, waiting, cold };
 
 	w->fiber = f;
-	w->contested = waiting_begin(&waiting, f, deadline, false);
+	w->contested = waiting_begin(waiting, f, deadline, false);
 	w->next = w->prev = NULL;
 	if (!w->contested)
 		p.waiting = NULL;
 	if (list)
 		wait_list_append(list, w);
 	fiber_park(t, what, object, parked, &p);
-	int r = p.waiting ? waiting_end(&waiting) : 0;
+	int r = p.waiting ? waiting_end(waiting) : 0;
 	if (r < 0 && list) {
 		short_lock_take(lock);	/* also that of a thread pool */
 		wait_list_remove(list, w);
 		short_lock_give(lock);
 	}
 	return r;
+}
+
+static __attribute__((noinline)) int wait_cold(struct thread *t, struct wait_list *list,
+					       struct short_lock *lock, struct waiter *w,
+					       enum fiber_wait what, void *object, int64_t deadline)
+{
+	struct cold *c = t->running->cold;
+
+	cold_stand_in(c, w, what, object);
+	int r = wait_with(t, list, lock, &c->waiter, &c->waiting, c, what, object, deadline);
+	cold_stand_down(c, w, what, object);
+	return r;
+}
+
+int wait_in(struct thread *t, struct wait_list *list, struct short_lock *lock, struct waiter *w,
+	    enum fiber_wait what, void *object, int64_t deadline)
+{
+	struct waiting waiting;
+
+	if (__builtin_expect(t->running->cold != NULL, 0) && cold_suits(t->running, list, w, what, object))
+		return wait_cold(t, list, lock, w, what, object, deadline);
+	return wait_with(t, list, lock, w, &waiting, NULL, what, object, deadline);
 }

@@ -10,7 +10,7 @@ SANITIZER_INLINE int wait_here(struct thread *t, struct wait_list *list, struct 
 {
 	struct fiber *f = t->running;
 
-	if (__builtin_expect(deadline != RT_FOREVER || (f->scope && !f->shields), 0))
+	if (__builtin_expect(deadline != RT_FOREVER || f->cold || (f->scope && !f->shields), 0))
 		return wait_in(t, list, lock, w, what, object, deadline);
 	w->fiber = f;
 	w->contested = false;

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <signal.h>
 
+#include "cold/cold.h"
 #include "cpu_limit.h"
 #include "door.h"
 #include "futex.h"
@@ -87,13 +88,17 @@ static void trim_spare(int64_t now)
 
 static void sleep_while_idle(void)
 {
-	int64_t until = rt_now() + QUIET_NS;
+	int64_t quiet = rt_now() + QUIET_NS;
 
 	while (all_idle() && atomic_load(&scheduler.watcher_asleep)) {
-		futex_wait(&scheduler.watcher_asleep, 1, until);
+		int64_t due = freeze_due();
+		futex_wait(&scheduler.watcher_asleep, 1, due < quiet ? due : quiet);
+		int64_t now = rt_now();
+		if (now >= due)
+			freeze_some(coarse_clock_set(now));
 		/* Nothing runs, and has not for long: now there is time. */
-		if (until != INT64_MAX && rt_now() >= until && !spare_trim())
-			until = INT64_MAX;
+		if (now >= quiet && !spare_trim())
+			quiet = INT64_MAX;
 	}
 }
 
@@ -124,8 +129,8 @@ static void *watch(void *unused)
 			sleep_while_idle();
 			atomic_store(&scheduler.watcher_asleep, 0);
 		}
-		bool found = false;
 		int64_t now = coarse_clock_set(rt_now());
+		bool found = freeze_some(now);
 		follow_limit(now);
 		trim_spare(now);
 		for (uint32_t i = 0; i < scheduler.nprocessors; i++)

@@ -11,6 +11,7 @@
 
 #include <osprey/rt/arena.h>
 #include <osprey/rt/chan.h>
+#include <osprey/rt/cold.h>
 #include <osprey/rt/epoch.h>
 #include <osprey/rt/fiber.h>
 #include <osprey/rt/gc.h>

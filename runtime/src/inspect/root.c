@@ -120,6 +120,8 @@ __attribute__((used)) struct inspect_root inspect_root = {
 	.channel_wait = FIBER_WAIT_RECEIVE,
 	.case_channel = FIELD(rt_case, chan),
 	.case_send = FIELD(rt_case, send),
+	.fiber_copy = FIELD(fiber, cold_copy),
+	.fiber_copy_bytes = FIELD(fiber, cold_bytes),
 };
 
 __asm__(".pushsection .note.osprey_rt, \"a\", %note\n"

@@ -14,8 +14,6 @@
 #define RED_ZONE 128	/* below the stack pointer, in use on x86-64 */
 #define FIRST_ROOM 4096
 
-#define NOT_SANITIZED __attribute__((no_sanitize("address", "thread")))
-
 static void *memory(size_t bytes)
 {
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

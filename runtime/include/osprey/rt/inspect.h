@@ -28,6 +28,7 @@
 #ifndef OSPREY_RT_INSPECT_H
 #define OSPREY_RT_INSPECT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define INSPECT_NOTE_NAME "osprey-rt"
@@ -141,6 +142,15 @@ struct inspect_root {
 	uint32_t case_stride;
 	uint32_t channel_wait;	/* number of the wait whose facts are those of a channel */
 	struct inspect_field case_channel, case_send;
+
+	/* What follows came later: a root that ends here is one of a library without. */
+
+	/* A pointer that is not NULL: the fiber's stack has no memory, and so many bytes of it, from the saved stack pointer on, lie there.
+	 * It changes while the fiber's turns do not, so it is compared as they are. */
+	struct inspect_field fiber_copy, fiber_copy_bytes;
 };
+
+/* Of a root of the oldest library of this version. */
+#define INSPECT_ROOT_LEAST offsetof(struct inspect_root, fiber_copy)
 
 #endif

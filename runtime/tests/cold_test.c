@@ -1,0 +1,251 @@
+/* Cold fibers as the watcher makes them: many, what they hold of memory, what is told of them, and what goes
+ * wrong. */
+#include <errno.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "child.h"
+
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
+
+static struct rt_event event;
+static _Atomic long right;
+
+static uint64_t cold(void)
+{
+	struct rt_cold_state s;
+
+	rt_cold_look(&s);
+	return s.fibers;
+}
+
+static bool cold_until(uint64_t n)
+{
+	int64_t until = rt_now() + 60000 * MS;
+
+	while (cold() != n && rt_now() < until)
+		rt_sleep(MS);
+	return cold() == n;
+}
+
+static long resident(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	long pages = 0;
+
+	if (!f || fscanf(f, "%*d %ld", &pages) != 1)
+		pages = 0;
+	if (f)
+		fclose(f);
+	return pages * sysconf(_SC_PAGESIZE);
+}
+
+static int waits(void *arg)
+{
+	volatile uintptr_t words[8];
+
+	for (uintptr_t i = 0; i < 8; i++)
+		words[i] = (uintptr_t)&words[i] + (uintptr_t)arg;
+	if (rt_cold_begin() < 0)
+		return -ENOMEM;
+	int r = rt_event_wait(&event, RT_FOREVER);
+	rt_cold_end();
+	for (uintptr_t i = 0; i < 8; i++)
+		if (words[i] != (uintptr_t)&words[i] + (uintptr_t)arg)
+			return -EPROTO;
+	right++;
+	return r;
+}
+
+static int many(void *arg)
+{
+	long n = check_load(2000);
+	struct rt_scope s;
+
+	(void)arg;
+	memset(&event, 0, sizeof event);
+	right = 0;
+	rt_scope_open(&s, RT_FOREVER);
+	long before = resident();
+	for (long i = 0; i < n; i++)
+		CHECK(rt_scope_go(&s, waits, (void *)i) == 0);
+	CHECK(cold_until((uint64_t)n));
+	long each = (resident() - before) / n;
+	/* A page of the stack would be more alone. */
+	if (!SANITIZED && !getenv("RT_LIGHTER"))
+		CHECK(each < 2048);
+	rt_event_set(&event);
+	CHECK(rt_scope_close(&s) == 0 && right == n);
+	CHECK(cold() == 0);
+	return 0;
+}
+
+/* Those of which nobody knows the channel: the copies are looked into as stacks are. */
+static __attribute__((noinline)) void wipe_stack(void)
+{
+	volatile char old[8192];
+
+	memset((char *)old, 0, sizeof old);
+}
+
+static int holds_and_waits(void *arg)
+{
+	wipe_stack();
+	void *volatile block = rt_malloc(333);
+	if (rt_cold_begin() < 0)
+		return -ENOMEM;
+	int r = rt_receive(arg, NULL, RT_FOREVER);
+	rt_cold_end();
+	rt_free(block);
+	return r == -EPIPE ? 0 : r;
+}
+
+#define UNKNOWN 8
+
+static struct rt_chan *known;
+static uintptr_t hidden[UNKNOWN];
+
+static __attribute__((noinline)) void start_some(void)
+{
+	struct rt_chan *unknown;
+
+	for (int i = 0; i < UNKNOWN; i++) {
+		CHECK(rt_chan_new(8, 0, &unknown) == 0 && rt_go(holds_and_waits, unknown) == 0);
+		hidden[i] = ~(uintptr_t)unknown;
+	}
+	CHECK(rt_chan_new(8, 0, &known) == 0 && rt_go(holds_and_waits, known) == 0);
+}
+
+/* No scope holds them, which could cancel them. A word may look like a pointer to one. */
+static int leaks(void *arg)
+{
+	struct rt_leaks l;
+
+	(void)arg;
+	start_some();
+	wipe_stack();
+	CHECK(cold_until(UNKNOWN + 1));
+	int r = rt_leaks_find(&l, NULL, 0);
+	CHECK(r == (SANITIZED ? -ENOSYS : 0));
+	if (r == 0)
+		CHECK(l.fibers <= UNKNOWN && l.fibers >= UNKNOWN / 2);
+	rt_close(known);
+	rt_chan_free(known);
+	for (int i = 0; i < UNKNOWN; i++)
+		rt_close((struct rt_chan *)~hidden[i]);
+	while (cold())
+		rt_sleep(MS);
+	return 0;
+}
+
+/* -- what ends a process */
+
+static int ends_without(void *arg)
+{
+	(void)arg;
+	rt_cold_end();
+	return 0;
+}
+
+static volatile char *_Atomic shown;
+
+static int shows_and_waits(void *arg)
+{
+	volatile char mine[64] = { 0 };
+
+	shown = mine;
+	CHECK(rt_cold_begin() == 0);
+	int r = rt_event_wait(arg, RT_FOREVER);
+	rt_cold_end();
+	return r;
+}
+
+static int writes_to_a_cold_stack(void *arg)
+{
+	struct rt_fiber f;
+
+	(void)arg;
+	CHECK(rt_spawn(shows_and_waits, &event, NULL, &f) == 0 && cold_until(1));
+	shown[3] = 1;
+	rt_event_set(&event);
+	return rt_join(f, NULL, RT_FOREVER);
+}
+
+static int waits_in_vain(void *arg)
+{
+	CHECK(rt_cold_begin() == 0);
+	int r = rt_event_wait(arg, RT_FOREVER);
+	rt_cold_end();
+	return r;
+}
+
+/* The last that could end it ends itself, while the other is cold. */
+static int leaves_it_alone(void *arg)
+{
+	(void)arg;
+	CHECK(rt_go(waits_in_vain, &event) == 0 && cold_until(1));
+	return 0;
+}
+
+/* All of the memory is taken: no copy can be made, nobody is cold, and nothing is lost. */
+static int without_memory(void *arg)
+{
+	struct rt_fiber f;
+	struct rlimit old, now;
+	void *blocks = NULL, *b;
+	int r = -1;
+
+	(void)arg;
+	CHECK(rt_spawn(waits, NULL, NULL, &f) == 0);
+	rt_yield();
+	CHECK(getrlimit(RLIMIT_AS, &old) == 0);
+	now = old;
+	now.rlim_cur = 1 << 20;
+	CHECK(setrlimit(RLIMIT_AS, &now) == 0);
+	for (size_t bytes = 1 << 20; bytes >= 64; bytes /= 2)
+		while ((b = rt_malloc(bytes))) {
+			*(void **)b = blocks;
+			blocks = b;
+		}
+	rt_sleep(250 * MS);
+	CHECK(cold() == 0);
+	for (; (b = blocks); rt_free(b))
+		blocks = *(void **)b;
+	CHECK(setrlimit(RLIMIT_AS, &old) == 0);
+	rt_event_set(&event);
+	CHECK(rt_join(f, &r, RT_FOREVER) == 0 && r == 0);
+	return 0;
+}
+
+static rt_function *ending;
+
+static void in_child(unsigned processors)
+{
+	struct rt_options options = { .processors = processors };
+
+	CHECK(rt_run(&options, ending, NULL) == 0);
+}
+
+static void end_of(const char *name, rt_function *run, unsigned processors, int exit, int signal, const char *words)
+{
+	ending = run;
+	child_check(name, in_child, processors, exit, signal, words);
+}
+
+int main(void)
+{
+	static const struct check_test tests[] = { { "leaks", leaks }, { "many", many } };
+
+	end_of("ends without", ends_without, 1, 0, SIGABRT,
+	       "osprey/rt: rt_cold_end: the fiber's waits are not cold");
+	end_of("writes to a cold stack", writes_to_a_cold_stack, 1, 0, SIGABRT,
+	       "was written to while it was cold");
+	end_of("deadlock", leaves_it_alone, 2, 0, SIGABRT, "waits_in_vain+");
+	if (!SANITIZED)
+		end_of("without memory", without_memory, 2, 100, 0, "");
+	return check_all(tests, sizeof tests / sizeof *tests);
+}
