@@ -44,7 +44,7 @@ context_jump:
 	.cfi_def_cfa_offset 0
 	.cfi_restore x29
 	.cfi_register x30, x16
-	br	x16			/* by x16: lands on `bti c` too */
+	br	x16			/* on `bti j`, and by x16 on `bti c` too */
 	.cfi_endproc
 	.size	context_jump, . - context_jump
 
@@ -66,3 +66,10 @@ context_start:
 	.size	context_start, . - context_start
 
 	.section .note.GNU-stack, "", %progbits
+
+/* FEATURE_1_AND: BTI */
+	.section .note.gnu.property, "a", %note
+	.p2align 3
+	.word	4, 16, 5
+	.asciz	"GNU"
+	.word	0xc0000000, 4, 1, 0

@@ -39,7 +39,8 @@ context_jump:
 	pop	%rcx
 	.cfi_adjust_cfa_offset -8
 	jmp	*%rcx
-1:	restore	r15
+1:	endbr64
+	restore	r15
 	restore	r14
 	restore	r13
 	restore	r12
@@ -69,3 +70,10 @@ context_start:
 	.size	context_start, . - context_start
 
 	.section .note.GNU-stack, "", @progbits
+
+/* X86_FEATURE_1_AND: IBT */
+	.section .note.gnu.property, "a", @note
+	.p2align 3
+	.long	4, 16, 5
+	.asciz	"GNU"
+	.long	0xc0000002, 4, 1, 0

@@ -93,6 +93,9 @@ static int helpers_start(struct thread *t)
 int scheduler_start(uint32_t processors, uint32_t threads)
 {
 	uint32_t used = processors;
+
+	if (!context_possible())
+		return -ENOTSUP;
 	int r = fiber_table_init();
 
 	if (r < 0 || (r = strays_init()) < 0)

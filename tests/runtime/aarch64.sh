@@ -15,4 +15,5 @@ bad=0
 for program in "${programs[@]}"; do
 	RT_LIGHTER=30 timeout 60 qemu-aarch64 -R 8G -L /usr/$prefix "$program" || { echo "failed: $(basename "$program"), $?"; bad=1; }
 done
+PREFIX=$prefix- tests/runtime/notes.sh || bad=1
 exit $bad

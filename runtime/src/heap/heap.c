@@ -20,7 +20,8 @@ static struct heap_page nothing;	/* of a class without pages: no free block, eve
 				  &nothing, &nothing, &nothing, &nothing } }
 struct heap heap_none = EMPTY_HEAP;
 struct heap heap_ended = EMPTY_HEAP;
-__thread struct heap *heap_current = &heap_none;
+/* Only assembly reads it, which link-time optimisation does not see. */
+__thread struct heap *heap_current __attribute__((used, tls_model("initial-exec"))) = &heap_none;
 uintptr_t heap_secret;
 
 _Noreturn void heap_freed_twice(const void *block)

@@ -44,7 +44,7 @@ struct rt_spawn_options {
 /* Runs first(arg) as a fiber, and the caller's thread as one of the runtime's, until that fiber and all that
  * were started within have ended. Returns what `first` returned. `options` may be NULL. -EBUSY: a run is
  * under way in this process (within it, a call ends the process with a line); -ENOMEM, -EAGAIN: no memory, no
- * threads. */
+ * threads; -ENOTSUP: the thread has a shadow stack (SHSTK of x86-64, GCS of AArch64), which fibers cannot use. */
 RT_API int rt_run(const struct rt_options *options, rt_function *first, void *arg);
 
 /* Starts a fiber that nobody joins. -ENOMEM. Fiber; does not block. */
