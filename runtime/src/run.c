@@ -8,6 +8,7 @@
 
 #include "cpu_limit.h"
 #include "door.h"
+#include "exceptions.h"
 #include "futex.h"
 #include "idle.h"
 #include "net/descriptor.h"
@@ -123,6 +124,7 @@ int scheduler_start(uint32_t processors, uint32_t threads)
 	thread_current = t;
 	atomic_store_explicit(&t->tid, gettid(), memory_order_relaxed);
 	pthread_sigmask(SIG_SETMASK, NULL, &scheduler.signals);
+	t->exceptions = exceptions_of_thread();
 	strays_begin(t);
 	r = helpers_start(t);
 	if (r < 0) {

@@ -12,6 +12,16 @@
 #include "tell.h"
 #include "wait.h"
 
+__attribute__((noinline)) void leave_with_exceptions(struct thread *t, struct fiber *f, const struct context *to)
+{
+	struct exceptions kept = *t->exceptions;
+
+	*t->exceptions = (struct exceptions){ 0 };
+	context_switch(&f->context, to);
+	arrive(thread_self());
+	*thread_self()->exceptions = kept;
+}
+
 /* A fiber that nobody has joined yet. */
 static void ended(struct thread *t, struct fiber *f)
 {

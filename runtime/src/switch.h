@@ -4,6 +4,7 @@
 #define RT_SWITCH_H
 
 #include "context.h"
+#include "exceptions.h"
 #include "in_use.h"
 #include "inspect/probe.h"
 #include "perturb.h"
@@ -61,6 +62,9 @@ static inline struct fiber *next_here(struct thread *t)
 	return from_here(p);
 }
 
+/* The rest of leave_for, for a fiber that handles C++ exceptions. */
+void leave_with_exceptions(struct thread *t, struct fiber *f, const struct context *to);
+
 /* To `next` directly, or to the loop when there is none. Returns when `f` runs again. */
 SANITIZER_INLINE SANITIZER_NO_CALL void leave_for(struct thread *t, struct fiber *f, struct fiber *next)
 {
@@ -73,6 +77,10 @@ SANITIZER_INLINE SANITIZER_NO_CALL void leave_for(struct thread *t, struct fiber
 	if (next) {
 		run(t, next);
 		to = &next->context;
+	}
+	if (__builtin_expect(exceptions_are_there(t->exceptions), 0)) {
+		leave_with_exceptions(t, f, to);
+		return;
 	}
 	context_switch(&f->context, to);
 	arrive(thread_self());

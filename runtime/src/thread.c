@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "door.h"
+#include "exceptions.h"
 #include "futex.h"
 #include "idle.h"
 #include "overflow.h"
@@ -61,6 +62,7 @@ static void *thread_main(void *arg)
 	atomic_store_explicit(&t->tid, gettid(), memory_order_relaxed);
 	/* Not those of the fiber that happened to need one more thread. */
 	pthread_sigmask(SIG_SETMASK, &scheduler.signals, NULL);
+	t->exceptions = exceptions_of_thread();
 	strays_begin(t);
 	processor_hold(t, t->processor);
 	/* Without one an overflow of a stack is a plain fault. */

@@ -11,6 +11,7 @@
 #include "context.h"
 #include "fiber.h"
 
+struct exceptions;
 struct processor;
 
 /* What is to be done about the fiber that was left, once its context is saved and another one stands on its
@@ -34,6 +35,7 @@ struct thread {
 	enum leave leave;
 	void (*unlock)(void *);
 	void *lock;
+	struct exceptions *exceptions;	/* see exceptions.h */
 	struct context loop;		/* its own stack, where it looks for work */
 	bool spinning;
 
