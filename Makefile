@@ -213,7 +213,7 @@ check-fresh:
 #: make check-kernels  under Debian's 5.10, 6.1 and a backports kernel, in QEMU
 check-kernels:
 	tools/setup kernels
-	$(MAKE) all tests
+	$(MAKE) all tests runtime-tests
 	tests/vm/run --timeout 600 --kernel bullseye --kernel bookworm --kernel backports
 
 #: make bench        every claim about speed, the peer beside osprey
