@@ -31,6 +31,7 @@ cp "$build/bench/core" "$dir/osprey"
 command -v go >/dev/null && GO111MODULE=off GOCACHE=$dir/cache go build -o "$dir/go" bench/go/core.go
 c=(cc -std=gnu17 -D_GNU_SOURCE -O2)
 "${c[@]}" -o "$dir/pthread" bench/peers/pthread.c -pthread
+"${c[@]}" -o "$dir/floor" bench/peers/floor.c
 "${c[@]}" -o "$dir/pth" bench/peers/pth.c -lpth 2>/dev/null || true
 "${c[@]}" -o "$dir/st" bench/peers/st.c -lst 2>/dev/null || true
 g++ -O2 -o "$dir/boost" bench/peers/boost.cc -lboost_fiber -lboost_context -pthread 2>/dev/null || true
@@ -58,7 +59,7 @@ END
 [ ${#names[@]} -gt 0 ] || mapfile -t names < <(cut -d' ' -f1 "$dir/goals")
 
 programs=()
-for program in osprey go pthread pth st boost; do [ ! -x "$dir/$program" ] || programs+=("$program"); done
+for program in osprey go pthread pth st boost floor; do [ ! -x "$dir/$program" ] || programs+=("$program"); done
 missed=0
 for processors in 1 2; do
 	: >"$dir/figures"
