@@ -417,6 +417,31 @@ static void put_answer(struct page *p, const struct fiber_report *report)
 	page_newline(p);
 }
 
+/* The file of the program, where it could not be opened; else NULL. */
+static const struct image *closed_image(const struct fiber_report *report)
+{
+	struct place p;
+
+	vec_each(g, &report->fibers->equal.groups) {
+		uint64_t function = fiber_origin_of(list_of(report), row_of(report, g->member[0]))->function;
+		if (function && address_space_find(report->stack.stacks->space, function, &p) && p.image && !p.image->elf)
+			return p.image;
+	}
+	return NULL;
+}
+
+static void put_no_names(struct page *p, const struct fiber_report *report)
+{
+	const struct image *closed = closed_image(report);
+
+	if (!closed)
+		page_wrap(p, 2, "The program is stripped: functions are told by their addresses in the file.");
+	else
+		page_wrap(p, 2, "Functions have no names: %s cannot be read (%s)%s.", closed->path,
+			  closed->why[0] ? closed->why : "why is not known",
+			  list_of(report)->of_core ? "; --executable FILE tells another place" : "");
+}
+
 static bool has_names(const struct fiber_report *report)
 {
 	const struct fiber_stacks *f = report->fibers;
@@ -454,7 +479,7 @@ void fiber_text(struct page *p, const struct fiber_report *report)
 	else if (report->filtered)
 		page_wrap(p, 2, "%s of them %s shown.", number_text((double)f->shown).text, f->shown == 1 ? "is" : "are");
 	if (!has_names(report))
-		page_wrap(p, 2, "The program is stripped: functions are told by their addresses in the file.");
+		put_no_names(p, report);
 	if (f->all.torn)
 		page_wrap(p, 2, "%s moved while they were read.", number_text((double)f->all.torn).text);
 	if (f->all.gone)

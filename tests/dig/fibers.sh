@@ -262,6 +262,17 @@ if [ -e "$scratch/dead" ]; then
 	cmp -s "$scratch/listed" "$scratch/read" || wrong "the runtime lists $(cat "$scratch/listed"), and the core $(cat "$scratch/read")"
 fi
 
+# A core file whose program is gone, and what is neither.
+run fibers --no-color --executable /nonexistent "$scratch/dead"
+[ ! -e "$scratch/dead" ] || has "why there are no names" "$output" "Functions have no names: "
+start sh -c 'true & exec sleep 100'
+dead=
+# shellcheck disable=SC2317  # until_true calls it
+has_dead_child() { dead=$(pgrep -P "${started[-1]}") && grep -q '^State:.Z' "/proc/$dead/status"; }
+until_true 5 has_dead_child
+run fibers "${dead:-0}"
+has "one that nobody has waited for" "$errors" "it has no memory"
+
 # A process without the runtime: one line.
 start sleep 100
 run fibers "${started[-1]}"

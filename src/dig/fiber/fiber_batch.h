@@ -4,7 +4,7 @@
  * then is left out. Depends on nothing but the memory of the process, so that several threads may read batches at once: of a live process
  * (space->pid is not 0), not of a core file. Any bytes are taken.
  *
- * Privilege: the same user or CAP_SYS_PTRACE. Kernel: 3.2. Cost: three calls of process_vm_readv for 512 fibers, which copy ~256 bytes a
+ * Privilege: the same user or CAP_SYS_PTRACE. Kernel: 3.2. Cost: three calls of process_vm_readv for FIBER_BATCH fibers, which copy ~256 bytes a
  * fiber twice, and once what is in use of its stack, STACK_COPIED at most; ~0.7 us a fiber. */
 #ifndef OSPREY_DIG_FIBER_FIBER_BATCH_H
 #define OSPREY_DIG_FIBER_FIBER_BATCH_H
@@ -13,7 +13,7 @@
 #include "dig/fiber/fiber_root.h"
 #include "dig/image/memory_pieces.h"
 
-#define FIBER_BATCH 512u
+#define FIBER_BATCH 256u /* what they copy stays in the cache of a core */
 #define FIBER_NO_STACK UINT32_MAX
 #define STACK_COPIED 16384u /* bytes of each stack that a batch holds; what lies deeper is read when it is asked for */
 

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #define READERS 2
-#define SLOTS 6 /* batches that are read, or wait for the caller */
-#define FEW 16	/* batches for which no thread is made */
+#define SLOTS 4 /* batches that are read, or wait for the caller */
+#define FEW 32	/* batches for which no thread is made */
 
 enum slot_state { SLOT_FREE, SLOT_READING, SLOT_READ };
 

@@ -275,7 +275,9 @@ int fiber_root_find(struct address_space *a, struct fiber_root **ret, struct not
 		if (has_fibers(a, &r->is))
 			break;
 	}
-	if (rc == -ENOENT)
+	if (rc == -ENOENT && !a->map.mapping.n)
+		note_set(note, rc, "it has no memory: a kernel thread, or it has ended");
+	else if (rc == -ENOENT)
 		note_set(note, rc, "no fibers: none of its files holds libospreyrt");
 	if (rc < 0) {
 		free(r);
