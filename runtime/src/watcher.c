@@ -68,6 +68,19 @@ static bool all_idle(void)
 	       atomic_load(&scheduler.stopping) == 0;
 }
 
+/* Since it was asked last. */
+static bool something_ran(void)
+{
+	static uint32_t before;
+	uint32_t turns = 0;
+
+	for (uint32_t i = 0; i < scheduler.nprocessors; i++)
+		turns += atomic_load_explicit(&scheduler.processors[i].turns, memory_order_relaxed);
+	bool ran = turns != before;
+	before = turns;
+	return ran;
+}
+
 /* Stacks of fibers that are spare for all give their memory back in rounds in which their number did not
  * shrink. */
 static void trim_spare(int64_t now)
@@ -123,7 +136,8 @@ static void *watch(void *unused)
 	(void)unused;
 	while (!atomic_load(&scheduler.stopping)) {
 		futex_wait(&never, 0, rt_now() + nap);
-		if (all_idle()) {
+		/* Who waits now and then for a moment is not to wake it each time. */
+		if (all_idle() && !something_ran()) {
 			atomic_store(&scheduler.watcher_asleep, 1);
 			door_barrier();
 			sleep_while_idle();

@@ -354,6 +354,73 @@ static int gives_up(void *arg)
 	return 0;
 }
 
+/* Many become readable between two looks, so that their calls are made together; some give up just then. No byte is lost. */
+#define CROWD 40
+
+static struct rt_fd crowd[CROWD];
+static int crowd_peers[CROWD];
+
+static int takes_in_crowd(void *arg)
+{
+	intptr_t i = (intptr_t)arg;
+	unsigned char byte;
+	ssize_t r;
+
+	while ((r = rt_read(crowd[i], &byte, 1, i % 3 ? RT_FOREVER : rt_now() + MS / 20)) != -ECANCELED) {
+		CHECK(r == 1 || (r == -ETIMEDOUT && i % 3 == 0));
+		sum += r == 1 ? byte : 0;
+	}
+	return 0;
+}
+
+static long write_to_crowd(int round)
+{
+	long sent = 0;
+
+	for (int i = 0; i < CROWD; i++) {
+		unsigned char byte = (unsigned char)(round + i);
+		CHECK(write(crowd_peers[i], &byte, 1) == 1);
+		sent += byte;
+	}
+	return sent;
+}
+
+static int many_at_once(void *arg)
+{
+	long sent = 0;
+	int fds[2];
+	unsigned char byte;
+
+	(void)arg;
+	sum = 0;
+	for (int i = 0; i < CROWD; i++) {
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+		CHECK(rt_fd_adopt(fds[0], 0, &crowd[i]) == 0);
+		crowd_peers[i] = fds[1];
+	}
+	for (int round = 0; round < 30; round++) {
+		struct rt_scope s;
+		rt_scope_open(&s, RT_FOREVER);
+		for (intptr_t i = 0; i < CROWD; i++)
+			CHECK(rt_scope_go(&s, takes_in_crowd, (void *)i) == 0);
+		rt_sleep(MS / 10);
+		sent += write_to_crowd(round);
+		while (round % 2 && sum < sent)
+			rt_sleep(MS / 10);
+		rt_scope_cancel(&s);
+		CHECK(rt_scope_close(&s) == 0);
+		for (int i = 0; i < CROWD; i++)
+			while (rt_read(crowd[i], &byte, 1, 0) == 1)
+				sum += byte;
+		CHECK(sum == sent);
+	}
+	for (int i = 0; i < CROWD; i++) {
+		CHECK(rt_fd_close(crowd[i]) == 0);
+		close(crowd_peers[i]);
+	}
+	return 0;
+}
+
 /* More than the kernel's buffers hold, both ways over one connection, so both sides wait for room. */
 #define MUCH (4 << 20)
 
@@ -672,6 +739,7 @@ int main(void)
 		{ "closing while others wait", closes },
 		{ "many at one descriptor", shares },
 		{ "some give up", gives_up },
+		{ "many at once", many_at_once },
 		{ "backpressure", backpressure },
 		{ "broken connections", refused },
 		{ "several parts", scattered },
