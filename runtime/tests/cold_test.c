@@ -2,6 +2,7 @@
  * wrong. */
 #include <errno.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -236,9 +237,53 @@ static void end_of(const char *name, rt_function *run, unsigned processors, int 
 	child_check(name, in_child, processors, exit, signal, words);
 }
 
+/* Many whose stacks are gone become readable between two looks; their buffers lie on those stacks. */
+#define READERS 8
+
+static struct rt_fd sockets[READERS];
+
+static int reads(void *arg)
+{
+	char bytes[2] = { 0, 'x' };
+
+	CHECK(rt_cold_begin() == 0);
+	CHECK(rt_read(sockets[(intptr_t)arg], bytes, 1, RT_FOREVER) == 1);
+	rt_cold_end();
+	CHECK(bytes[0] == (char)(intptr_t)arg && bytes[1] == 'x');
+	return 0;
+}
+
+static int read_together(void *arg)
+{
+	struct rt_scope s;
+	int peers[READERS], fds[2];
+
+	(void)arg;
+	rt_scope_open(&s, RT_FOREVER);
+	for (intptr_t i = 0; i < READERS; i++) {
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+		CHECK(rt_fd_adopt(fds[0], 0, &sockets[i]) == 0);
+		peers[i] = fds[1];
+		CHECK(rt_scope_go(&s, reads, (void *)i) == 0);
+	}
+	CHECK(cold_until(READERS));
+	for (int i = 0; i < READERS; i++)
+		CHECK(write(peers[i], &(char){ (char)i }, 1) == 1);
+	CHECK(rt_scope_close(&s) == 0);
+	for (int i = 0; i < READERS; i++) {
+		CHECK(rt_fd_close(sockets[i]) == 0);
+		close(peers[i]);
+	}
+	return 0;
+}
+
 int main(void)
 {
-	static const struct check_test tests[] = { { "leaks", leaks }, { "many", many } };
+	static const struct check_test tests[] = {
+		{ "leaks", leaks },
+		{ "many", many },
+		{ "read together", read_together },
+	};
 
 	end_of("ends without", ends_without, 1, 0, SIGABRT,
 	       "osprey/rt: rt_cold_end: the fiber's waits are not cold");

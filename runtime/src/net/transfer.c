@@ -19,7 +19,8 @@ static bool passed(int64_t deadline)
 static int wait_for_edge(struct thread *t, struct descriptor *d, enum direction way, struct expected_call *call,
 			 int64_t deadline)
 {
-	struct waiter w = { .element = call };
+	/* A stack that can be taken away meanwhile is no place for a call, nor is a buffer on it. */
+	struct waiter w = { .element = t->running->cold ? NULL : call };
 
 	t->processor->poller.outside++;
 	enum fiber_wait what = way == READING ? FIBER_WAIT_READ : FIBER_WAIT_WRITE;
