@@ -7,12 +7,6 @@
 
 #include "child.h"
 
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-#define SANITIZED true
-#else
-#define SANITIZED false
-#endif
-
 static struct rt_event event;
 static _Atomic long right;
 
@@ -86,13 +80,6 @@ static int many(void *arg)
 }
 
 /* Those of which nobody knows the channel: the copies are looked into as stacks are. */
-static __attribute__((noinline)) void wipe_stack(void)
-{
-	volatile char old[8192];
-
-	memset((char *)old, 0, sizeof old);
-}
-
 static int holds_and_waits(void *arg)
 {
 	wipe_stack();
