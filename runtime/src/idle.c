@@ -98,7 +98,8 @@ void wake_another(void)
 		return;
 	perturb();
 	short_lock_take(&scheduler.lock);
-	struct processor *p = idle_processor_take();
+	/* A thread that were made now would not be joined any more. */
+	struct processor *p = atomic_load(&scheduler.stopping) ? NULL : idle_processor_take();
 	short_lock_give(&scheduler.lock);
 	if (!p || thread_call(p, true) < 0)
 		atomic_fetch_sub(&scheduler.nspinning, 1);

@@ -145,10 +145,12 @@ void scheduler_run(void)
 	overflow_thread_end(self);
 	overflow_end();
 	strays_end(self);
-	for (t = scheduler.threads; t; t = next) {
-		next = t->next;
+	/* Those that still end may look at others, which have ended: at who sleeps. */
+	for (t = scheduler.threads; t; t = t->next)
 		if (t != self)
 			pthread_join(t->handle, NULL);
+	for (t = scheduler.threads; t; t = next) {
+		next = t->next;
 		poller_thread_end(t);
 		free(t);
 	}
