@@ -164,6 +164,16 @@ SANITIZER_INLINE void sanitizer_root_gone(void *at, size_t bytes)
 #endif
 }
 
+/* Who follows what system calls write does not see what the kernel writes for a ring. */
+SANITIZER_INLINE bool sanitizer_follows_calls(void)
+{
+#ifdef SANITIZER_VALGRIND
+	return RUNNING_ON_VALGRIND;
+#else
+	return false;
+#endif
+}
+
 /* For how many fibers of a size there may be room. */
 SANITIZER_INLINE uint32_t sanitizer_most_fibers(uint32_t most)
 {

@@ -5,8 +5,9 @@
  * when the ring is full, all calls are submitted. What does not have to wait, as calls on sockets that are
  * told not to, is done by then.
  *
- * Linux 5.6; where the kernel, or a container's filter, has none, and with OSPREY_RT_URING=0 in the
- * environment, callers do without. */
+ * Linux 5.6; where the kernel, or a container's filter, has none, with OSPREY_RT_URING=0 in the
+ * environment, and under Valgrind (it would take what the kernel read into a buffer for never written),
+ * callers do without. */
 #ifndef RT_NET_RING_H
 #define RT_NET_RING_H
 

@@ -1,7 +1,7 @@
 /* Files: calls that take the disk's time, without taking a thread or a processor for it.
  *
  * What the page cache has is read at once. Else io_uring carries the call on, and where there is none (a
- * kernel before 5.6, a container's filter, OSPREY_RT_URING=0 in the environment) the call blocks its thread
+ * kernel before 5.6, a container's filter, OSPREY_RT_URING=0 in the environment, Valgrind) the call blocks its thread
  * while others use the processor, as between rt_block_begin and rt_block_end.
  *
  * Descriptors are the kernel's numbers, and the caller's. For regular files, block devices and directories;
