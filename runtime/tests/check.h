@@ -20,11 +20,12 @@
 #else
 #define SANITIZED_ADDRESS 0
 #endif
-#if SANITIZED_ADDRESS || defined __SANITIZE_THREAD__ || CHECK_HAS(thread_sanitizer)
-#define SANITIZED 1
+#if defined __SANITIZE_THREAD__ || CHECK_HAS(thread_sanitizer)
+#define SANITIZED_THREAD 1
 #else
-#define SANITIZED 0
+#define SANITIZED_THREAD 0
 #endif
+#define SANITIZED (SANITIZED_ADDRESS || SANITIZED_THREAD)
 
 /* Such tools leave faults to the runtime, and those that are none of its to the kernel; and refuse memory as malloc does. */
 const char *__asan_default_options(void);

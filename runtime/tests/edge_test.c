@@ -444,6 +444,8 @@ int main(void)
 
 	for (unsigned p = 1; p <= 4; p++)
 		for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-			child_check(cases[i].name, cases[i].run, p, cases[i].exit, cases[i].signal, cases[i].words);
+			/* ThreadSanitizer itself does not bear that: it takes the fiber for the thread. */
+			if (!SANITIZED_THREAD || cases[i].run != case_pthread_exit)
+				child_check(cases[i].name, cases[i].run, p, cases[i].exit, cases[i].signal, cases[i].words);
 	return check_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

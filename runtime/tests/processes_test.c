@@ -27,14 +27,14 @@ static int reverse(const void *input, size_t n, void *output, size_t room, size_
 /* What the first byte of the input says. */
 static int misbehaves(const void *input, size_t n, void *output, size_t room, size_t *ret_bytes)
 {
-	static char *volatile nowhere;
+	volatile uintptr_t nowhere = 8;
 	static void *volatile allocated;
 	volatile unsigned spin = 0;
 
 	(void)n;
 	(void)output;
 	switch (*(const char *)input) {
-	case 'c': *nowhere = 1; break;
+	case 'c': *(volatile char *)nowhere = 1; break;
 	case 'a': abort();
 	case 'x': _exit(3);
 	case 's': for (;;) pause();
