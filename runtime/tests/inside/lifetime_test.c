@@ -1,5 +1,6 @@
 /* Memory may go as soon as who waited knows that it is over: what others still do there would write into what
  * is another's by then. */
+#include <malloc.h>
 #include <string.h>
 
 #include "check.h"
@@ -121,6 +122,46 @@ static int mutex_goes(void *arg)
 	return 0;
 }
 
+static int waits(void *event)
+{
+	return rt_event_wait(event, rt_now() + 10000 * MS);
+}
+
+static int blocks(void *arg)
+{
+	(void)arg;
+	rt_block_begin();
+	rt_block_end();
+	return rt_sleep(MS / 20);
+}
+
+/* Several threads sleep, one of them until a time that nobody needs any more. */
+static int keeps_time(void *arg)
+{
+	struct rt_event event = { 0 };
+	struct rt_fiber waiter, others[8];
+
+	(void)arg;
+	CHECK(rt_spawn(waits, &event, NULL, &waiter) == 0);
+	for (int i = 0; i < 8; i++)
+		CHECK(rt_spawn(blocks, NULL, NULL, &others[i]) == 0);
+	for (int i = 0; i < 8; i++)
+		CHECK(rt_join(others[i], NULL, RT_FOREVER) == 0);
+	rt_sleep(MS / 10);
+	rt_event_set(&event);
+	CHECK(rt_join(waiter, NULL, RT_FOREVER) == 0);
+	return 0;
+}
+
+/* Threads end one after the other: those that do so late must not look at those that are gone. */
+static void run_goes(void)
+{
+	struct rt_options options = { .processors = 4 };
+
+	for (int i = 0; i < ROUNDS / 4; i++)
+		CHECK(rt_run(&options, keeps_time, NULL) == 0);
+}
+
 int main(void)
 {
 	static const struct check_test tests[] = {
@@ -129,5 +170,8 @@ int main(void)
 		{ "a mutex goes", mutex_goes },
 	};
 	delays_begin(1, 4);
+	/* What is freed is overwritten. */
+	mallopt(M_PERTURB, FILL);
+	run_goes();
 	return check_all(tests, sizeof tests / sizeof *tests);
 }
