@@ -30,25 +30,34 @@ static inline void child_run(child_case *run, unsigned processors, const int end
 	_exit(check_failed ? 101 : 100);
 }
 
+/* The status of a child that has the other end of a pipe as its standard error; and what it said, as a text.
+ * Closes both ends. */
+static inline int child_end(pid_t pid, const int ends[2], char *text, size_t size)
+{
+	int status = -1;
+	size_t n = 0;
+	ssize_t r;
+
+	close(ends[1]);
+	while (n < size - 1 && (r = read(ends[0], text + n, size - 1 - n)) > 0)
+		n += (size_t)r;
+	text[n] = '\0';
+	close(ends[0]);
+	waitpid(pid, &status, 0);
+	return status;
+}
+
 /* Its status; what it said is in child_said. */
 static inline int child_status(child_case *run, unsigned processors)
 {
-	int ends[2], status = -1;
-	size_t n = 0;
-	ssize_t r;
+	int ends[2];
 
 	if (pipe(ends) < 0)
 		return -1;
 	pid_t pid = fork();
 	if (pid == 0)
 		child_run(run, processors, ends);
-	close(ends[1]);
-	while (n < sizeof child_said - 1 && (r = read(ends[0], child_said + n, sizeof child_said - 1 - n)) > 0)
-		n += (size_t)r;
-	child_said[n] = '\0';
-	close(ends[0]);
-	waitpid(pid, &status, 0);
-	return status;
+	return child_end(pid, ends, child_said, sizeof child_said);
 }
 
 /* `exit`: with that code; `signal`: by that one; and what it said holds `words`. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "child.h"
 
 #define MIB ((size_t)1 << 20)
 
@@ -717,9 +718,7 @@ static const struct fault {
 
 static int said_by(const char *name, const char *debug, char *text, size_t size)
 {
-	int ends[2], status;
-	size_t n = 0;
-	ssize_t r;
+	int ends[2];
 
 	CHECK(pipe(ends) == 0);
 	pid_t pid = fork();
@@ -730,13 +729,7 @@ static int said_by(const char *name, const char *debug, char *text, size_t size)
 		execl("/proc/self/exe", "heap_test", name, NULL);
 		_exit(127);
 	}
-	close(ends[1]);
-	while (n < size - 1 && (r = read(ends[0], text + n, size - 1 - n)) > 0)
-		n += (size_t)r;
-	text[n] = '\0';
-	close(ends[0]);
-	waitpid(pid, &status, 0);
-	return status;
+	return child_end(pid, ends, text, size);
 }
 
 static void tells(const struct fault *f, const char *debug, const char *says)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "child.h"
 
 static struct rt_chan *channel;
 static struct rt_mutex mutex;
@@ -188,9 +189,7 @@ static void child(rt_function *run, unsigned processors, int out)
 /* What the child says, and how it ends. */
 static int said_by(rt_function *run, unsigned processors, char *text, size_t size)
 {
-	int ends[2], status;
-	size_t n = 0;
-	ssize_t r;
+	int ends[2];
 
 	if (pipe(ends) < 0)
 		return -1;
@@ -199,13 +198,7 @@ static int said_by(rt_function *run, unsigned processors, char *text, size_t siz
 		close(ends[0]);
 		child(run, processors, ends[1]);
 	}
-	close(ends[1]);
-	while (n < size - 1 && (r = read(ends[0], text + n, size - 1 - n)) > 0)
-		n += (size_t)r;
-	text[n] = '\0';
-	close(ends[0]);
-	waitpid(pid, &status, 0);
-	return status;
+	return child_end(pid, ends, text, size);
 }
 
 int main(void)
