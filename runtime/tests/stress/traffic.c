@@ -21,7 +21,7 @@ static void not_so(const char *what, int line)
 
 /* -- more fibers than a ring has places, which all come back to it */
 
-#define MOST_IN_SWARM 500
+#define MOST_IN_SWARM 3000
 
 static struct member {
 	unsigned turns;		/* without atomics: it is one fiber's */
@@ -43,15 +43,11 @@ static int member_main(void *arg)
 	}
 }
 
-/* Many come at once, while the other threads sleep or are about to: they steal from a ring that is filled
- * meanwhile. Or some yield and yield: each is often the only one that can be stolen. */
-static void burst(struct luck *l)
+static void burst(struct luck *l, unsigned n, unsigned most)
 {
-	bool many = below(l, 2);
-	unsigned n = many ? 200 + below(l, MOST_IN_SWARM - 199) : 2 + below(l, 3), most = many ? 1 + below(l, 4) : 1000;
 	struct rt_scope all;
 
-	memset(members, 0, sizeof members);
+	memset(members, 0, n * sizeof *members);
 	rt_scope_open(&all, RT_FOREVER);
 	for (unsigned i = 0; i < n; i++) {
 		members[i].wanted = 1 + below(l, most);
@@ -62,14 +58,19 @@ static void burst(struct luck *l)
 		HOLDS(members[i].turns == members[i].wanted);
 }
 
+/* Of many others steal from a ring that is filled meanwhile; of a few that yield each is often the only one
+ * that can be stolen. Before, the other threads sleep or are about to. */
 static int swarm(void *arg)
 {
 	struct luck *l = arg;
 
-	for (unsigned i = 20 + below(l, 60); i > 0 && !wrong; i--) {
-		burst(l);
-		for (unsigned k = below(l, 5000); k > 0; k--)
-			relax();
+	for (unsigned i = 10 + below(l, 20); i > 0 && !wrong; i--) {
+		burst(l, 200 + below(l, MOST_IN_SWARM - 199), 2);
+		for (unsigned few = 0; few < 100; few++) {
+			burst(l, 2 + below(l, 4), 20);
+			for (unsigned k = below(l, 4) ? 0 : below(l, 3000); k > 0; k--)
+				relax();
+		}
 	}
 	return 0;
 }
@@ -149,12 +150,10 @@ static int hand_on(void *arg)
 
 /* -- a mutex that is hardly ever free, so that some wait until it is handed to them */
 
-#define MOST_WANT 12
-
 static struct {
 	struct rt_mutex mutex;
 	int64_t taken;		/* without atomics: it is who holds the mutex that counts */
-	unsigned each, yields;
+	unsigned each;
 } wanted;
 
 static int want(void *arg)
@@ -164,28 +163,30 @@ static int want(void *arg)
 	for (unsigned i = 0; i < wanted.each; i++) {
 		HOLDS(rt_lock(&wanted.mutex, RT_FOREVER) == 0);
 		int64_t was = wanted.taken;
-		if (below(&l, wanted.yields) == 0)
-			rt_yield();
+		if (below(&l, 2))
+			rt_sleep(below(&l, 700000));
 		wanted.taken = was + 1;
 		rt_unlock(&wanted.mutex);
 	}
 	return 0;
 }
 
+/* Short: at the end nobody comes who would see to those that were forgotten. */
 static int all_want(void *arg)
 {
 	struct luck *l = arg;
-	unsigned n = 2 + below(l, MOST_WANT - 1);
-	struct rt_scope all;
 
-	memset(&wanted, 0, sizeof wanted);
-	wanted.each = 500 + below(l, 3000);
-	wanted.yields = 1 + below(l, 20);
-	rt_scope_open(&all, RT_FOREVER);
-	for (unsigned i = 0; i < n; i++)
-		HOLDS(rt_scope_go(&all, want, (void *)(uintptr_t)below(l, UINT32_MAX)) == 0);
-	HOLDS(rt_scope_close(&all) == 0);
-	HOLDS(wanted.taken == (int64_t)n * wanted.each);
+	for (unsigned round = 5 + below(l, 20); round > 0; round--) {
+		unsigned n = 3 + below(l, 4);
+		struct rt_scope all;
+		memset(&wanted, 0, sizeof wanted);
+		wanted.each = 2 + below(l, 5);
+		rt_scope_open(&all, RT_FOREVER);
+		for (unsigned i = 0; i < n; i++)
+			HOLDS(rt_scope_go(&all, want, (void *)(uintptr_t)below(l, UINT32_MAX)) == 0);
+		HOLDS(rt_scope_close(&all) == 0);
+		HOLDS(wanted.taken == (int64_t)n * wanted.each);
+	}
 	return 0;
 }
 
