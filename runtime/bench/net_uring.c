@@ -1,6 +1,7 @@
-/* The floor: an echo server in plain C that does the very least that io_uring(7) needs. One thread, one ring with one issuer; each
- * connection has one receive that stays armed and takes its buffers from a ring of buffers, so a request costs one send, put in
- * beside those of others, and each round one entry into the kernel. It does not look after errors, slow readers, or fairness.
+/* The floor: an echo server in plain C that does the very least that io_uring(7) needs. One thread, one ring
+ * with one issuer; each connection has one receive that stays armed and takes its buffers from a ring of
+ * buffers, so a request costs one send, put in beside those of others, and each round one entry into the
+ * kernel. It does not look after errors, slow readers, or fairness.
  *
  *	net_uring echo
  *

@@ -11,8 +11,8 @@
 /* A thread that has used so much in one turn computes, even if it waits for a CPU just now. */
 #define COMPUTES_NS 500000
 
-/* Others of the system use its CPU. It needs no help: it goes on when they are done, and another thread of this process
- * would only wait beside it. */
+/* Others of the system use its CPU. It needs no help: it goes on when they are done, and another thread of
+ * this process would only wait beside it. */
 static bool waits_for_cpu(const struct processor *p, const struct thread *t)
 {
 	int tid = atomic_load_explicit(&((struct thread *)t)->tid, memory_order_relaxed);

@@ -10,7 +10,7 @@ int64_t thread_cpu_ns(int tid)
 {
 	struct timespec t;
 
-	/* As the kernel makes clocks of threads; pthread_getcpuclockid would need the handle, and say the same. */
+	/* As the kernel makes clocks of threads; pthread_getcpuclockid would need the handle, and say this. */
 	if (tid <= 0 || clock_gettime((clockid_t)(~(unsigned)tid << 3 | 6), &t) < 0)
 		return -1;
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;

@@ -354,7 +354,8 @@ static int gives_up(void *arg)
 	return 0;
 }
 
-/* Many become readable between two looks, so that their calls are made together; some give up just then. No byte is lost. */
+/* Many become readable between two looks, so that their calls are made together; some give up just then. No
+ * byte is lost. */
 #define CROWD 40
 
 static struct rt_fd crowd[CROWD];

@@ -16,7 +16,8 @@
 #include "run_queue.h"
 #include "scheduler.h"
 
-/* What the kernel has touched to tell of them is still in the caches when their fibers have it read and write. */
+/* What the kernel has touched to tell of them is still in the caches when their fibers have it read and
+ * write. */
 #define EVENTS 32
 /* Where no descriptor is left for the call of a thread that watches, it looks so often by itself. */
 #define NAP_NS 1000000

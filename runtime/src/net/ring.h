@@ -51,8 +51,8 @@ struct ring_waiter {
 	int result;
 };
 
-/* Puts the call of a fiber that is parked, or is going to be, into the processor's ring. `call` is copied; its
- * user_data is set here. Only after ring_is_ready. Inside. */
+/* Puts the call of a fiber that is parked, or is going to be, into the processor's ring. `call` is copied;
+ * its user_data is set here. Only after ring_is_ready. Inside. */
 void ring_put(struct thread *t, const struct io_uring_sqe *call, struct ring_waiter *w);
 
 /* Makes one call of the running fiber, which parks until the kernel has answered: not a cancellation point,

@@ -23,8 +23,9 @@ static inline struct io_uring_sqe attempt_call(const struct attempt *a, int fd)
 				      .len = (uint32_t)a->args[1], .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 }
 
-/* What a fiber that waits for an edge is going to try: whoever sees many edges at once (poller.c) makes the calls of all
- * together, and the fibers need not run for that. The `element` of its waiter; on the fiber's stack. */
+/* What a fiber that waits for an edge is going to try: whoever sees many edges at once (poller.c) makes the
+ * calls of all together, and the fibers need not run for that. The `element` of its waiter; on the fiber's
+ * stack. */
 struct expected_call {
 	const struct attempt *attempt;
 	struct ring_waiter answer;
