@@ -20,22 +20,23 @@ trap clean EXIT
 pid=$!
 until grep -q ready "$dir/out"; do kill -0 $pid; sleep 0.1; done
 
-# Wall time, CPU time and memory of one run, of the best of three.
+# measure TIMES COMMAND…: wall time, CPU time and memory of the best of so many runs
 measure() {
-	local best=
-	for _ in 1 2 3; do
+	local best='' times=$1 i
+	shift
+	for ((i = 0; i < times; i++)); do
 		/usr/bin/time -f '%e %U %S %M' -o "$dir/took" "$@" >"$dir/ours"
 		[ -n "$best" ] && [ "$(sort -n "$dir/took" <(echo "$best") | head -1)" = "$best" ] || best=$(cat "$dir/took")
 	done
 	echo "$best"
 }
 now_ms() { echo $(($(date +%s%N) / 1000000)); }
-read -r ours ours_user ours_system kilobytes <<<"$(measure "$build/osprey" fibers --no-color $pid)"
+read -r ours ours_user ours_system kilobytes <<<"$(measure 3 "$build/osprey" fibers --no-color $pid)"
 ours=$(awk -v s="$ours" 'BEGIN { printf "%d", s * 1000 }')
 ours_cpu=$(awk -v a="$ours_user" -v b="$ours_system" 'BEGIN { printf "%d", (a + b) * 1000 }')
 echo "osprey: $ours ms ($ours_cpu ms of CPU, $((kilobytes / 1024)) MB) for all $n with their stacks; $(head -1 "$dir/ours" | sed 's/.*; //')"
 for how in --all --json; do
-	read -r wall _ _ kilobytes <<<"$(measure "$build/osprey" fibers --no-color $how $pid)"
+	read -r wall _ _ kilobytes <<<"$(measure 1 "$build/osprey" fibers --no-color $how $pid)"
 	echo "osprey $how: $wall s, $((kilobytes / 1024)) MB, $(wc -c <"$dir/ours") bytes of text"
 done
 
