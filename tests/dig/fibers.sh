@@ -36,6 +36,7 @@ is "those to be joined" "$(get .states.ended)" 1
 is "those that are not what they are called" "$(get "$mismatched")" 0
 is "kinds of waits" "$(get '.waits | keys | length')" 15
 has "where receivers stand" "$(calls receive)" "rt_receive receive_job"
+has "where the one is whose stack is away" "$(calls event)" "rt_event_wait waits_event"
 has "where the one that computes is" "$(calls computes)" "computes"
 has "where the one that blocks is" "$(calls blocks)" "blocks"
 is "it is in a blocking call" "$(get '[.stacks[].fibers[] | select(.name == "blocks") | .blocked] | first')" true
@@ -124,6 +125,7 @@ json "$scratch/own"
 is "all in our core file" "$(get .count)" 27
 is "waits in our core file" "$(get "$mismatched")" 0
 has "where receivers stand in our core file" "$(calls receive)" "rt_receive receive_job"
+has "and where the one whose stack is away" "$(calls event)" "rt_event_wait waits_event"
 has "where the one that computes is in it" "$(calls computes)" "computes"
 stop "$pid"
 

@@ -34,7 +34,7 @@ void fiber_batch_free(struct fiber_batch *b)
 
 /* What tells whether it has run. */
 struct moment {
-	uint64_t id, sp;
+	uint64_t id, sp, copy;
 	uint32_t turns;
 	uint8_t state;
 };
@@ -44,12 +44,12 @@ static struct moment moment_of(const struct inspect_root *is, const char *b)
 	size_t n = is->fiber_stride;
 
 	return (struct moment){ fiber_field(b, n, is->fiber_id), fiber_field(b, n, is->fiber_sp),
-				(uint32_t)fiber_field(b, n, is->fiber_turns), (uint8_t)fiber_field(b, n, is->fiber_state) };
+				fiber_field(b, n, is->fiber_copy), (uint32_t)fiber_field(b, n, is->fiber_turns), (uint8_t)fiber_field(b, n, is->fiber_state) };
 }
 
 static bool same(struct moment a, struct moment b)
 {
-	return a.id == b.id && a.sp == b.sp && a.turns == b.turns && a.state == b.state;
+	return a.id == b.id && a.sp == b.sp && a.copy == b.copy && a.turns == b.turns && a.state == b.state;
 }
 
 static reading since(struct fiber_now now, uint64_t moment)
@@ -84,9 +84,12 @@ static bool describe(const struct fiber_root *root, struct fiber_now now, const 
 
 /* ---- a batch ---- */
 
-static int want_stack(struct fiber_batch *b, const struct inspect_root *is, const struct fiber_row *f, uint64_t sp, uint64_t i,
+/* Where its stack has no memory, since it waits for long, what was in use of it lies in a copy. */
+static int want_stack(struct fiber_batch *b, const struct inspect_root *is, const struct fiber_row *f, const char *fiber, uint64_t i,
 		      uint32_t *ret)
 {
+	uint64_t sp = fiber_field(fiber, is->fiber_stride, is->fiber_sp), copy = fiber_field(fiber, is->fiber_stride, is->fiber_copy);
+	uint64_t bytes = fiber_field(fiber, is->fiber_stride, is->fiber_copy_bytes);
 	uint64_t low = b->table->stacks + i * b->table->stack_bytes, high = low + b->table->stack_bytes;
 
 	*ret = FIBER_NO_STACK;
@@ -94,7 +97,8 @@ static int want_stack(struct fiber_batch *b, const struct inspect_root *is, cons
 	    sp >= high || high - sp < is->context_bytes)
 		return 0;
 	*ret = (uint32_t)b->stacks.stack.n;
-	return copied_stacks_want(&b->stacks, sp, high);
+	return copy ? copied_stacks_want_from(&b->stacks, sp, bytes < high - sp ? sp + bytes : high, copy) :
+		      copied_stacks_want(&b->stacks, sp, high);
 }
 
 static int take_rows(struct fiber_batch *b, const struct fiber_root *root, struct fiber_now now)
@@ -114,7 +118,7 @@ static int take_rows(struct fiber_batch *b, const struct fiber_root *root, struc
 			.function = fiber_field(bytes, n, is->fiber_function),
 			.created_at = fiber_field(bytes, n, is->fiber_created_at), .name = fiber_field(bytes, n, is->fiber_name),
 		};
-		if (want_stack(b, is, f, fiber_field(bytes, n, is->fiber_sp), b->from + i, &beside->stack) < 0)
+		if (want_stack(b, is, f, bytes, b->from + i, &beside->stack) < 0)
 			return -ENOMEM;
 		b->nrows++;
 	}

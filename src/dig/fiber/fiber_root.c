@@ -60,7 +60,8 @@ static const char *fibers_wrong(const struct inspect_root *r)
 	if (!is_address(r->table_fibers) || !r->table_used.bytes)
 		return "its tables lack fields";
 	if (r->fiber_stride < FIBER_STRIDE_MIN || r->fiber_stride > FIBER_STRUCT_MAX ||
-	    !fields_fit(&r->fiber_id, &r->fiber_cancelled, r->fiber_stride))
+	    !fields_fit(&r->fiber_id, &r->fiber_cancelled, r->fiber_stride) ||
+	    !fields_fit(&r->fiber_copy, &r->fiber_copy_bytes, r->fiber_stride))
 		return "its fibers";
 	if (!r->fiber_id.bytes || !r->fiber_state.bytes)
 		return "its fibers lack fields";
@@ -105,8 +106,11 @@ int fiber_root_parse(struct span bytes, struct inspect_root *ret, struct note *n
 	if (r.version != INSPECT_VERSION)
 		return note_set(note, -EPROTO, "its fibers are described in version %u, and osprey reads version %u", r.version,
 				INSPECT_VERSION);
-	if (r.bytes < sizeof r || bytes.n < sizeof r)
+	/* What a root of an older library does not have is zero. */
+	if (r.bytes < INSPECT_ROOT_LEAST || bytes.n < (r.bytes < sizeof r ? r.bytes : sizeof r))
 		return note_set(note, -EBADMSG, "the root of its fibers is too short");
+	if (r.bytes < sizeof r)
+		memset((char *)&r + r.bytes, 0, sizeof r - r.bytes);
 	const char *wrong = fibers_wrong(&r);
 	wrong = wrong ? wrong : contexts_wrong(&r);
 	wrong = wrong ? wrong : rest_wrong(&r);
@@ -228,9 +232,10 @@ static void read_table(const struct address_space *a, struct inspect_table t, st
 
 static int read_root(const struct address_space *a, struct fiber_root *r, struct note *note)
 {
-	struct inspect_root bytes;
+	struct inspect_root bytes = { 0 };
 
-	if (read_at(a, r->address, &bytes, sizeof bytes) < 0)
+	/* An older one may end where its mapping does. */
+	if (read_at(a, r->address, &bytes, sizeof bytes) < 0 && read_at(a, r->address, &bytes, INSPECT_ROOT_LEAST) < 0)
 		return note_set(note, -EBADMSG, "the root of its fibers at 0x%llx cannot be read",
 				(unsigned long long)r->address);
 	int rc = fiber_root_parse((struct span){ (const char *)&bytes, sizeof bytes }, &r->is, note);

@@ -9,6 +9,7 @@
 
 #define BASE 0x100000ull
 #define FIBERS 0x2000
+#define COPY 0x3000
 #define STACKS 0x4000
 #define MUTEXES 0x9000
 #define ALL 0xa000
@@ -16,7 +17,8 @@
 struct test_fiber {
 	uint64_t id;
 	uint32_t state, wait;
-	uint64_t object, sp, since;
+	uint64_t object, sp, since, copy;
+	uint32_t copy_bytes;
 	uint32_t turns, unused;
 	uint64_t name;
 };
@@ -55,6 +57,7 @@ static struct inspect_root good(void)
 		.fiber_object = FIELD(test_fiber, object), .fiber_sp = FIELD(test_fiber, sp),
 		.fiber_since = FIELD(test_fiber, since), .fiber_turns = FIELD(test_fiber, turns),
 		.fiber_name = FIELD(test_fiber, name),
+		.fiber_copy = FIELD(test_fiber, copy), .fiber_copy_bytes = FIELD(test_fiber, copy_bytes),
 		.context_bytes = 56, .pc_at = 48,
 		.states = { 0, 0, sizeof(struct inspect_state) }, .waits = { 0, 0, sizeof(struct inspect_wait) },
 	};
@@ -91,6 +94,8 @@ static void test_parse(void)
 	CHECK(parse(&r, &note) == -EBADMSG);
 	r = good(), r.registers = 1000;
 	CHECK(parse(&r, &note) == -EBADMSG);
+	r = good(), r.fiber_copy = (struct inspect_field){ sizeof(struct test_fiber), 8 };
+	CHECK(parse(&r, &note) == -EBADMSG);
 	r = good(), r.states.stride = 4;
 	CHECK(parse(&r, &note) == -EBADMSG);
 	for (size_t n = 0; n < sizeof r; n++) {
@@ -98,6 +103,20 @@ static void test_parse(void)
 		r = good();
 		CHECK(fiber_root_parse((struct span){ (const char *)&r, n }, &out, &note) == -EBADMSG);
 	}
+}
+
+/* One of a library that knows less: what it does not say is nothing. */
+static void test_older(void)
+{
+	struct note note = { "" };
+	struct inspect_root r = good(), out;
+
+	r.bytes = INSPECT_ROOT_LEAST;
+	r.fiber_copy = (struct inspect_field){ 8, 8 };
+	CHECK(fiber_root_parse((struct span){ (const char *)&r, INSPECT_ROOT_LEAST }, &out, &note) == 0 && out.fiber_copy.bytes == 0);
+	CHECK(fiber_root_parse((struct span){ (const char *)&r, sizeof r }, &out, &note) == 0 && out.fiber_copy.bytes == 0);
+	r.bytes--;
+	CHECK(fiber_root_parse((struct span){ (const char *)&r, sizeof r }, &out, &note) == -EBADMSG);
 }
 
 static void test_note(void)
@@ -166,6 +185,48 @@ static void test_list(void)
 	CHECK(fiber_deadlocks_find(&space, &l, &d) == 0);
 	CHECK(d.ring.n == 1 && d.member.n == 3 && !d.all);
 	fiber_deadlocks_deinit(&d);
+	fiber_list_deinit(&l);
+}
+
+/* One whose stack lies in a copy, and is cut where that ends. */
+static void test_copy(void)
+{
+	struct fiber_root root;
+	struct fiber_list l;
+
+	lay_out(&root);
+	memcpy(memory + COPY, memory + STACKS + 0x2000 + 0xf00, 0x100);
+	memset(memory + STACKS + 0x2000, 0, 0x1000);
+	fiber(2)->copy = BASE + COPY;
+	fiber(2)->copy_bytes = 0x100;
+	CHECK(fiber_list_read(&space, &root, &l) == 0);
+	CHECK(l.fiber.n == 4 && l.torn == 0 && l.stack.n == 1 && l.fiber.v[1].id == 12 && l.fiber.v[1].stack == 0);
+	fiber_list_deinit(&l);
+	fiber(2)->copy_bytes = 48;
+	CHECK(fiber_list_read(&space, &root, &l) == 0);
+	CHECK(l.fiber.n == 4 && l.fiber.v[1].stack == FIBER_NO_STACK);
+	fiber_list_deinit(&l);
+}
+
+static void comes_back(uint64_t address)
+{
+	if (address == BASE + COPY)
+		fiber(2)->copy = 0;
+}
+
+/* It goes on between both looks at it. */
+static void test_copy_torn(void)
+{
+	struct fiber_root root;
+	struct fiber_list l;
+
+	lay_out(&root);
+	fiber(2)->copy = BASE + COPY;
+	fiber(2)->copy_bytes = 0x100;
+	meanwhile = comes_back;
+	CHECK(fiber_list_read(&space, &root, &l) == 0);
+	meanwhile = NULL;
+	CHECK(l.torn == 1 && l.fiber.v[1].id == 12 && l.fiber.v[1].torn);
 	fiber_list_deinit(&l);
 }
 
@@ -258,8 +319,11 @@ static void test_live(void)
 int main(void)
 {
 	test_parse();
+	test_older();
 	test_note();
 	test_list();
+	test_copy();
+	test_copy_torn();
 	test_torn();
 	test_hostile();
 	test_live();

@@ -49,12 +49,22 @@ int copied_stacks_want(struct copied_stacks *s, uint64_t sp, uint64_t end)
 
 	if (!k)
 		return -ENOMEM;
-	k->sp = sp;
+	k->sp = k->from = sp;
 	k->end = end - sp > STACK_MAX ? sp + STACK_MAX : end;
 	k->n = k->end - sp < first ? k->end - sp : first;
 	k->at = s->total;
 	s->total += k->n;
 	return 0;
+}
+
+int copied_stacks_want_from(struct copied_stacks *s, uint64_t sp, uint64_t end, uint64_t from)
+{
+	size_t most = s->first ? s->first : STACK_FIRST;
+	int rc = copied_stacks_want(s, sp, end - sp < most ? end : sp + most);
+
+	if (rc == 0)
+		s->stack.v[s->stack.n - 1].from = from;
+	return rc;
 }
 
 static int make_room(struct copied_stacks *s)
@@ -80,7 +90,7 @@ int copied_stacks_read(struct copied_stacks *s, const struct address_space *a)
 		return -ENOMEM;
 	p = s->piece;
 	for (size_t i = 0; i < s->stack.n; i++)
-		p[i] = (struct memory_piece){ s->stack.v[i].sp, s->bytes + s->stack.v[i].at, s->stack.v[i].n, false };
+		p[i] = (struct memory_piece){ s->stack.v[i].from, s->bytes + s->stack.v[i].at, s->stack.v[i].n, false };
 	memory_pieces_read(a, p, s->stack.n);
 	for (size_t i = 0; i < s->stack.n; i++) {
 		struct copied_stack *k = &s->stack.v[i];

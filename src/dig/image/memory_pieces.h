@@ -21,6 +21,7 @@ void memory_pieces_read(const struct address_space *a, struct memory_piece *p, s
 
 struct copied_stack {
 	uint64_t sp, end;
+	uint64_t from; /* where the bytes lie: at sp, or, all of them, elsewhere */
 	char *bytes; /* from sp on; NULL: not read */
 	size_t n;
 	size_t at; /* in the batch */
@@ -41,6 +42,8 @@ struct copied_stacks {
 };
 
 int copied_stacks_want(struct copied_stacks *s, uint64_t sp, uint64_t end) __attribute__((warn_unused_result));
+/* The same of a stack whose bytes lie elsewhere, at `from`; more than are copied at first are not believed. */
+int copied_stacks_want_from(struct copied_stacks *s, uint64_t sp, uint64_t end, uint64_t from) __attribute__((warn_unused_result));
 /* -ENOMEM. */
 int copied_stacks_read(struct copied_stacks *s, const struct address_space *a) __attribute__((warn_unused_result));
 /* For the next batch; storage is kept. */

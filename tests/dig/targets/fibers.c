@@ -102,9 +102,12 @@ static int takes(void *arg)
 	return rt_semaphore_wait(&semaphore, 5, RT_FOREVER);
 }
 
+/* Its stack is away. */
 static int waits_event(void *arg)
 {
 	(void)arg;
+	if (rt_cold_begin() < 0)
+		abort();
 	return rt_event_wait(&event, RT_FOREVER);
 }
 
@@ -239,6 +242,9 @@ static void start_waits(void)
 	spawn(reads_socket, NULL, "read", NULL);
 }
 
+/* How many there are to be of those whose stacks are away. */
+static uint64_t nwait_cold;
+
 static int holds_and_wants(void *arg)
 {
 	size_t i = (size_t)(struct rt_mutex *)arg - (size_t)ring;
@@ -252,8 +258,13 @@ static int holds_and_wants(void *arg)
 
 static int is_ready(void *arg)
 {
+	struct rt_cold_state cold;
+
 	/* All have had the time to get where they stay. */
-	rt_sleep(30000000);
+	do {
+		rt_sleep(30000000);
+		rt_cold_look(&cold);
+	} while (cold.fibers < nwait_cold);
 	printf("ready\n");
 	fflush(stdout);
 	return sleeps(arg);
@@ -263,8 +274,10 @@ static int first(void *arg)
 {
 	bool all = strcmp(mode, "all") == 0;
 
-	if (all || strcmp(mode, "quiet") == 0)
+	if (all || strcmp(mode, "quiet") == 0) {
 		start_waits();
+		nwait_cold = 1;
+	}
 	if (all) {
 		spawn(ends, NULL, "ends", NULL);
 		spawn(blocks, NULL, "blocks", NULL);
