@@ -1,5 +1,9 @@
-/* The rows of core.sh on the runtime. usage: core PROCESSORS [ROW…] */
+/* The rows of core.sh on the runtime. usage: core PROCESSORS [ROW…]
+ *
+ * PARKED in the environment: how many wait in the rows of cold fibers and of callbacks (a million). */
 #include <osprey/rt.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 
 #include "rows.h"
 
@@ -318,6 +322,184 @@ static double row_parked_ns(void)
 	return parked_ns > 0 ? parked_ns : -1;
 }
 
+static long parked_most(void)
+{
+	const char *text = getenv("PARKED");
+
+	return text ? atol(text) : MILLION;
+}
+
+static int waits_cold(void *arg)
+{
+	(void)arg;
+	if (rt_cold_begin() < 0)
+		abort();
+	return rt_event_wait(&event, RT_FOREVER);
+}
+
+static void until_cold(uint64_t n)
+{
+	struct rt_cold_state s;
+
+	do {
+		rt_sleep(5000000);
+		rt_cold_look(&s);
+	} while (s.fibers < n);
+}
+
+static double cold_tables = -1;
+
+/* The same of those that are cold; in steps, so that few are warm at a time. And of the page tables, which
+ * are in no figure of what is resident. */
+static double row_parked_cold(void)
+{
+	long n = parked_most(), step = 50000;
+	double before = resident_bytes(), tables = status_bytes("VmPTE:");
+	struct rt_scope s;
+
+	rt_event_reset(&event);
+	rt_scope_open(&s, RT_FOREVER);
+	for (long i = 0; i < n; i++) {
+		if (rt_scope_go(&s, waits_cold, NULL) < 0)
+			abort();
+		if ((i + 1) % step == 0 || i + 1 == n)
+			until_cold((uint64_t)i + 1);
+	}
+	double bytes = (resident_bytes() - before) / (double)n;
+	cold_tables = (status_bytes("VmPTE:") - tables) / (double)n;
+	rt_event_set(&event);
+	if (rt_scope_close(&s) < 0)
+		abort();
+	return bytes;
+}
+
+static double row_cold_tables(void)
+{
+	return cold_tables;
+}
+
+static long called;
+
+static int on_event(void *arg)
+{
+	(void)arg;
+	called++;
+	return 0;
+}
+
+/* Descriptors that are asked to start a fiber when there is something to read, as many as a process may have
+ * open. */
+static double row_parked_callback(void)
+{
+	struct rlimit files;
+	long n = parked_most();
+	uint64_t one = 1;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return -1;
+	files.rlim_cur = files.rlim_max;
+	sink += setrlimit(RLIMIT_NOFILE, &files);
+	n = n + 100 < (long)files.rlim_cur ? n : (long)files.rlim_cur - 100;
+	struct rt_fd *fds = calloc((size_t)n, sizeof *fds);
+	if (!fds)
+		abort();
+	memset(fds, 1, (size_t)n * sizeof *fds);
+	double before = resident_bytes();
+	for (long i = 0; i < n; i++)
+		if (rt_fd_adopt(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), 0, &fds[i]) < 0 ||
+		    rt_fd_on_readable(fds[i], on_event, NULL) < 0)
+			abort();
+	double bytes = (resident_bytes() - before) / (double)n;
+	called = 0;
+	for (long i = 0; i < n; i++)
+		if (write(rt_fd_number(fds[i]), &one, sizeof one) != sizeof one)
+			abort();
+	while (__atomic_load_n(&called, __ATOMIC_RELAXED) < n / 100 * 99)
+		rt_sleep(1000000);
+	for (long i = 0; i < n; i++)
+		rt_fd_close(fds[i]);
+	free(fds);
+	return bytes;
+}
+
+/* -- what waiting and being woken costs, of many at once: warm, within rt_cold_begin but not for long, and
+ * cold */
+
+#define WAITERS 10000
+#define WAIT_ROUNDS 4
+
+static struct rt_event rounds[WAIT_ROUNDS + 1];
+static _Atomic long standing;
+
+static int waits_in_rounds(void *arg)
+{
+	if (arg && rt_cold_begin() < 0)
+		abort();
+	for (int i = 0; i < WAIT_ROUNDS; i++) {
+		standing++;
+		sink += rt_event_wait(&rounds[i], RT_FOREVER);
+	}
+	return 0;
+}
+
+static void until_standing(bool cold)
+{
+	while (standing < WAITERS)
+		rt_yield();
+	if (cold)
+		until_cold(WAITERS);
+}
+
+/* The first round is left out: there all is new. */
+static double wait_rounds(void *within, bool cold)
+{
+	struct rt_scope s;
+	double start = 0;
+
+	for (int i = 0; i <= WAIT_ROUNDS; i++)
+		rt_event_reset(&rounds[i]);
+	standing = 0;
+	rt_scope_open(&s, RT_FOREVER);
+	for (int i = 0; i < WAITERS; i++)
+		if (rt_scope_go(&s, waits_in_rounds, within) < 0)
+			abort();
+	for (int i = 0; i < WAIT_ROUNDS; i++) {
+		until_standing(cold);
+		if (i == 0)
+			start = row_clock();
+		standing = 0;
+		if (i == WAIT_ROUNDS - 1)
+			break;
+		rt_event_set(&rounds[i]);
+	}
+	double took = row_clock() - start;
+	rt_event_set(&rounds[WAIT_ROUNDS - 1]);
+	if (rt_scope_close(&s) < 0)
+		abort();
+	return took / (WAIT_ROUNDS - 1) / WAITERS;
+}
+
+static double row_wait(void)
+{
+	return wait_rounds(NULL, false);
+}
+
+static double row_wait_within(void)
+{
+	return wait_rounds(&event, false);
+}
+
+/* CPU time also at P = 2: what passes until they are cold is no cost. */
+static double row_wait_cold(void)
+{
+	int wall = rows_wall;
+
+	rows_wall = 0;
+	double ns = wait_rounds(&event, true);
+	rows_wall = wall;
+	return ns;
+}
+
 static volatile int stop_hog;
 
 static int hog(void *arg)
@@ -365,6 +547,12 @@ static const struct row rows[] = {
 	{ "sleeps-s", row_sleeps },
 	{ "parked-bytes", row_parked_bytes },
 	{ "parked-ns", row_parked_ns },
+	{ "parked-cold-bytes", row_parked_cold },
+	{ "parked-cold-tables", row_cold_tables },
+	{ "parked-callback-bytes", row_parked_callback },
+	{ "wait", row_wait },
+	{ "wait-within", row_wait_within },
+	{ "wait-cold", row_wait_cold },
 };
 
 static int all(void *names)

@@ -4,6 +4,9 @@
 # usage: runtime/bench/core.sh [--rounds N] [--short] [ROW…]
 #   --rounds N  each program runs so often, in turn, and its best figure counts (3)
 #   --short     without the rows of a million fibers (5 GB of memory)
+# PARKED in the environment: how many fibers the rows of cold ones and of callbacks have (a million; of callbacks no more than files may be
+# open). parked-cold-tables are the page tables beside; wait, -within and -cold: to be woken and wait again, warm, within
+# rt_cold_begin, and cold each time.
 # What the columns are: nanoseconds (milliseconds of -ms, seconds of -s, bytes of -bytes); CPU time of the process at P = 1,
 # wall time at P = 2 and where a row waits. A goal was set in one place, where Go's figure is known (the column "Go then"): the
 # goal of a time that counts here is scaled by what Go takes now. Exit: 0 all reached, 1 some missed.
@@ -54,6 +57,12 @@ hog-ms 3 0
 sleeps-s 2.5 4.9
 parked-bytes 4506 0
 parked-ns - 0
+parked-cold-bytes 1024 0
+parked-cold-tables - 0
+parked-callback-bytes 160 0
+wait - 0
+wait-within - 0
+wait-cold - 0
 END
 [ -z "$short" ] || sed -i '/^sleeps-s\|^parked/d' "$dir/goals"
 [ ${#names[@]} -gt 0 ] || mapfile -t names < <(cut -d' ' -f1 "$dir/goals")

@@ -35,6 +35,21 @@ static inline double wall_clock(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+/* A line of /proc/self/status that is in kB, as bytes. */
+static inline double status_bytes(const char *name)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[256];
+	long kb = 0;
+
+	while (f && fgets(line, sizeof line, f))
+		if (strncmp(line, name, strlen(name)) == 0)
+			kb = atol(line + strlen(name));
+	if (f)
+		fclose(f);
+	return (double)kb * 1024;
+}
+
 static inline double resident_bytes(void)
 {
 	FILE *f = fopen("/proc/self/statm", "r");
