@@ -77,6 +77,7 @@ struct fiber {
 	int result;
 	struct waiter *woken_by;
 	struct scope *scope;		/* in which it was started; NULL: nobody cancels it */
+	struct cold *cold;		/* within rt_cold_begin (cold/cold.h); looked at where `scope` is */
 	struct fiber *next_in_scope, *prev_in_scope;
 	struct scope *opened;	/* the innermost that it has opened */
 	_Atomic bool cancelled;
@@ -87,7 +88,6 @@ struct fiber {
 	uint64_t creator_id;
 	void *created_at;		/* return address of the call that made it */
 	int64_t born;			/* by the coarse clock */
-	struct cold *cold;		/* within rt_cold_begin (cold/cold.h) */
 	char *_Atomic cold_copy;	/* what its stack held from context.sp on, while that has no memory; */
 	uint32_t cold_bytes;		/* and how much */
 } __attribute__((aligned(128)));

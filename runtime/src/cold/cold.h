@@ -19,9 +19,9 @@
 #define COLD_ELEMENT 32
 
 enum cold_state {
-	COLD_RUNS,	/* or is on its way to: who waked it has set this */
+	COLD_RUNS,	/* or is on its way to: who woke it has set this */
 	COLD_WAITS,	/* its context is saved, and its stack is there */
-	COLD_FREEZING,	/* its stack is on the way out: who wakes it now leaves it to the watcher to make it ready */
+	COLD_FREEZING,	/* its stack is on the way out: who wakes it now leaves it to the watcher */
 	COLD_FROZEN,	/* its stack is not there */
 };
 
@@ -29,7 +29,7 @@ struct cold {
 	_Atomic uint32_t state;		/* enum cold_state */
 	uint32_t depth;			/* rt_cold_begin less rt_cold_end */
 	struct fiber *fiber;
-	void *stack;			/* into it, while it waits: by this the leak finder gets from a waiter to its fiber */
+	void *stack;			/* into it, while it waits: by this the leak finder knows its fiber */
 	_Atomic int64_t since;		/* it waits; by the coarse clock */
 	int64_t listed_at;
 	struct cold *next, *prev;	/* in the line */

@@ -124,22 +124,27 @@ static uint32_t ranges_of(struct item *items, uint32_t n, struct iovec *ret)
 	return m;
 }
 
-/* False: the kernel keeps it (mlockall). */
-static bool give_back(const struct iovec *ranges, uint32_t n)
+static bool give_back_together(const struct iovec *ranges, uint32_t n)
 {
-	static bool one_by_one;
 	size_t all = 0;
 
 	for (uint32_t i = 0; i < n; i++)
 		all += ranges[i].iov_len;
-	if (n > 1 && !one_by_one) {
-		if (kernel_call(SYS_process_madvise, PIDFD_SELF_PROCESS, ranges, n, MADV_DONTNEED, 0) == (long)all)
-			return true;
-		one_by_one = true;
-	}
+	return kernel_call(SYS_process_madvise, PIDFD_SELF_PROCESS, ranges, n, MADV_DONTNEED, 0) == (long)all;
+}
+
+/* False: the kernel keeps some (mlockall). */
+static bool give_back(const struct iovec *ranges, uint32_t n)
+{
+	static bool one_by_one;
+
+	if (n > 1 && !one_by_one && give_back_together(ranges, n))
+		return true;
 	for (uint32_t i = 0; i < n; i++)
 		if (kernel_call(SYS_madvise, ranges[i].iov_base, ranges[i].iov_len, MADV_DONTNEED) < 0)
 			return false;
+	/* It was the call that failed. */
+	one_by_one |= n > 1;
 	return true;
 }
 
