@@ -2,6 +2,7 @@
 
 #include "door.h"
 #include "futex.h"
+#include "heap/heap.h"
 #include "outside.h"
 #include "perturb.h"
 #include "pin.h"
@@ -194,6 +195,16 @@ static bool take(struct thread *t, struct processor *p)
 	return true;
 }
 
+void idle_threads_look_again(void)
+{
+	short_lock_take(&scheduler.lock);
+	for (struct thread *t = scheduler.idle_threads; t; t = t->next_idle) {
+		atomic_store(&t->wake, 1);
+		poller_wake(t);
+	}
+	short_lock_give(&scheduler.lock);
+}
+
 bool thread_sleep(struct thread *t)
 {
 	bool called = true, kept = false;
@@ -232,6 +243,7 @@ bool thread_sleep(struct thread *t)
 		}
 		poller_watch(t);
 		short_lock_give(&scheduler.lock);
+		heap_rest();
 		struct processor *p = poller_sleep(t, keeper ? earliest : INT64_MAX);
 		short_lock_take(&scheduler.lock);
 		poller_unwatch(t);

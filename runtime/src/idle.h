@@ -46,4 +46,7 @@ bool thread_sleep(struct thread *t);
  * processor. */
 bool give_up_processor(struct thread *t);
 
+/* Those that sleep look once more whether they should. */
+void idle_threads_look_again(void);
+
 #endif

@@ -20,6 +20,23 @@ void spare_to_all(struct processor *p, int size, uint32_t n)
 	short_lock_give(&scheduler.lock);
 }
 
+/* Those of processors that nobody holds, so that they can be trimmed. */
+static void spare_from_idle(int size, uint32_t n)
+{
+	uint32_t moved = 0;
+
+	short_lock_take(&scheduler.lock);
+	for (struct processor *p = scheduler.idle_processors; p && moved < n; p = p->next_idle)
+		for (struct fiber *f; moved < n && (f = p->free[size]); moved++) {
+			p->free[size] = f->next;
+			p->nfree[size]--;
+			f->next = scheduler.free[size];
+			scheduler.free[size] = f;
+		}
+	atomic_fetch_add_explicit(&scheduler.nfree[size], moved, memory_order_relaxed);
+	short_lock_give(&scheduler.lock);
+}
+
 static void spare_from_all(struct processor *p, int size, uint32_t n)
 {
 	uint32_t moved = 0;
@@ -114,4 +131,11 @@ bool spare_trim(void)
 			give_trimmed_to_all(size, chain);
 	}
 	return some;
+}
+
+bool spare_trim_idle(void)
+{
+	for (int size = 0; size < FIBER_STACK_SIZES; size++)
+		spare_from_idle(size, TRIM_AT_ONCE);
+	return spare_trim();
 }

@@ -12,4 +12,7 @@ void spare_to_all(struct processor *p, int size, uint32_t n);
  * Any thread, one at a time; some hundred microseconds. */
 bool spare_trim(void);
 
+/* The same, and also of those that idle processors keep. */
+bool spare_trim_idle(void);
+
 #endif

@@ -7,6 +7,7 @@
 #include "cpu_limit.h"
 #include "door.h"
 #include "futex.h"
+#include "heap/heap.h"
 #include "idle.h"
 #include "in_use.h"
 #include "preempt.h"
@@ -14,6 +15,7 @@
 #include "trace/halt.h"
 #include "spare.h"
 #include "thread_activity.h"
+#include "turns.h"
 
 #define BLOCKED_NS 20000
 #define HOG_NS 2000000
@@ -99,19 +101,52 @@ static void trim_spare(int64_t now)
 	before = n;
 }
 
+/* Since when nothing runs: as long as no fiber does, though threads may look whether one should. */
+static struct rest {
+	uint64_t turns;
+	int64_t next;		/* piece that is given back */
+	bool heaps;		/* have given what they keep for themselves */
+} rest;
+
+static uint64_t all_turns(void)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < scheduler.nprocessors; i++)
+		n += turns_of(&scheduler.processors[i]);
+	return n;
+}
+
+/* What is given back when nothing has run for long, piece by piece. Blocks of the heap are kept for as long as
+ * elsewhere (rt_heap_decay). Returns when the next piece is due. */
+static int64_t give_back(int64_t now)
+{
+	if (spare_trim_idle())
+		return now;
+	if (!rest.heaps) {
+		rest.heaps = true;
+		heap_rest_all();
+		idle_threads_look_again();
+		return now + atomic_load_explicit(&segments.decay_ms, memory_order_relaxed) * 1000000;
+	}
+	segments_purge();
+	return INT64_MAX;
+}
+
 static void sleep_while_idle(void)
 {
-	int64_t quiet = rt_now() + QUIET_NS;
+	uint64_t turns = all_turns();
 
+	if (turns != rest.turns)
+		rest = (struct rest){ turns, rt_now() + QUIET_NS, false };
 	while (all_idle() && atomic_load(&scheduler.watcher_asleep)) {
 		int64_t due = freeze_due();
-		futex_wait(&scheduler.watcher_asleep, 1, due < quiet ? due : quiet);
+		futex_wait(&scheduler.watcher_asleep, 1, due < rest.next ? due : rest.next);
 		int64_t now = rt_now();
 		if (now >= due)
 			freeze_some(coarse_clock_set(now));
-		/* Nothing runs, and has not for long: now there is time. */
-		if (now >= quiet && !spare_trim())
-			quiet = INT64_MAX;
+		if (now >= rest.next)
+			rest.next = give_back(now);
 	}
 }
 
@@ -175,6 +210,7 @@ int watcher_start(void)
 	pthread_attr_t attr;
 	sigset_t all, before;
 
+	rest = (struct rest){ .turns = UINT64_MAX };
 	/* Its stack is small, and it is no thread of the user: handlers run elsewhere. */
 	sigfillset(&all);
 	sigdelset(&all, HALT_SIGNAL);

@@ -37,6 +37,7 @@ struct heap {
 	struct page_list full;					/* and those that are waking */
 	struct owed owed[OWED];
 	uint32_t purges_seen;				/* others may need what it keeps for itself */
+	uint32_t rests_seen;
 	_Atomic(struct heap_page *) woken __attribute__((aligned(64)));
 	struct heap *next;					/* of those without a thread */
 } __attribute__((aligned(128)));
@@ -101,6 +102,11 @@ void *heap_zalloc(size_t n, size_t size);
 void *heap_realloc(void *block, size_t size);
 size_t heap_block_usable(const void *block);
 size_t heap_purge(void);
+
+/* Of a thread that may sleep for long: what it keeps for itself and owes to others is given away, if heap_rest_all was called since it
+ * last did so. Takes some ns if not. */
+void heap_rest(void);
+void heap_rest_all(void);
 
 _Noreturn void heap_freed_twice(const void *block) __attribute__((cold));
 _Noreturn void heap_broken(const void *block) __attribute__((cold));

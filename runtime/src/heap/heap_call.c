@@ -100,3 +100,20 @@ size_t heap_purge(void)
 	heap_collect_left();
 	return segments_purge();
 }
+
+void heap_rest(void)
+{
+	struct heap *h = heap_self();
+	uint32_t rests = atomic_load_explicit(&segments.rests, memory_order_relaxed);
+
+	if (h == &heap_none || h == &heap_ended || h->rests_seen == rests)
+		return;
+	h->rests_seen = rests;
+	heap_collect(h);
+}
+
+void heap_rest_all(void)
+{
+	heap_collect_left();
+	atomic_fetch_add_explicit(&segments.rests, 1, memory_order_relaxed);
+}

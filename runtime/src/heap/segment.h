@@ -106,6 +106,7 @@ struct segments {
 	_Atomic int64_t next_purge_ms;
 	_Atomic int64_t decay_ms;
 	_Atomic uint32_t purges;
+	_Atomic uint32_t rests;		/* heap_rest_all: so often */
 };
 extern struct segments segments;
 

@@ -10,8 +10,8 @@
  * gets it next.
  *
  * Up to 64 KiB a block's room is rounded up by at most a fifth, above to 64 KiB, and above 1 MiB it is a mapping of its own. What is free
- * is kept for one to two seconds and then given to the system, by threads that allocate: a process that does nothing keeps
- * what it has (rt_heap_purge).
+ * is kept for one to two seconds and then given to the system, by threads that allocate; and by the runtime when all its fibers have
+ * waited for as long. Without it a process that does nothing keeps what it has (rt_heap_purge).
  *
  * What a thread frees of others' blocks may stay with it for a while: up to 16 times 8 KiB, until it needs memory itself, purges or ends.
  *
