@@ -38,8 +38,8 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 #if defined __has_include
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
 #define SANITIZER_VALGRIND 1
 #endif
 #endif
@@ -171,6 +171,16 @@ SANITIZER_INLINE bool sanitizer_follows_calls(void)
 	return RUNNING_ON_VALGRIND;
 #else
 	return false;
+#endif
+}
+
+/* The system has taken the memory of what is in use of a stack: it reads as zero. */
+SANITIZER_INLINE void sanitizer_stack_given_back(void *at, size_t bytes)
+{
+	(void)at;
+	(void)bytes;
+#ifdef SANITIZER_VALGRIND
+	(void)VALGRIND_MAKE_MEM_DEFINED(at, bytes);
 #endif
 }
 

@@ -114,8 +114,10 @@ void cold_stand_down(struct cold *c, struct waiter *w, enum fiber_wait what, con
 	c->fiber->woken_by = NULL;	/* it may be a block of another soon (trace/leaks.c) */
 	if (c->spent)
 		cold_free_copy(c);
-	w->done = c->waiter.done;
-	if (w->done && what == FIBER_WAIT_RECEIVE && carries(c, w, what, object))
+	/* Others neither set nor read it. */
+	if (object && (is_of_channel(what) || what == FIBER_WAIT_MUTEX))
+		w->done = c->waiter.done;
+	if (what == FIBER_WAIT_RECEIVE && carries(c, w, what, object) && w->done)
 		memcpy(w->element, c->element, element_bytes(object));
 }
 

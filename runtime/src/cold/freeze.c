@@ -138,6 +138,10 @@ static bool give_back(const struct iovec *ranges, uint32_t n)
 {
 	static bool one_by_one;
 
+#ifdef SANITIZER_VALGRIND
+	/* It does not know the call, and says so. */
+	one_by_one |= RUNNING_ON_VALGRIND;
+#endif
 	if (n > 1 && !one_by_one && give_back_together(ranges, n))
 		return true;
 	for (uint32_t i = 0; i < n; i++)
@@ -164,6 +168,8 @@ static void finish(const struct item *i, bool given)
 	if (i->copied && !given)
 		cold_put_back(f);
 	bool frozen = i->copied && given;
+	if (frozen)
+		sanitizer_stack_given_back(f->context.sp, f->cold_bytes);
 	if (settle(cold_of(i), frozen ? COLD_FROZEN : COLD_WAITS))
 		return;
 	if (frozen)
