@@ -21,12 +21,12 @@
  * while a connection is idle. Where there is no memory for the copy, or pages are locked (mlockall), a wait
  * keeps its stack too, and says nothing.
  *
- * Cost. A fiber within has 208 B more. A wait that ends before it is cold costs some tens of nanoseconds more
- * than another (a hundred where so many wait that they are in no cache); one that became cold a copy out, by
- * the runtime's own thread, and a page fault and a copy in by who wakes it: about a microsecond. Stacks are
- * given back many at a time, by one system call for those that lie side by side, or where Linux has
- * process_madvise(2) for a process's own memory (6.14) for 64 of any. The page tables of a stack, 128 B,
- * stay. Fibers that are never within pay nothing.
+ * Cost. A fiber within has 208 B more. A wait that ends before it is cold costs one to two hundred
+ * nanoseconds more than another; one that became cold a copy out, by the runtime's own thread, and a page
+ * fault and a copy in by who wakes it: a microsecond where a page fault takes less. Stacks are given back
+ * many at a time, by one system call for those that lie side by side, or where Linux has process_madvise(2)
+ * for a process's own memory (6.14) for 64 of any. The page tables of a stack, 128 B, stay. Fibers that are
+ * never within pay nothing.
  *
  * Who looks from outside (osprey fibers, inspect.h) and rt_leaks_find see cold fibers as others. In core
  * files their stacks lie in the copies: gdb does not know them. */
