@@ -199,11 +199,11 @@ static void test_copy(void)
 	memset(memory + STACKS + 0x2000, 0, 0x1000);
 	fiber(2)->copy = BASE + COPY;
 	fiber(2)->copy_bytes = 0x100;
-	CHECK(fiber_list_read(&space, &root, &l) == 0);
+	CHECK(fiber_list_read(&space, &root, NULL, &l) == 0);
 	CHECK(l.fiber.n == 4 && l.torn == 0 && l.stack.n == 1 && l.fiber.v[1].id == 12 && l.fiber.v[1].stack == 0);
 	fiber_list_deinit(&l);
 	fiber(2)->copy_bytes = 48;
-	CHECK(fiber_list_read(&space, &root, &l) == 0);
+	CHECK(fiber_list_read(&space, &root, NULL, &l) == 0);
 	CHECK(l.fiber.n == 4 && l.fiber.v[1].stack == FIBER_NO_STACK);
 	fiber_list_deinit(&l);
 }
@@ -224,7 +224,7 @@ static void test_copy_torn(void)
 	fiber(2)->copy = BASE + COPY;
 	fiber(2)->copy_bytes = 0x100;
 	meanwhile = comes_back;
-	CHECK(fiber_list_read(&space, &root, &l) == 0);
+	CHECK(fiber_list_read(&space, &root, NULL, &l) == 0);
 	meanwhile = NULL;
 	CHECK(l.torn == 1 && l.fiber.v[1].id == 12 && l.fiber.v[1].torn);
 	fiber_list_deinit(&l);
