@@ -25,8 +25,6 @@ struct scheduler {
 	_Atomic uint32_t nqueue;
 	_Atomic uint32_t nidle;		/* processors */
 	_Atomic uint32_t nspinning;	/* threads that look for work */
-	_Atomic uint32_t patience;	/* turns between two calls for one fiber alone (idle.h) */
-	_Atomic bool called_for_one;
 	_Atomic uint32_t nwanted;	/* idle threads that are wanted (pin.h) */
 	struct thread *keeper;		/* the idle thread that wakes by itself at keeper_until, for timers */
 	int64_t keeper_until;
@@ -36,6 +34,8 @@ struct scheduler {
 	struct fiber *trimmed[2];	/* those whose stacks gave their memory back; of both: */
 	_Atomic uint32_t nfree[2];
 	_Atomic uint32_t watcher_asleep;
+	_Atomic uint32_t patience;	/* turns between two calls for one fiber alone (idle.h) */
+	_Atomic bool called_for_one;
 	_Atomic uint32_t watcher_word;
 	pthread_t watcher;
 	sigset_t signals;		/* the mask of who began the run, which all threads start with */

@@ -31,8 +31,6 @@
 
 #define SHORTEST_NS 20000
 #define LONGEST_NS 2000000
-/* While fibers are kept that another processor could run. */
-#define LONGEST_PATIENT_NS 100000
 /* Rounds without a find after which it takes longer naps. */
 #define PATIENCE 50
 
@@ -190,8 +188,6 @@ static void *watch(void *unused)
 			nap = SHORTEST_NS;
 		else if (quiet > PATIENCE && nap < LONGEST_NS)
 			nap *= 2;
-		if (atomic_load_explicit(&scheduler.patience, memory_order_relaxed) && nap > LONGEST_PATIENT_NS)
-			nap = LONGEST_PATIENT_NS;
 	}
 	return 0;
 }

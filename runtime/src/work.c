@@ -12,9 +12,6 @@
 /* Rounds over all processors before an idle thread sleeps: some tens of microseconds, what waking it would
  * cost. */
 #define SPIN_ROUNDS 4
-/* So long a thread must run one fiber until what it made ready last is taken from it: it takes less to switch to
- * that than to have it run elsewhere, if it soon does. */
-#define STILL_NS 5000
 #define PINNED_SPINS 1000
 
 static bool run_timers(struct processor *of, int64_t now)
@@ -96,7 +93,8 @@ static struct fiber *steal_around(struct processor *p)
 	return NULL;
 }
 
-/* What is not in the rings, of those who have not switched since they had `turns`. */
+/* What is not in the rings, of those who have not switched since they had `turns`: who switches soon takes less time
+ * to run what it made ready last than to have it run elsewhere. */
 static struct fiber *steal_from_still(struct processor *p, const uint32_t *turns)
 {
 	for (uint32_t i = 0; i < scheduler.nprocessors; i++) {
@@ -119,8 +117,7 @@ static struct fiber *steal(struct processor *p)
 
 	for (uint32_t i = 0; i < scheduler.nprocessors; i++)
 		turns[i] = turns_of(&scheduler.processors[i]);
-	int64_t until = rt_now() + STILL_NS;
-	for (int round = 0; !f && (round < SPIN_ROUNDS || rt_now() < until); round++)
+	for (int round = 0; !f && round < SPIN_ROUNDS; round++)
 		f = steal_around(p);
 	return f ? f : steal_from_still(p, turns);
 }
