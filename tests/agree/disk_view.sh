@@ -6,12 +6,12 @@ osprey=${BUILD:-build}/osprey
 work=$(mktemp -d /var/tmp/osprey-agree.XXXXXX)
 trap 'clean_up; rm -rf "$work"' EXIT
 
-compare() { # SHARE of the value, and a floor
+compare() { # SHARE of the value, a floor, and more figures
 	local disk ours theirs pair
 	disk=$(jq -r '[.tables.disks[]] | max_by(.write_bytes_per_s) | .disk' "$scratch/ours.json")
 	for pair in reads_per_s:r/s:1 writes_per_s:w/s:1 read_bytes_per_s:rkB/s:1024 write_bytes_per_s:wkB/s:1024 \
 		read_ms:r_await:1 write_ms:w_await:1 queue_length:aqu-sz:1 busy_pct:util:1 write_size_bytes:wareq-sz:1024 \
-		flushes_per_s:f/s:1 discards_per_s:d/s:1 writes_merged_per_s:wrqm/s:1; do
+		flushes_per_s:f/s:1 discards_per_s:d/s:1 "${@:3}"; do
 		IFS=: read -r ours theirs scale <<<"$pair"
 		# A mean of no requests is null here and 0 there.
 		ours=$(jq -r ".tables.disks[] | select(.disk == \"$disk\") | .$ours // 0" "$scratch/ours.json")
@@ -22,7 +22,8 @@ compare() { # SHARE of the value, and a floor
 echo "since boot:"
 "$osprey" disk --json >"$scratch/ours.json"
 iostat -dx -o JSON >"$scratch/theirs.json"
-compare 2 0.2
+# Merged requests come in bursts, and one at the edge of two seconds is in one of both windows only: they are compared here.
+compare 2 0.2 writes_merged_per_s:wrqm/s:1
 
 echo "over two seconds of writing:"
 load sh -c "while :; do dd if=/dev/zero of='$work/file' bs=64k count=64 oflag=dsync status=none || exit; sleep 0.02; done"
