@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+
+#include "base/huge_pages.h"
 
 #define BITS 11
 #define BUCKETS (1u << BITS)
-#define HUGE_PAGE (2u << 20)
 
 /* A key and its place in one word. */
 static void pass(const uint64_t *from, size_t n, unsigned shift, uint64_t *to)
@@ -86,13 +86,4 @@ int order_of(struct order_keys k, size_t n, uint32_t *ret)
 	if (n > 1)
 		qsort_r(ret, n, sizeof *ret, by_key, &k);
 	return 0;
-}
-
-void memory_will_fill(void *p, size_t bytes)
-{
-	uintptr_t from = ((uintptr_t)p + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
-	uintptr_t to = ((uintptr_t)p + bytes) & ~(uintptr_t)(HUGE_PAGE - 1);
-
-	if (from < to)
-		(void)madvise((void *)from, to - from, MADV_HUGEPAGE);
 }

@@ -15,7 +15,4 @@ struct order_keys {
  * Keys that differ in more bits than 64 less those of n are left to qsort. */
 int order_of(struct order_keys keys, size_t n, uint32_t *ret) __attribute__((warn_unused_result));
 
-/* Huge pages for memory of many MB that will be written all through: 2 MB a fault instead of 4 KB. Only advice. */
-void memory_will_fill(void *p, size_t bytes);
-
 #endif

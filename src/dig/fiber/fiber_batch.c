@@ -44,7 +44,8 @@ static struct moment moment_of(const struct inspect_root *is, const char *b)
 	size_t n = is->fiber_stride;
 
 	return (struct moment){ fiber_field(b, n, is->fiber_id), fiber_field(b, n, is->fiber_sp),
-				fiber_field(b, n, is->fiber_copy), (uint32_t)fiber_field(b, n, is->fiber_turns), (uint8_t)fiber_field(b, n, is->fiber_state) };
+				fiber_field(b, n, is->fiber_copy), (uint32_t)fiber_field(b, n, is->fiber_turns),
+				(uint8_t)fiber_field(b, n, is->fiber_state) };
 }
 
 static bool same(struct moment a, struct moment b)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/huge_pages.h"
 #include "base/order.h"
 #include "dig/fiber/fiber_batches.h"
 #include "dig/fiber/fiber_walk.h"

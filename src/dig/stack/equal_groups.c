@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/huge_pages.h"
 #include "base/map.h"
-#include "base/order.h"
 
 #define LEFT_OUT UINT32_MAX
 
