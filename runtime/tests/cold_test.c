@@ -354,18 +354,15 @@ static void begin_to_rest(int ends[2], pid_t *ret)
 	*ret = fork();
 	if (*ret == 0)
 		child_run(in_child_at_rest, 2, ends);
-	close(ends[1]);
 }
 
-static void end_of_rest(int ends[2], pid_t pid)
+static void end_of_rest(const int ends[2], pid_t pid)
 {
-	int status = -1;
-	ssize_t n = read(ends[0], child_said, sizeof child_said - 1);
+	int status = child_end(pid, ends, child_said, sizeof child_said);
 
-	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 100);
-	if (n > 0)
-		fprintf(stderr, "at rest: %.*s\n", (int)n, child_said);
-	close(ends[0]);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 100);
+	if (child_said[0])
+		fprintf(stderr, "at rest: %s\n", child_said);
 }
 
 int main(void)

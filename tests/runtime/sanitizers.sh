@@ -10,6 +10,4 @@ export RT_LIGHTER=10 QUIET=1 LIMIT_S=100
 
 runtime/tests/under address "$build/runtime-memory" chan sync scope litmus arena epoch pin || bad=1
 runtime/tests/under thread "$build/runtime-threads" chan sync scope litmus arena epoch || bad=1
-said=$(LITMUS_BROKEN=1 timeout 100 "$build/runtime-threads/tests/litmus_test" 2>&1)
-[[ $said == *"data race"* ]] || { echo "not so: an edge that is missing is found"; bad=1; }
 exit $bad
