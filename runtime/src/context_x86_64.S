@@ -1,8 +1,9 @@
 /* Contexts of x86-64 (System V ABI), see context.h.
  *
  * What a function must preserve: rbx, rbp, r12-r15 and rsp. The control bits of mxcsr and the x87 control word, which the
- * ABI lists too, are left to the thread: reading them alone costs as much as all the rest (see context.h). The switch ends in
- * a jump: a return would miss the CPU's stack of return addresses each time, which costs twice the whole switch. */
+ * ABI lists too, are left to the thread: reading them alone costs as much as all the rest (see context.h). From
+ * stack to stack it goes by a jump: a return would miss the CPU's stack of return addresses each time, which costs twice the
+ * whole switch. (The return behind it is that of the call; builds without sanitizers have none, see context_jump_inline.) */
 	.text
 
 	.macro save reg

@@ -198,10 +198,8 @@ static bool take(struct thread *t, struct processor *p)
 void idle_threads_look_again(void)
 {
 	short_lock_take(&scheduler.lock);
-	for (struct thread *t = scheduler.idle_threads; t; t = t->next_idle) {
-		atomic_store(&t->wake, 1);
+	for (struct thread *t = scheduler.idle_threads; t; t = t->next_idle)
 		poller_wake(t);
-	}
 	short_lock_give(&scheduler.lock);
 }
 

@@ -25,10 +25,8 @@ void outside_done(void)
 	short_lock_take(&scheduler.lock);
 	bool last = atomic_fetch_sub(&expected, 1) == 1;
 	struct thread *t = last && atomic_load(&scheduler.nidle) == scheduler.nused ? scheduler.idle_threads : NULL;
-	if (t) {
-		atomic_store(&t->wake, 1);
+	if (t)
 		poller_wake(t);
-	}
 	short_lock_give(&scheduler.lock);
 }
 

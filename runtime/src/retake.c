@@ -15,7 +15,7 @@
  * this process would only wait beside it. */
 static bool waits_for_cpu(const struct processor *p, const struct thread *t)
 {
-	int tid = atomic_load_explicit(&((struct thread *)t)->tid, memory_order_relaxed);
+	int tid = atomic_load_explicit(&t->tid, memory_order_relaxed);
 	int64_t used = thread_cpu_ns(tid);
 
 	return p->seen_cpu_ns >= 0 && used >= 0 && used - p->seen_cpu_ns < COMPUTES_NS && !thread_sleeps(tid);

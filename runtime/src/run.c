@@ -39,10 +39,8 @@ void run_is_over(void)
 		abort();
 	}
 	atomic_store(&scheduler.stopping, 1);
-	for (struct thread *t = scheduler.threads; t; t = t->next) {
-		atomic_store(&t->wake, 1);
+	for (struct thread *t = scheduler.threads; t; t = t->next)
 		poller_wake(t);
-	}
 }
 
 /* What other runs left for this one stays: fibers that ended. */

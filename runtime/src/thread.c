@@ -103,7 +103,6 @@ void thread_give(struct thread *t, struct processor *p, bool spinning)
 {
 	t->spinning = spinning;
 	processor_hold(t, p);
-	atomic_store_explicit(&t->wake, 1, memory_order_release);
 	poller_wake(t);
 }
 

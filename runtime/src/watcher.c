@@ -68,15 +68,22 @@ static bool all_idle(void)
 	       atomic_load(&scheduler.stopping) == 0;
 }
 
+static uint64_t all_turns(void)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < scheduler.nprocessors; i++)
+		n += turns_of(&scheduler.processors[i]);
+	return n;
+}
+
 /* Since it was asked last. */
 static bool something_ran(void)
 {
-	static uint32_t before;
-	uint32_t turns = 0;
-
-	for (uint32_t i = 0; i < scheduler.nprocessors; i++)
-		turns += atomic_load_explicit(&scheduler.processors[i].turns, memory_order_relaxed);
+	static uint64_t before;
+	uint64_t turns = all_turns();
 	bool ran = turns != before;
+
 	before = turns;
 	return ran;
 }
@@ -105,15 +112,6 @@ static struct rest {
 	int64_t next;		/* piece that is given back */
 	bool heaps;		/* have given what they keep for themselves */
 } rest;
-
-static uint64_t all_turns(void)
-{
-	uint64_t n = 0;
-
-	for (uint32_t i = 0; i < scheduler.nprocessors; i++)
-		n += turns_of(&scheduler.processors[i]);
-	return n;
-}
 
 /* What is given back when nothing has run for long, piece by piece. Blocks of the heap are kept for as long as
  * elsewhere (rt_heap_decay). Returns when the next piece is due. */

@@ -272,6 +272,7 @@ void poller_wake(struct thread *t)
 {
 	uint64_t one = 1;
 
+	atomic_store(&t->wake, 1);
 	if (t->call >= 0)
 		kernel_call(SYS_write, t->call, &one, sizeof one);
 	futex_wake(&t->wake, 1);

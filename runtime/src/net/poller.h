@@ -71,7 +71,7 @@ void poller_unwatch(struct thread *t);
 /* When it has ended. */
 void poller_thread_end(struct thread *t);
 
-/* Wakes a thread that sleeps, after t->wake was set to 1. */
+/* Wakes a thread that sleeps, at its poller or at t->wake, which is 1 from then on. */
 void poller_wake(struct thread *t);
 
 #endif
