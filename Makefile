@@ -138,9 +138,10 @@ $(BUILD)/tests/dig/nofp: tests/dig/targets/nofp.c tests/dig/targets/target.h
 $(BUILD)/tests/dig/threads_static: tests/dig/targets/threads.c tests/dig/targets/target.h
 	@mkdir -p $(@D)
 	$(Q)$(DIG_CC) -O2 -fomit-frame-pointer -static -s -o $@ $< -pthread
-$(BUILD)/tests/dig/fibers: tests/dig/targets/fibers.c | runtime
+$(BUILD)/tests/dig/fibers: tests/dig/targets/fibers.c $(BUILD)/runtime/libospreyrt.a
 	@mkdir -p $(@D)
 	$(Q)$(DIG_CC) -O1 -Iruntime/include -o $@ $< $(BUILD)/runtime/libospreyrt.a -pthread
+$(BUILD)/runtime/libospreyrt.a: runtime ;
 $(BUILD)/tests/dig/%: tests/dig/targets/%.cc tests/dig/targets/target.h
 	@mkdir -p $(@D)
 	$(Q)$(CXX) -std=gnu++17 -D_GNU_SOURCE -Wall -Wextra $(if $(WERROR),-Werror) -O2 -g -o $@ $< -pthread

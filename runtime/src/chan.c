@@ -116,88 +116,109 @@ static _Noreturn void sent_on_closed(void)
 	misuse("rt_send: the channel is closed");
 }
 
-static inline int send(struct thread *t, struct rt_chan *c, const void *element, bool wait, int64_t deadline)
+static int send_waits(struct thread *t, struct rt_chan *c, const void *element, int64_t deadline) __asm__("rt_send.waits");
+
+/* Inside, under the channel's lock; afterwards neither. */
+RETURNS_FROM_SWITCH static int send_waits(struct thread *t, struct rt_chan *c, const void *element, int64_t deadline)
 {
-	struct fiber *wake = NULL;
 	struct waiter w;
 
-	if (!c)
-		return wait ? wait_in(t, NULL, NULL, &w, FIBER_WAIT_SEND, NULL, deadline) : -EAGAIN;
+	w.element = (void *)(uintptr_t)element;
+	w.done = false;
+	int r = wait_here(t, &c->senders, &c->lock, &w, FIBER_WAIT_SEND, c, deadline);
+	if (r == 0 && !w.done)
+		sent_on_closed();
+	door_leave();
+	return r;
+}
+
+static int receive_waits(struct thread *t, struct rt_chan *c, void *ret_element, int64_t deadline) __asm__("rt_receive.waits");
+
+RETURNS_FROM_SWITCH static int receive_waits(struct thread *t, struct rt_chan *c, void *ret_element, int64_t deadline)
+{
+	struct waiter w;
+
+	w.element = ret_element;
+	w.done = false;
+	int r = wait_here(t, &c->receivers, &c->lock, &w, FIBER_WAIT_RECEIVE, c, deadline);
+	if (r == 0 && !w.done) {
+		if (ret_element)
+			memset(ret_element, 0, c->element_bytes);
+		r = -EPIPE;
+	}
+	door_leave();
+	return r;
+}
+
+static __attribute__((noinline)) int without_channel(struct thread *t, bool wait, enum fiber_wait what, int64_t deadline)
+{
+	struct waiter w;
+	int r = wait ? wait_in(t, NULL, NULL, &w, what, NULL, deadline) : -EAGAIN;
+
+	door_leave();
+	return r;
+}
+
+static inline int send(struct rt_chan *c, const void *element, bool wait, int64_t deadline)
+{
+	struct thread *t = door_enter();
+	struct fiber *wake = NULL;
+
+	if (__builtin_expect(!c, 0))
+		return without_channel(t, wait, FIBER_WAIT_SEND, deadline);
 	inside_lock_take(&c->lock);
 	enum chan_done done = chan_send_now(c, element, &wake);
-	if (done == CHAN_WOULD_WAIT && wait) {
-		w.element = (void *)(uintptr_t)element;
-		w.done = false;
-		int r = wait_here(t, &c->senders, &c->lock, &w, FIBER_WAIT_SEND, c, deadline);
-		if (r == 0 && !w.done)
-			sent_on_closed();
-		return r;
-	}
+	if (done == CHAN_WOULD_WAIT && wait)
+		return send_waits(t, c, element, deadline);
 	short_lock_give(&c->lock);
 	if (done == CHAN_CLOSED)
 		sent_on_closed();
 	if (wake)
 		fiber_ready(t, wake);
+	door_leave();
 	return done == CHAN_DONE ? 0 : -EAGAIN;
 }
 
-static inline int receive(struct thread *t, struct rt_chan *c, void *ret_element, bool wait, int64_t deadline)
+static inline int receive(struct rt_chan *c, void *ret_element, bool wait, int64_t deadline)
 {
+	struct thread *t = door_enter();
 	struct fiber *wake = NULL;
-	struct waiter w;
 
-	if (!c)
-		return wait ? wait_in(t, NULL, NULL, &w, FIBER_WAIT_RECEIVE, NULL, deadline) : -EAGAIN;
-	if (!wait && chan_looks_empty(c))
+	if (__builtin_expect(!c, 0))
+		return without_channel(t, wait, FIBER_WAIT_RECEIVE, deadline);
+	if (!wait && chan_looks_empty(c)) {
+		door_leave();
 		return -EAGAIN;
+	}
 	inside_lock_take(&c->lock);
 	enum chan_done done = chan_receive_now(c, ret_element, &wake);
-	if (done == CHAN_WOULD_WAIT && wait) {
-		w.element = ret_element;
-		w.done = false;
-		int r = wait_here(t, &c->receivers, &c->lock, &w, FIBER_WAIT_RECEIVE, c, deadline);
-		if (r < 0 || w.done)
-			return r;
-		if (ret_element)
-			memset(ret_element, 0, c->element_bytes);
-		return -EPIPE;
-	}
+	if (done == CHAN_WOULD_WAIT && wait)
+		return receive_waits(t, c, ret_element, deadline);
 	short_lock_give(&c->lock);
 	if (wake)
 		fiber_ready(t, wake);
+	door_leave();
 	return done == CHAN_DONE ? 0 : done == CHAN_CLOSED ? -EPIPE : -EAGAIN;
 }
 
 int rt_send(struct rt_chan *c, const void *element, int64_t deadline)
 {
-	int r = send(door_enter(), c, element, true, deadline);
-
-	door_leave();
-	return r;
+	return send(c, element, true, deadline);
 }
 
 int rt_receive(struct rt_chan *c, void *ret_element, int64_t deadline)
 {
-	int r = receive(door_enter(), c, ret_element, true, deadline);
-
-	door_leave();
-	return r;
+	return receive(c, ret_element, true, deadline);
 }
 
 int rt_try_send(struct rt_chan *c, const void *element)
 {
-	int r = send(door_enter(), c, element, false, 0);
-
-	door_leave();
-	return r;
+	return send(c, element, false, 0);
 }
 
 int rt_try_receive(struct rt_chan *c, void *ret_element)
 {
-	int r = receive(door_enter(), c, ret_element, false, 0);
-
-	door_leave();
-	return r;
+	return receive(c, ret_element, false, 0);
 }
 
 size_t rt_chan_length(struct rt_chan *c)

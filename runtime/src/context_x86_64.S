@@ -62,6 +62,12 @@ context_start:
 	endbr64
 	pop	%rdx
 	pop	%rdi
+	/* What the fiber that was left had in there would be kept on this stack, and be taken for pointers by who looks for leaks. */
+	xor	%ebx, %ebx
+	xor	%r12d, %r12d
+	xor	%r13d, %r13d
+	xor	%r14d, %r14d
+	xor	%r15d, %r15d
 	xor	%ebp, %ebp
 	lea	1f(%rip), %rax
 	push	%rax
@@ -69,6 +75,26 @@ context_start:
 1:	ud2
 	.cfi_endproc
 	.size	context_start, . - context_start
+
+/* Where functions that switch return, see returns.h. Where the jump lands is no mark: it is a return. The compiler chose the name. */
+	.globl	__x86_return_thunk
+	.hidden	__x86_return_thunk
+	.type	__x86_return_thunk, @function
+	.p2align 5
+__x86_return_thunk:
+	.cfi_startproc
+	mov	thread_current@gottpoff(%rip), %rcx
+	mov	%fs:(%rcx), %rcx
+	mov	8(%rcx), %rcx		/* returns_to of struct thread */
+	cmp	%rcx, (%rsp)
+	jne	1f
+	ret
+1:	pop	%rcx
+	.cfi_adjust_cfa_offset -8
+	.cfi_register rip, rcx
+	notrack jmp *%rcx
+	.cfi_endproc
+	.size	__x86_return_thunk, . - __x86_return_thunk
 
 	.section .note.GNU-stack, "", @progbits
 

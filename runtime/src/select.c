@@ -4,8 +4,8 @@
 #include "chan.h"
 #include "door.h"
 #include "misuse.h"
-#include "scheduler.h"
 #include "selection.h"
+#include "switch.h"
 
 #define FEW 16
 #define MOST 65535
@@ -153,7 +153,7 @@ static void parked(void *arg)
 		unlock_all(s);
 }
 
-static int wait(struct thread *t, struct selection *s, int64_t deadline)
+SANITIZER_INLINE int wait(struct thread *t, struct selection *s, int64_t deadline)
 {
 	struct fiber *f = t->running;
 	struct waiting waiting;
@@ -171,7 +171,7 @@ static int wait(struct thread *t, struct selection *s, int64_t deadline)
 		s->waiters[i] = (struct waiter){ .fiber = f, .element = element, .contested = contested };
 		wait_list_append(list_of(k), &s->waiters[i]);
 	}
-	fiber_park(t, FIBER_WAIT_SELECT, s, parked, s);
+	park_here(t, FIBER_WAIT_SELECT, s, parked, s);
 	int r = s->waiting ? waiting_end(&waiting) : 0;
 	lock_all(s);
 	for (size_t i = 0; i < s->n; i++)
@@ -215,7 +215,7 @@ static int poll(struct thread *t, struct selection *s)
 	return -ETIMEDOUT;
 }
 
-static int select_or_wait(struct thread *t, struct selection *s, int64_t deadline)
+SANITIZER_INLINE int select_or_wait(struct thread *t, struct selection *s, int64_t deadline)
 {
 	struct fiber *wake = NULL;
 
@@ -227,42 +227,49 @@ static int select_or_wait(struct thread *t, struct selection *s, int64_t deadlin
 	unlock_all(s);
 	if (wake)
 		fiber_ready(t, wake);
+	returns_guessed(t);
 	return r;
 }
 
-/* Apart, so that others do not pay for the room. */
-static __attribute__((noinline)) int select_few(struct thread *t, struct selection *s, int64_t deadline)
+static int select_few(struct thread *t, struct rt_case *cases, size_t n, int64_t deadline) __asm__("rt_select.few");
+
+/* Inside; afterwards not. Apart, so that others do not pay for the room. */
+RETURNS_FROM_SWITCH static int select_few(struct thread *t, struct rt_case *cases, size_t n, int64_t deadline)
 {
 	uint16_t order[FEW];
 	struct waiter waiters[FEW];
+	struct selection s = { .cases = cases, .n = n, .order = order, .waiters = waiters };
+	int r = select_or_wait(t, &s, deadline);
 
-	s->order = order;
-	s->waiters = waiters;
-	return select_or_wait(t, s, deadline);
+	door_leave();
+	return r;
 }
 
-static __attribute__((noinline)) int select_many(struct thread *t, struct selection *s, int64_t deadline)
+static __attribute__((noinline)) int select_many(struct thread *t, struct rt_case *cases, size_t n, int64_t deadline)
 {
-	char *room = calloc(s->n, sizeof *s->order + sizeof *s->waiters);
+	struct selection s = { .cases = cases, .n = n };
+	char *room = calloc(n, sizeof *s.order + sizeof *s.waiters);
+	int r = -ENOMEM;
 
-	if (!room)
-		return -ENOMEM;
-	s->waiters = (struct waiter *)(void *)room;
-	s->order = (uint16_t *)(void *)(room + s->n * sizeof *s->waiters);
-	int r = select_or_wait(t, s, deadline);
-	free(room);
+	if (room) {
+		s.waiters = (struct waiter *)(void *)room;
+		s.order = (uint16_t *)(void *)(room + n * sizeof *s.waiters);
+		r = select_or_wait(t, &s, deadline);
+		free(room);
+	}
+	door_leave();
 	return r;
 }
 
 int rt_select(struct rt_case *cases, size_t n, int64_t deadline)
 {
-	struct selection s = { .cases = cases, .n = n };
-
 	if (n > MOST)
 		return -EINVAL;
 	struct thread *t = door_enter();
-	int r = deadline <= 0 && n ? poll(t, &s) :
-		n <= FEW ? select_few(t, &s, deadline) : select_many(t, &s, deadline);
+	if (deadline > 0 || n == 0)
+		return n <= FEW ? select_few(t, cases, n, deadline) : select_many(t, cases, n, deadline);
+	struct selection s = { .cases = cases, .n = n };
+	int r = poll(t, &s);
 	door_leave();
 	return r;
 }

@@ -134,16 +134,7 @@ void fiber_start(struct thread *t, struct fiber *f)
 
 void fiber_park(struct thread *t, enum fiber_wait wait, void *object, void (*unlock)(void *), void *lock)
 {
-	struct fiber *f = t->running;
-
-	f->wait = (uint8_t)wait;
-	f->wait_object = object;
-	fiber_becomes(f, FIBER_PARKED);
-	PROBE3(park, fiber_id(f), wait, object);
-	t->leave = LEAVE_PARKED;
-	t->unlock = unlock;
-	t->lock = lock;
-	leave_for(t, f, next_here(t));
+	park_here(t, wait, object, unlock, lock);
 }
 
 void fiber_yield(struct thread *t, enum leave how)
@@ -152,20 +143,30 @@ void fiber_yield(struct thread *t, enum leave how)
 
 	fiber_becomes(f, FIBER_READY);
 	t->leave = how;
+	returns_guessed(t);
 	leave_for(t, f, next_here(t));
 }
 
-void rt_yield(void)
+/* Others may wait elsewhere: who looks for them leaves, though it be alone here. */
+static inline bool yields_to_others(const struct thread *t)
+{
+	const struct processor *p = t->processor;
+
+	return t->pins || (turns_look_around(p) && (may_find_around(p) || turns_of(p) % FAIR_TURNS == 0));
+}
+
+RETURNS_FROM_SWITCH void rt_yield(void)
 {
 	struct thread *t = door_enter();
 	struct processor *p = t->processor;
 	struct fiber *f = t->running, *next = next_here(t);
 
+	returns_guessed(t);
 	if (next && !f->pinned_to && append_is_private(p)) {
 		fiber_becomes(f, FIBER_READY);
 		batch_append(p, f);
 		leave_for(t, f, next);
-	} else if (next || t->pins || turns_look_around(p)) {
+	} else if (next || yields_to_others(t)) {
 		fiber_becomes(f, FIBER_READY);
 		t->leave = LEAVE_READY;
 		leave_for(t, f, next);

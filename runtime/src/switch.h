@@ -9,6 +9,7 @@
 #include "inspect/probe.h"
 #include "perturb.h"
 #include "queues.h"
+#include "returns.h"
 #include "scheduler.h"
 #include "turns.h"
 
@@ -53,7 +54,7 @@ static inline bool may_find_around(const struct processor *p)
 }
 
 /* What this processor has to run at once, if its turn is not one on which it looks around. */
-static inline struct fiber *next_here(struct thread *t)
+SANITIZER_INLINE struct fiber *next_here(struct thread *t)
 {
 	struct processor *p = t->processor;
 
@@ -73,10 +74,11 @@ SANITIZER_INLINE SANITIZER_NO_CALL void leave_for(struct thread *t, struct fiber
 	if (__builtin_expect(!f->guarded, 0))
 		fiber_check_stack(f);
 	t->left = f;
-	t->running = NULL;
 	if (next) {
 		run(t, next);
 		to = &next->context;
+	} else {
+		t->running = NULL;
 	}
 	if (__builtin_expect(exceptions_are_there(t->exceptions), 0)) {
 		leave_with_exceptions(t, f, to);
@@ -97,6 +99,23 @@ SANITIZER_INLINE void park_locked(struct thread *t, enum fiber_wait wait, void *
 	PROBE3(park, fiber_id(f), wait, object);
 	t->leave = LEAVE_LOCKED;
 	t->lock = lock;
+	returns_guessed(t);
+	leave_for(t, f, next_here(t));
+}
+
+/* fiber_park where it is hot. */
+SANITIZER_INLINE void park_here(struct thread *t, enum fiber_wait wait, void *object, void (*unlock)(void *), void *lock)
+{
+	struct fiber *f = t->running;
+
+	f->wait = (uint8_t)wait;
+	f->wait_object = object;
+	fiber_becomes(f, FIBER_PARKED);
+	PROBE3(park, fiber_id(f), wait, object);
+	t->leave = LEAVE_PARKED;
+	t->unlock = unlock;
+	t->lock = lock;
+	returns_guessed(t);
 	leave_for(t, f, next_here(t));
 }
 

@@ -23,6 +23,8 @@
 /* Only assembly reads it, which link-time optimisation does not see. */
 __thread struct thread *thread_current __attribute__((used, tls_model("initial-exec")));
 
+_Static_assert(offsetof(struct thread, returns_to) == 8, "context_x86_64.S reads it");
+
 struct thread *thread_new(void)
 {
 	struct thread *t = aligned_alloc(_Alignof(struct thread), sizeof *t);

@@ -29,6 +29,7 @@ enum leave {
 struct thread {
 	_Atomic uint32_t inside;	/* see door.h */
 	_Atomic uint32_t door;
+	void *returns_to;		/* where the CPU guesses that it returns to (returns.h) */
 	struct processor *processor;	/* NULL without */
 	struct fiber *running;		/* NULL in its own loop */
 	struct fiber *left;

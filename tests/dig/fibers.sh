@@ -35,7 +35,7 @@ is "those that run" "$(get .states.running)" 2
 is "those to be joined" "$(get .states.ended)" 1
 is "those that are not what they are called" "$(get "$mismatched")" 0
 is "kinds of waits" "$(get '.waits | keys | length')" 15
-has "where receivers stand" "$(calls receive)" "rt_receive receive_job"
+has "where receivers stand" "$(calls receive)" "rt_receive.waits receive_job"
 has "where the one is whose stack is away" "$(calls event)" "rt_event_wait waits_event"
 has "where the one that computes is" "$(calls computes)" "computes"
 has "where the one that blocks is" "$(calls blocks)" "blocks"
@@ -78,7 +78,7 @@ has "a variable's name" "$output" "(held), owner fiber"
 has "who made them" "$output" "made by fiber $first"
 lacks "the runtime's own frames" "$output" "fiber_park"
 # What has a source there is what the fiber has called.
-is "the runtime's other frames" "$(grep -E '^ +[0-9]+ .* src/[a-z_/]+\.c:[0-9]+$' <<<"$output" | grep -vE '^ +[0-9]+  rt_[a-z_]+\+')" ""
+is "the runtime's other frames" "$(grep -E '^ +[0-9]+ .* src/[a-z_/]+\.c:[0-9]+$' <<<"$output" | grep -vE '^ +[0-9]+  rt_[a-z_.]+\+')" ""
 run fibers --no-color --runtime-frames "$pid"
 has "its own frames when asked for" "$output" "fiber_park"
 run stack --no-color "$pid"
@@ -118,13 +118,13 @@ if command -v gcore >/dev/null; then
 	is "waits in gcore's file" "$(get "$mismatched")" 0
 	# It gives up a mapping at the first guard in it; then there is no stack, and none is invented.
 	stand=$(calls receive)
-	[ -z "$stand" ] || has "where receivers stand in it" "$stand" "rt_receive receive_job"
+	[ -z "$stand" ] || has "where receivers stand in it" "$stand" "rt_receive.waits receive_job"
 fi
 "$osprey" core --output "$scratch/own" "$pid" >/dev/null 2>&1
 json "$scratch/own"
 is "all in our core file" "$(get .count)" 27
 is "waits in our core file" "$(get "$mismatched")" 0
-has "where receivers stand in our core file" "$(calls receive)" "rt_receive receive_job"
+has "where receivers stand in our core file" "$(calls receive)" "rt_receive.waits receive_job"
 has "and where the one whose stack is away" "$(calls event)" "rt_event_wait waits_event"
 has "where the one that computes is in it" "$(calls computes)" "computes"
 stop "$pid"
@@ -162,7 +162,7 @@ rm "$scratch/dynamic"
 json "$pid"
 is "with the library, deleted" "$(get .count)" 23
 is "waits of it" "$(get "$mismatched")" 0
-has "its stacks" "$(calls receive)" "rt_receive receive_job"
+has "its stacks" "$(calls receive)" "rt_receive.waits receive_job"
 stop "$pid"
 
 # In a container: another pid namespace, and a program that lies where only it can see.
@@ -176,7 +176,7 @@ if unshare -fpm --mount-proc true 2>/dev/null; then
 	json "$pid"
 	is "all in a container" "$(get .count)" 27
 	is "waits in it" "$(get "$mismatched")" 0
-	has "where receivers stand in it" "$(calls receive)" "rt_receive receive_job"
+	has "where receivers stand in it" "$(calls receive)" "rt_receive.waits receive_job"
 	has "the thread of the one that computes is found by its number inside" "$(calls computes)" "computes"
 	is "numbers inside are small" "$(get '[.stacks[].fibers[].tid | numbers | . < 100] | all')" true
 	started+=("$pid")
