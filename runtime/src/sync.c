@@ -1,43 +1,12 @@
-/* Mutexes and the like (osprey/rt/sync.h). */
+/* Readers and writers, semaphores, events, conditions and the like (osprey/rt/sync.h); mutexes are in mutex.c. */
 #include "osprey/rt/sync.h"
 
 #include <errno.h>
 
 #include "door.h"
-#include "inside_lock.h"
 #include "misuse.h"
-#include "scheduler.h"
-#include "wait.h"
-
-/* The public queue, as what it is. */
-struct queue {
-	struct short_lock lock;
-	struct wait_list list;
-};
-_Static_assert(sizeof(struct queue) == sizeof(struct rt_queue), "the public queue has room for the real one");
-
-static inline struct queue *queue_of(struct rt_queue *q)
-{
-	return (struct queue *)(void *)q;
-}
-
-/* For ways without the lock: true when nobody is in there who had it before what the caller has read (acquire) was written. So whoever
- * goes on at once may free the memory. */
-static inline bool queue_is_left(struct rt_queue *q)
-{
-	return atomic_load_explicit(&queue_of(q)->lock.held, memory_order_acquire) == 0;
-}
-
-/* Gives the lock back and makes ready what a chain of fibers (by `next`) holds. */
-static void give_and_wake(struct thread *t, struct queue *q, struct fiber *woken)
-{
-	short_lock_give(&q->lock);
-	while (woken) {
-		struct fiber *next = woken->next;
-		fiber_ready(t, woken);
-		woken = next;
-	}
-}
+#include "mutex.h"
+#include "sync_queue.h"
 
 static struct fiber *claim_all(struct queue *q)
 {
@@ -50,162 +19,6 @@ static struct fiber *claim_all(struct queue *q)
 		end = &w->fiber->next;
 	}
 	return woken;
-}
-
-/* -- mutex: the owner's id, and whether others wait for it */
-
-#define CONTENDED (UINT64_C(1) << 63)
-/* So long others may come first; then it is handed over. */
-#define PATIENCE_NS 1000000
-
-static inline uint64_t my_id(const struct thread *t)
-{
-	return atomic_load_explicit(&t->running->id, memory_order_relaxed);
-}
-
-static inline bool mutex_try(struct rt_mutex *m, uint64_t me)
-{
-	uint64_t free = 0;
-
-	return __atomic_compare_exchange_n(&m->owner, &free, me, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-}
-
-/* Under the queue's lock: it is taken, or says that somebody waits. */
-static bool mutex_take_or_mark(struct rt_mutex *m, uint64_t me, bool others)
-{
-	uint64_t was = __atomic_load_n(&m->owner, __ATOMIC_RELAXED);
-
-	for (;;) {
-		bool free = (was & ~CONTENDED) == 0;
-		uint64_t to = free ? me | (others ? CONTENDED : 0) : was | CONTENDED;
-		if (__atomic_compare_exchange_n(&m->owner, &was, to, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-			return free;
-	}
-}
-
-/* A waiter's element is its fiber when it has waited long enough to be given the mutex; `done`, when it
- * was. */
-static int mutex_wait(struct thread *t, struct rt_mutex *m, int64_t deadline)
-{
-	struct queue *q = queue_of(&m->waiters);
-	struct fiber *f = t->running;
-	uint64_t me = my_id(t);
-	int64_t since = 0;
-
-	for (;;) {
-		struct waiter w = { .element = since && rt_now() - since > PATIENCE_NS ? f : NULL };
-		inside_lock_take(&q->lock);
-		if (mutex_take_or_mark(m, me, q->list.first != NULL)) {
-			short_lock_give(&q->lock);
-			return 0;
-		}
-		if (!since)
-			since = rt_now();
-		int r = wait_in(t, &q->list, &q->lock, &w, FIBER_WAIT_MUTEX, m, deadline);
-		if (r < 0 || w.done)
-			return r;
-		t = thread_self();
-	}
-}
-
-/* The fast ways need no door: they touch nothing of the thread but which fiber runs. */
-static inline struct thread *caller(void)
-{
-	struct thread *t = thread_self();
-
-	if (__builtin_expect(!t, 0))
-		misuse("called from a thread that is not one of the runtime's");
-	return t;
-}
-
-static __attribute__((noinline)) int mutex_lock_slow(struct rt_mutex *m, int64_t deadline)
-{
-	struct thread *t = door_enter();
-
-	if ((__atomic_load_n(&m->owner, __ATOMIC_RELAXED) & ~CONTENDED) == my_id(t))
-		misuse("rt_lock: this fiber holds the mutex already");
-	int r = mutex_wait(t, m, deadline);
-	door_leave();
-	return r;
-}
-
-/* From `from` to `to`, if it is `from`: without an atomic instruction, where nobody else can be inside. False: it is not,
- * or somebody can. */
-static inline bool mutex_change_alone(struct rt_mutex *m, uint64_t from, uint64_t to)
-{
-	if (!is_alone())
-		return false;
-	door_enter();
-	bool is = is_alone() && __atomic_load_n(&m->owner, __ATOMIC_ACQUIRE) == from;
-	perturb();
-	if (is)
-		__atomic_store_n(&m->owner, to, __ATOMIC_RELEASE);
-	door_leave();
-	return is;
-}
-
-int rt_lock(struct rt_mutex *m, int64_t deadline)
-{
-	if (mutex_change_alone(m, 0, my_id(caller())))
-		return 0;
-	return __builtin_expect(mutex_try(m, my_id(caller())), 1) ? 0 : mutex_lock_slow(m, deadline);
-}
-
-bool rt_try_lock(struct rt_mutex *m)
-{
-	uint64_t me = my_id(caller()), contended = CONTENDED;
-
-	/* Free, though others wait: they have not come yet. */
-	return mutex_try(m, me) || __atomic_compare_exchange_n(&m->owner, &contended, me | CONTENDED, false, __ATOMIC_ACQUIRE,
-								__ATOMIC_RELAXED);
-}
-
-/* A waiter is woken and competes with those that come, or owns the mutex when it wakes, if it has lost for
- * long. */
-static void mutex_pass_on(struct thread *t, struct rt_mutex *m)
-{
-	struct queue *q = queue_of(&m->waiters);
-
-	for (;;) {
-		inside_lock_take(&q->lock);
-		struct waiter *w = wait_list_claim(&q->list);
-		uint64_t owner = q->list.first ? CONTENDED : 0, me = my_id(t);
-		if (w) {
-			if (w->element) {
-				w->done = true;
-				owner |= atomic_load_explicit(&w->fiber->id, memory_order_relaxed);
-			}
-			__atomic_store_n(&m->owner, owner, __ATOMIC_RELEASE);
-			short_lock_give(&q->lock);
-			fiber_ready(t, w->fiber);
-			return;
-		}
-		/* All have given up. The next owner may free the mutex: so nothing of it is touched once it is free. */
-		__atomic_store_n(&m->owner, me, __ATOMIC_RELAXED);
-		short_lock_give(&q->lock);
-		if (__atomic_compare_exchange_n(&m->owner, &me, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-			return;
-	}
-}
-
-static __attribute__((noinline)) void mutex_unlock_slow(struct rt_mutex *m)
-{
-	struct thread *t = door_enter();
-
-	if ((__atomic_load_n(&m->owner, __ATOMIC_RELAXED) & ~CONTENDED) != my_id(t))
-		misuse("rt_unlock: the mutex is not held by this fiber");
-	mutex_pass_on(t, m);
-	door_leave();
-}
-
-void rt_unlock(struct rt_mutex *m)
-{
-	uint64_t me = my_id(caller());
-
-	if (mutex_change_alone(m, me, 0))
-		return;
-	if (__builtin_expect(!__atomic_compare_exchange_n(&m->owner, &me, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED), 0))
-		mutex_unlock_slow(m);
 }
 
 /* -- readers and writers: all under the queue's lock, in the order in which they came */
@@ -428,23 +241,18 @@ int rt_condition_wait(struct rt_condition *c, struct rt_mutex *m, int64_t deadli
 	struct thread *t = door_enter();
 	struct queue *q = queue_of(&c->waiters);
 	struct waiter w = { 0 };
-	uint64_t me = my_id(t), owner = me;
 
 	/* Who signals after the mutex is free comes to the queue's lock, and finds this fiber in the list. */
 	inside_lock_take(&q->lock);
-	if (!__atomic_compare_exchange_n(&m->owner, &owner, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
-		if ((owner & ~CONTENDED) != me)
-			misuse("rt_condition_wait: the mutex is not held by this fiber");
-		mutex_pass_on(t, m);
-	}
+	if (!mutex_is_held(m, my_id(t)))
+		misuse("rt_condition_wait: the mutex is not held by this fiber");
+	mutex_give(t, m);
 	int r = wait_in(t, &q->list, &q->lock, &w, FIBER_WAIT_CONDITION, c, deadline);
 	t = thread_self();
-	if (!mutex_try(m, me)) {
-		/* It comes back with the mutex, whatever happened. */
-		t->running->shields++;
-		mutex_wait(t, m, RT_FOREVER);
-		thread_self()->running->shields--;
-	}
+	/* It comes back with the mutex, whatever happened. */
+	t->running->shields++;
+	mutex_take(t, m, RT_FOREVER);
+	thread_self()->running->shields--;
 	door_leave();
 	return r;
 }

@@ -38,8 +38,8 @@ static struct inspect_wait waits[] = {
 	[FIBER_WAIT_SEND] = { "send", "channel", .fact = CHANNEL_FACTS },
 	[FIBER_WAIT_RECEIVE] = { "receive", "channel", .fact = CHANNEL_FACTS },
 	[FIBER_WAIT_SELECT] = { "select", "cases", .cases = 1 },
-	/* The highest bit says that somebody waits. */
-	[FIBER_WAIT_MUTEX] = { "mutex", "mutex", .fact = { { .name = "owner", .role = INSPECT_FIBER, .mask = UINT64_MAX >> 1,
+	/* The two highest bits say whether somebody waits, and whether any did (mutex.c). */
+	[FIBER_WAIT_MUTEX] = { "mutex", "mutex", .fact = { { .name = "owner", .role = INSPECT_FIBER, .mask = UINT64_MAX >> 2,
 							     .field = FIELD(rt_mutex, owner) } } },
 	[FIBER_WAIT_READ_LOCK] = { "read lock", "rwlock", .fact = LOCK_FACTS },
 	[FIBER_WAIT_WRITE_LOCK] = { "write lock", "rwlock", .fact = LOCK_FACTS },

@@ -11,6 +11,7 @@
 #define CHANNELS 4
 #define EACH 60
 #define PLACES 3		/* of the semaphore */
+#define MUTEXES 64		/* some are waited for by nobody, and most for the first time in the middle */
 
 /* Each person does this many things of its own choice; half of them may be cancelled in the middle. */
 static struct crowd {
@@ -18,7 +19,7 @@ static struct crowd {
 	unsigned people, processors;
 	bool cancels;
 	struct rt_chan *channels[CHANNELS];
-	struct rt_mutex mutex;
+	struct rt_mutex mutexes[MUTEXES];
 	struct rt_rwlock rwlock;
 	struct rt_semaphore semaphore;
 	struct rt_wait_group senders;
@@ -33,7 +34,7 @@ static struct crowd {
 
 /* By hand of the locks: without atomics, so that what is lost is lost. */
 static struct {
-	int64_t under_mutex, under_write, pair[2];
+	int64_t under_mutex[MUTEXES], under_write, pair[2];
 } plain;
 
 static _Atomic int64_t mutex_taken, writes_taken, inside_semaphore, put, taken, once_ran, started;
@@ -131,16 +132,17 @@ static bool receive_some(struct person *p)
 
 static bool lock_some(struct person *p)
 {
-	int r = rt_lock(&crowd.mutex, some_deadline(&p->luck));
+	unsigned m = below(&p->luck, below(&p->luck, 2) ? MUTEXES : 1);
+	int r = rt_lock(&crowd.mutexes[m], some_deadline(&p->luck));
 
 	HOLDS(r == 0 || r == -ETIMEDOUT || r == -ECANCELED);
 	if (r == 0) {
-		int64_t was = plain.under_mutex;
+		int64_t was = plain.under_mutex[m];
 		if (below(&p->luck, 4) == 0)
 			rt_yield();
-		plain.under_mutex = was + 1;
+		plain.under_mutex[m] = was + 1;
 		mutex_taken++;
-		rt_unlock(&crowd.mutex);
+		rt_unlock(&crowd.mutexes[m]);
 	}
 	return r != -ECANCELED;
 }
@@ -358,7 +360,9 @@ static void check_all_arrived(void)
 	HOLDS(lost == 0);
 	/* What was not sent, so they say who sent it, has not come. */
 	HOLDS(made == 0);
-	HOLDS(plain.under_mutex == mutex_taken && plain.pair[0] == writes_taken && plain.pair[1] == writes_taken);
+	for (int m = 0; m < MUTEXES; m++)
+		mutex_taken -= plain.under_mutex[m];
+	HOLDS(mutex_taken == 0 && plain.pair[0] == writes_taken && plain.pair[1] == writes_taken);
 	HOLDS(put - taken == crowd.buffered);
 	HOLDS(started == crowd.people && once_ran <= 1 && (crowd.cancels || once_ran == 1));
 	HOLDS(inside_semaphore == 0 && crowd.semaphore.count == PLACES);
