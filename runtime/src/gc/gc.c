@@ -150,9 +150,9 @@ static int mark_finalizers(struct tracer *t)
 	return r;
 }
 
-static int mark(void)
+static int mark(uintptr_t sp)
 {
-	struct tracer t = { .found = found, .excluded = excluded, .all_fibers = true };
+	struct tracer t = { .found = found, .excluded = excluded, .all_fibers = true, .own_sp = sp };
 	const struct halted *halted;
 	size_t n;
 	int r = tracer_init(&t);
@@ -183,10 +183,9 @@ static void next_collection(void)
 	collect_at = grow_pct ? bytes + (more > least_bytes ? more : least_bytes) : UINT64_MAX;
 }
 
-/* Under the lock; *ret_due is to be called without it. */
-static int collect(struct finalizers *ret_due)
+static int collect_standing(void *ret_due, uintptr_t sp)
 {
-	int r = mark();
+	int r = mark(sp);
 
 	if (r == 0) {
 		gc_sweep();
@@ -195,6 +194,12 @@ static int collect(struct finalizers *ret_due)
 	}
 	next_collection();
 	return r;
+}
+
+/* Under the lock; *ret_due is to be called without it. */
+static int collect(struct finalizers *ret_due)
+{
+	return trace_standing(collect_standing, ret_due);
 }
 
 int rt_gc_collect(void)

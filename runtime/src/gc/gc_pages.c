@@ -23,7 +23,9 @@ struct gc_page {
 	uint64_t used[GC_WORDS], marks[GC_WORDS];
 };
 
-static char *base;
+/* Where a page in front of the first one would be: this data is looked at as any other, and the first block's
+ * address is not to lie in it. */
+static char *before;
 static struct gc_page *pages;
 static size_t npages, nwritable, nreserved;
 static size_t search_from;
@@ -52,12 +54,12 @@ static size_t bytes_of(unsigned class)
 
 static bool reserve(void)
 {
-	for (size_t bytes = MOST_RESERVED; bytes >= LEAST_RESERVED && !base; bytes /= 2) {
+	for (size_t bytes = MOST_RESERVED; bytes >= LEAST_RESERVED && !before; bytes /= 2) {
 		size_t n = bytes / GC_PAGE_BYTES;
 		char *p = mmap(NULL, bytes + GC_PAGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		void *notes = mmap(NULL, n * sizeof *pages, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (p != MAP_FAILED && notes != MAP_FAILED) {
-			base = (char *)(((uintptr_t)p + GC_PAGE_BYTES - 1) & ~(uintptr_t)(GC_PAGE_BYTES - 1));
+			before = (char *)(((uintptr_t)p - 1) & ~(uintptr_t)(GC_PAGE_BYTES - 1));
 			pages = notes;
 			nreserved = n;
 			break;
@@ -67,7 +69,12 @@ static bool reserve(void)
 		if (notes != MAP_FAILED)
 			munmap(notes, n * sizeof *pages);
 	}
-	return base != NULL;
+	return before != NULL;
+}
+
+static char *base(void)
+{
+	return before + GC_PAGE_BYTES;
 }
 
 /* Whole system pages of the notes around what is needed. */
@@ -76,7 +83,8 @@ static bool make_writable(size_t until)
 	uintptr_t mask = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
 	uintptr_t from = (uintptr_t)(pages + nwritable) & ~mask, to = ((uintptr_t)(pages + until) + mask) & ~mask;
 
-	if (mprotect(base + nwritable * GC_PAGE_BYTES, (until - nwritable) * GC_PAGE_BYTES, PROT_READ | PROT_WRITE) < 0 ||
+	if (mprotect(base() + nwritable * GC_PAGE_BYTES, (until - nwritable) * GC_PAGE_BYTES,
+		     PROT_READ | PROT_WRITE) < 0 ||
 	    mprotect((void *)from, to - from, PROT_READ | PROT_WRITE) < 0)
 		return false;
 	nwritable = until;
@@ -85,7 +93,7 @@ static bool make_writable(size_t until)
 
 static struct gc_page *grow(size_t n)
 {
-	if ((!base && !reserve()) || n > nreserved - npages)
+	if ((!before && !reserve()) || n > nreserved - npages)
 		return NULL;
 	if (npages + n > nwritable) {
 		size_t until = npages + n + GROW_PAGES;
@@ -116,7 +124,7 @@ static struct gc_page *pages_take(size_t n)
 
 static char *start_of(const struct gc_page *p)
 {
-	return base + (size_t)(p - pages) * GC_PAGE_BYTES;
+	return base() + (size_t)(p - pages) * GC_PAGE_BYTES;
 }
 
 static struct gc_block *take_large(size_t bytes)
@@ -190,9 +198,9 @@ struct gc_block *gc_take(size_t bytes)
 
 static struct gc_page *page_at(uintptr_t address, uint32_t *ret_nth)
 {
-	uintptr_t offset = address - (uintptr_t)base;
+	uintptr_t offset = address - (uintptr_t)base();
 
-	if (!base || offset >= npages * GC_PAGE_BYTES)
+	if (!before || offset >= npages * GC_PAGE_BYTES)
 		return NULL;
 	struct gc_page *p = &pages[offset / GC_PAGE_BYTES];
 	if (p->kind == GC_REST)
@@ -215,13 +223,13 @@ struct gc_block *gc_block_at(uintptr_t address)
 
 void gc_range(uintptr_t *ret_low, uintptr_t *ret_high)
 {
-	*ret_low = (uintptr_t)base;
-	*ret_high = (uintptr_t)base + npages * GC_PAGE_BYTES;
+	*ret_low = (uintptr_t)base();
+	*ret_high = (uintptr_t)base() + npages * GC_PAGE_BYTES;
 }
 
 bool gc_holds(uintptr_t address)
 {
-	return base && (address - (uintptr_t)base < nreserved * GC_PAGE_BYTES ||
+	return before && (address - (uintptr_t)base() < nreserved * GC_PAGE_BYTES ||
 			address - (uintptr_t)pages < nreserved * sizeof *pages);
 }
 

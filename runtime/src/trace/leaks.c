@@ -203,9 +203,11 @@ static int look(struct tracer *t, struct findings *f, const struct tracer *first
 }
 
 /* A second look sees what only seemed lost, since a thread was stopped on its way through the heap. */
-static int find(struct findings *f)
+static int find(void *arg, uintptr_t sp)
 {
-	struct tracer first = { .low = 1, .high = UINTPTR_MAX, .found = found, .excluded = excluded }, second = first;
+	struct findings *f = arg;
+	struct tracer first = { .low = 1, .high = UINTPTR_MAX, .found = found, .excluded = excluded, .own_sp = sp };
+	struct tracer second = first;
 	int r = suspects_init(&f->suspects);
 
 	if (r < 0)
@@ -241,7 +243,7 @@ static int find_into(struct rt_leaked_block *ret_some, size_t most)
 		memset(ret_some, 0, most * sizeof *ret_some);
 	findings.blocks = ret_some;
 	findings.most = most;
-	int r = find(&findings);
+	int r = trace_standing(find, &findings);
 	if (r < 0)
 		short_lock_give(&lock);
 	errno = kept;

@@ -134,6 +134,12 @@ static struct fiber *fiber_of(uintptr_t address)
 	return fiber_of_address((void *)address, &in_guard);
 }
 
+/* This thread has no red zone: it has called. */
+static uintptr_t lowest_of(const struct tracer *t, uintptr_t sp)
+{
+	return sp == t->own_sp ? sp : sp - RED_ZONE;
+}
+
 /* Where a thread stands within a fiber's stack counts more than what the fiber is said to be: it may just be
  * leaving it. */
 static void push_fiber_of_thread(struct tracer *t, uintptr_t sp, uintptr_t frame)
@@ -142,7 +148,7 @@ static void push_fiber_of_thread(struct tracer *t, uintptr_t sp, uintptr_t frame
 
 	if (!f)
 		return;
-	uintptr_t from = sp - RED_ZONE;
+	uintptr_t from = lowest_of(t, sp);
 	if (fiber_of(frame) == f && frame < from)
 		from = frame;
 	fiber_runs_from(t, f, from);
@@ -277,7 +283,7 @@ static uintptr_t lowest_in_use(void *arg, uintptr_t from, uintptr_t to)
 		uintptr_t sp = i < t->nhalted ? t->halted[i].sp : t->own_sp, frame = i < t->nhalted ? t->halted[i].frame : sp;
 		if (sp < from || sp >= to)
 			continue;
-		uintptr_t low = frame >= from && frame < sp ? frame : sp - RED_ZONE;
+		uintptr_t low = frame >= from && frame < sp ? frame : lowest_of(t, sp);
 		lowest = low < lowest ? low : lowest;
 	}
 	/* A thread that runs a fiber has left its own stack at its loop. */
@@ -302,15 +308,24 @@ static void note_tables(struct tracer *t)
 	}
 }
 
-__attribute__((noinline)) int trace_from_roots(struct tracer *t, const struct halted *halted, size_t n)
+__attribute__((noinline)) int trace_standing(int (*function)(void *arg, uintptr_t sp), void *arg)
 {
-	/* What this thread holds in registers goes to its stack, above where it stands here. */
+	uintptr_t sp;
+
+	/* What this thread holds in registers goes to this frame, which stays during the call. */
 	__builtin_unwind_init();
 #if defined __x86_64__
-	__asm__ volatile("mov %%rsp, %0" : "=r"(t->own_sp));
+	__asm__ volatile("mov %%rsp, %0" : "=r"(sp));
 #else
-	__asm__ volatile("mov %0, sp" : "=r"(t->own_sp));
+	__asm__ volatile("mov %0, sp" : "=r"(sp));
 #endif
+	int r = function(arg, sp);
+	__asm__ volatile("" : : : "memory");
+	return r;
+}
+
+int trace_from_roots(struct tracer *t, const struct halted *halted, size_t n)
+{
 	t->halted = halted;
 	t->nhalted = n;
 	note_tables(t);

@@ -25,6 +25,7 @@ struct tracer {
 	/* Pages that are no roots, asked for each; NULL: none. */
 	bool (*excluded)(uintptr_t page);
 	bool all_fibers;	/* those that are parked too; else a word must point to their stack */
+	uintptr_t own_sp;	/* what this thread's stack has from there on is looked at (trace_standing) */
 
 	/* The tracer's. */
 	struct span *pending;	/* found, and not looked at */
@@ -33,7 +34,6 @@ struct tracer {
 	struct span stacks[FIBER_STACK_SIZES], structs[FIBER_STACK_SIZES];
 	const struct halted *halted;
 	size_t nhalted;
-	uintptr_t own_sp;
 	int error;
 };
 
@@ -45,6 +45,11 @@ void tracer_deinit(struct tracer *t);
 /* All of it but which fibers were reached: its memory must not be there when another one looks, for it is
  * full of addresses. */
 void tracer_finish(struct tracer *t);
+
+/* Calls `function`, and says where its caller stands: what that holds, in registers too, lies from `sp` on.
+ * Below lie the frames of whoever traces, full of addresses that keep nothing: borders, pages, and what was
+ * left there. */
+int trace_standing(int (*function)(void *arg, uintptr_t sp), void *arg);
 
 /* From the roots on, until nothing is pending. */
 int trace_from_roots(struct tracer *t, const struct halted *halted, size_t n);
