@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -255,8 +256,6 @@ static int closes(void *arg)
 		}
 		if (round % 2)
 			rt_sleep(round * MS / 10);
-		if (round % 2)
-			CHECK(rt_fd_release(fds[0]) == -EBUSY);
 		CHECK(rt_fd_close(fds[0]) == 0);
 		for (int i = 0; i < 3; i++) {
 			int r = 0;
@@ -271,6 +270,39 @@ static int closes(void *arg)
 		CHECK(r == 0);
 		CHECK(rt_fd_close(fds[1]) == 0);
 	}
+	return 0;
+}
+
+static int takes_two(void *arg)
+{
+	char two[2];
+
+	return rt_read_all(*(struct rt_fd *)arg, two, sizeof two, NULL, RT_FOREVER);
+}
+
+/* Who has taken the first of two bytes is within its call until the second comes. */
+static int is_in_use(void *arg)
+{
+	struct rt_fd fds[2];
+	struct rt_fiber fiber;
+	int left = 1, r = 0;
+
+	(void)arg;
+	pair(fds);
+	CHECK(rt_spawn(takes_two, &fds[0], NULL, &fiber) == 0);
+	CHECK(rt_write(fds[1], "x", 1, RT_FOREVER) == 1);
+	while (left) {
+		CHECK(ioctl(rt_fd_number(fds[0]), FIONREAD, &left) == 0);
+		rt_yield();
+	}
+	CHECK(rt_fd_release(fds[0]) == -EBUSY);
+	CHECK(rt_write(fds[1], "y", 1, RT_FOREVER) == 1);
+	CHECK(rt_join(fiber, &r, RT_FOREVER) == 0 && r == 0);
+	int number = rt_fd_release(fds[0]);
+	CHECK(number >= 0 && fcntl(number, F_GETFL) & O_NONBLOCK);
+	CHECK(rt_fd_close(fds[0]) == -EBADF);
+	close(number);
+	CHECK(rt_fd_close(fds[1]) == 0);
 	return 0;
 }
 
@@ -738,6 +770,7 @@ int main(void)
 		{ "deadlines", deadlines },
 		{ "cancellation", cancels },
 		{ "closing while others wait", closes },
+		{ "in use", is_in_use },
 		{ "many at one descriptor", shares },
 		{ "some give up", gives_up },
 		{ "many at once", many_at_once },
