@@ -22,9 +22,21 @@ static void freeze_all(void)
 		;
 }
 
+/* Not while some are under way, which may fail. */
 static uint64_t frozen(void)
 {
-	return atomic_load(&cold_sums.fibers);
+	short_lock_take(&cold_stacks);
+	uint64_t n = atomic_load(&cold_sums.fibers);
+	short_lock_give(&cold_stacks);
+	return n;
+}
+
+static void until_parked(struct rt_fiber f)
+{
+	struct fiber *is = f.fiber;
+
+	while (atomic_load(&is->state) != FIBER_PARKED)
+		rt_sleep(MS / 4);
 }
 
 static bool freeze_until(uint64_t n)
@@ -40,7 +52,7 @@ static bool freeze_until(uint64_t n)
 
 /* -- kinds */
 
-static struct rt_event event;
+static struct rt_event event, once_runs;
 static struct rt_semaphore semaphore;
 static struct rt_mutex mutex, guard;
 static struct rt_rwlock rwlock;
@@ -224,6 +236,7 @@ static int returns_77(void *arg)
 
 static void waits_for_once(void *arg)
 {
+	rt_event_set(&once_runs);
 	rt_event_wait(arg, RT_FOREVER);
 }
 
@@ -245,6 +258,7 @@ static void set_up(struct rt_scope *s, struct rt_event *go, int *peers)
 {
 	memset(&event, 0, sizeof event);
 	memset(&once, 0, sizeof once);
+	memset(&once_runs, 0, sizeof once_runs);
 	memset(&group, 0, sizeof group);
 	rt_semaphore_init(&semaphore, 1);
 	signalled = false;
@@ -260,7 +274,7 @@ static void set_up(struct rt_scope *s, struct rt_event *go, int *peers)
 	rt_wait_group_add(&group, 1);
 	CHECK(rt_spawn(returns_77, go, NULL, &joined) == 0);
 	CHECK(rt_scope_go(s, runs_once, go) == 0);
-	rt_sleep(MS);
+	CHECK(rt_event_wait(&once_runs, RT_FOREVER) == 0);
 }
 
 static int kinds(void *arg)
@@ -413,6 +427,7 @@ static int much(void *arg)
 	(void)arg;
 	memset(&deep_go, 0, sizeof deep_go);
 	CHECK(rt_spawn(waits_deep, NULL, NULL, &f) == 0);
+	until_parked(f);
 	for (int i = 0; i < 10; i++) {
 		rt_sleep(MS);
 		freeze_all();
@@ -436,7 +451,7 @@ static int locked(void *arg)
 	(void)arg;
 	memset(&event, 0, sizeof event);
 	CHECK(rt_spawn(waits, (void *)by_event, NULL, &f) == 0);
-	rt_sleep(MS);
+	until_parked(f);
 	char *stack = fiber_stack_low(f.fiber);
 	size_t bytes = fiber_stack_bytes(RT_STACK_DEFAULT);
 	/* AddressSanitizer's mlock does nothing. */
