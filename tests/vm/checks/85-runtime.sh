@@ -1,7 +1,6 @@
 #!/bin/bash
-# The runtime on this kernel: guards of stacks with and without MADV_GUARD_INSTALL, barriers, io_uring or none, signals, processes, cgroups.
-# Each test is made lighter, by which it loses nothing but repetitions. Those that give up when a thread does not stop within a
-# second (leaks, gc) are left out: emulated ones may not.
+# The runtime on this kernel: guards of stacks with and without MADV_GUARD_INSTALL, barriers, io_uring or none, signals, processes, cgroups,
+# threads at a halt, stacks that are given back. Each test is made lighter, by which it loses nothing but repetitions.
 . "$(dirname "$0")/../check.sh"
 
 built=${BUILD:-build}/runtime
@@ -15,7 +14,7 @@ passes() {
   output=$("$@" 2>&1) || code=$?
   [ $code = 0 ] || { printf '%s: exit code %s\n%s\n' "$name" $code "$(tail -n 15 <<<"$output")"; failed=$((failed + 1)); }
 }
-for test in chan fiber sync scope pin preempt stack epoch file net pool processes misuse cpu_limit; do
+for test in chan fiber sync scope pin preempt stack epoch file net pool processes misuse cpu_limit gc cold freeze; do
   passes $test "$built/tests/${test}_test"
 done
 # Without a ring for files and sockets, as where it is forbidden.
