@@ -5,7 +5,8 @@
  * fiber may come back on another thread, where errno is another variable); deadlines are absolute times of
  * CLOCK_MONOTONIC in nanoseconds (rt_now), RT_FOREVER waits without end; "blocks" means that the fiber is
  * parked and its thread goes on with others. Every function of a fiber may be where it is moved to another
- * thread. */
+ * thread. Linux 5.10 or later, no privilege; what an area uses of newer kernels, where it is there, its header
+ * says. */
 #ifndef OSPREY_RT_H
 #define OSPREY_RT_H
 

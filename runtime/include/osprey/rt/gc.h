@@ -12,7 +12,7 @@
  * out of the block, in the kernel) do not. One lock for all threads. If a thread cannot be halted nothing is
  * collected.
  *
- * Anywhere but signal handlers; does not park. errno is left as it was. Linux 4.2, /proc. */
+ * Anywhere but signal handlers; does not park. errno is left as it was. Linux 5.10 or later, /proc. */
 #ifndef OSPREY_RT_GC_H
 #define OSPREY_RT_GC_H
 

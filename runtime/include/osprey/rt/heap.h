@@ -20,7 +20,7 @@
  * after free, free of what is none, each with the block's size. A number above 1 is the MiB of freed blocks that are watched (16).
  *
  * The same as malloc for whole programs: libospreymalloc.so, by linking or LD_PRELOAD, and libospreymalloc.a. Both are heaps of
- * their own, apart from the library's. Linux 4.5 and later; no privilege. */
+ * their own, apart from the library's. Linux 5.10 or later; no privilege. */
 #ifndef OSPREY_RT_HEAP_H
 #define OSPREY_RT_HEAP_H
 

@@ -17,7 +17,7 @@
  * Memory order: none is added by the runtime; bytes that arrive carry no order of other memory. What is
  * done before a descriptor is closed, by those whose wait it ends, is not ordered either.
  *
- * Linux 5.1 or later; no privilege. A descriptor costs 64 B, and 2 system calls once when it is first
+ * Linux 5.10 or later; no privilege. A descriptor costs 64 B, and 2 system calls once when it is first
  * waited for. All functions: fiber, unless said. */
 #ifndef OSPREY_RT_NET_H
 #define OSPREY_RT_NET_H
