@@ -49,6 +49,14 @@ static void put(struct timer_wheel *w, struct timer *t, uint64_t tick)
 	}
 }
 
+/* What is due already goes into the next slot. */
+static void put_deadline(struct timer_wheel *w, struct timer *t)
+{
+	uint64_t tick = tick_after(t->deadline);
+
+	put(w, t, tick <= w->now ? w->now + 1 : tick);
+}
+
 static void take(struct timer_wheel *w, struct timer *t)
 {
 	struct timer **slot = &w->slot[t->place / WHEEL_SLOTS][t->place % WHEEL_SLOTS];
@@ -68,8 +76,7 @@ static void take(struct timer_wheel *w, struct timer *t)
 void timer_arm(struct timer_wheel *w, struct timer *t)
 {
 	inside_lock_take(&w->lock);
-	uint64_t tick = tick_after(t->deadline);
-	put(w, t, tick <= w->now ? w->now + 1 : tick);
+	put_deadline(w, t);
 	w->n++;
 	if (t->deadline < atomic_load_explicit(&w->earliest, memory_order_relaxed))
 		atomic_store_explicit(&w->earliest, t->deadline, memory_order_relaxed);
@@ -118,7 +125,7 @@ void timer_wheel_move(struct timer_wheel *from, struct timer_wheel *to)
 	for (unsigned place = 0; place < WHEEL_LEVELS * WHEEL_SLOTS; place++) {
 		while ((t = from->slot[place / WHEEL_SLOTS][place % WHEEL_SLOTS])) {
 			take(from, t);
-			put(to, t, tick_after(t->deadline));
+			put_deadline(to, t);
 			atomic_store_explicit(&t->wheel, to, memory_order_release);
 		}
 	}

@@ -142,13 +142,41 @@ static void steps(uint64_t from)
 		CHECK(wheel.occupied[level] == 0);
 }
 
+/* Of a processor that is set aside, and where nobody has looked for a while: what is due fires next. */
+static void moves(uint64_t from)
+{
+	static struct timer_wheel aside;
+	int64_t now = (int64_t)(from % (UINT64_C(1) << 50)), next = (now / TICK + 1) * TICK;
+
+	seed = from | 1;
+	memset(timers, 0, sizeof timers);
+	int64_t since = (int64_t)(draw() % (UINT64_C(1) << (10 + draw() % 36))) % (now + 1);
+	timer_wheel_init(&aside, now - since);
+	timer_wheel_init(&wheel, now);
+	for (int i = 0; i < TIMERS; i++) {
+		int64_t deadline = now - since + (int64_t)(draw() % (2 * (uint64_t)since + 1));
+		timers[i] = (struct armed){ .timer = { .deadline = deadline, .fire = fires }, .is_armed = true };
+		timer_arm(&aside, &timers[i].timer);
+	}
+	timer_wheel_move(&aside, &wheel);
+	CHECK(aside.n == 0 && wheel.n == TIMERS && atomic_load(&aside.earliest) == INT64_MAX);
+	timer_wheel_run(&wheel, next);
+	for (int i = 0; i < TIMERS; i++) {
+		CHECK(timers[i].fired == (tick_of(timers[i].timer.deadline) <= (uint64_t)(next / TICK)));
+		CHECK(timer_cancel(&timers[i].timer) == !timers[i].fired);
+	}
+	CHECK(wheel.n == 0);
+}
+
 int main(void)
 {
 	uint64_t from = 0x9e3779b97f4a7c15;
 
 	steps(0);
 	steps((UINT64_C(1) << 50) - 1);
-	for (int i = 0; i < 60; i++, from = from * 6364136223846793005u + 1442695040888963407u)
+	for (int i = 0; i < 60; i++, from = from * 6364136223846793005u + 1442695040888963407u) {
 		steps(from);
+		moves(from);
+	}
 	return check_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
