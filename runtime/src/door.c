@@ -46,18 +46,25 @@ void door_barrier(void)
 	errno = kept;
 }
 
-bool door_visit(struct thread *t)
+bool door_claim(struct thread *t)
 {
 	uint32_t door = atomic_load_explicit(&t->door, memory_order_relaxed);
 
-	if (atomic_load_explicit(&t->inside, memory_order_relaxed) || (door & (DOOR_VISITED | DOOR_TAKEN)))
+	if (door & (DOOR_VISITED | DOOR_TAKEN))
 		return false;
 	perturb();
 	if (!atomic_compare_exchange_strong(&t->door, &door, door | DOOR_VISITED))
 		return false;
 	perturb();
 	door_barrier();
-	if (!atomic_load_explicit(&t->inside, memory_order_acquire))
+	return true;
+}
+
+bool door_visit(struct thread *t)
+{
+	if (atomic_load_explicit(&t->inside, memory_order_relaxed) || !door_claim(t))
+		return false;
+	if (door_is_outside(t))
 		return true;
 	door_close(t, false);
 	return false;

@@ -79,6 +79,15 @@ void door_barrier(void);
  * what it owns is the caller's to read and change. False: it is inside, or another visits. */
 bool door_visit(struct thread *t);
 
+/* The same for who can wait: also a thread that is inside is visited, and is to be waited for until
+ * door_is_outside; it comes out in its next call at the latest, and stays there. False: another visits. */
+bool door_claim(struct thread *t);
+
+static inline bool door_is_outside(struct thread *t)
+{
+	return !atomic_load_explicit(&t->inside, memory_order_acquire);
+}
+
 /* Ends the visit. `taken`: it has lost its processor. */
 void door_close(struct thread *t, bool taken);
 

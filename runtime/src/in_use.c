@@ -35,8 +35,30 @@ static void left(void)
 	short_lock_give(&scheduler.lock);
 }
 
+static void nap(void)
+{
+	_Atomic uint32_t never = 0;
+
+	futex_wait(&never, 0, rt_now() + NAP_NS);
+}
+
+/* It is outside, or was so. Where there are few CPUs, or the fibers do little else than call, it is never seen
+ * there by chance: so it is kept out. */
+static bool comes_out(struct thread *holder, struct processor *p)
+{
+	bool is = false;
+
+	if (!door_claim(holder))
+		return false;
+	while (!(is = door_is_outside(holder)) && atomic_load(&p->thread) == holder && !atomic_load(&scheduler.stopping))
+		nap();
+	is = is && holder->processor == p;
+	door_close(holder, false);
+	return is;
+}
+
 /* Who holds the processor in use is outside: true also when it is idle, since who takes it then will know. */
-static bool holder_is_outside(void)
+static bool holder_comes_out(void)
 {
 	struct processor *p = scheduler.processors;
 
@@ -46,23 +68,17 @@ static bool holder_is_outside(void)
 		p++;
 	struct thread *holder = atomic_load_explicit(&p->thread, memory_order_acquire);
 	short_lock_give(&scheduler.lock);
-	if (idle || !holder || !door_visit(holder))
-		return idle;
-	bool is = holder->processor == p;
-	door_close(holder, false);
-	return is;
+	return idle || (holder && comes_out(holder, p));
 }
 
 /* Before a second one is in use. */
 static void no_longer_alone(void)
 {
-	_Atomic uint32_t never = 0;
-
 	short_lock_take(&scheduler.lock);
 	atomic_store(&alone.is, false);
 	short_lock_give(&scheduler.lock);
-	while (!holder_is_outside() && !atomic_load(&scheduler.stopping))
-		futex_wait(&never, 0, rt_now() + NAP_NS);
+	while (!holder_comes_out() && !atomic_load(&scheduler.stopping))
+		nap();
 }
 
 /* Timers go to a processor that is in use, which may be set aside meanwhile. */
