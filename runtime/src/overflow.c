@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "sanitizer.h"
 #include "tell.h"
 #include "thread.h"
 
@@ -80,6 +81,7 @@ void overflow_thread_end(struct thread *t)
 	if (!t->signal_stack)
 		return;
 	sigaltstack(&(stack_t){ .ss_flags = SS_DISABLE }, NULL);
-	munmap(t->signal_stack, SIGNAL_STACK);
+	if (!sanitizer_keeps_signal_stack())
+		munmap(t->signal_stack, SIGNAL_STACK);
 	t->signal_stack = NULL;
 }

@@ -7,6 +7,8 @@
 #include "door.h"
 #include "futex.h"
 #include "kernel_call.h"
+#include "sanitizer.h"
+#include "scheduler.h"
 
 /* Code that knows which thread it is on, and must not find itself on another one. */
 #define NO_PREEMPT __attribute__((noinline, section("rt_no_preempt")))
@@ -43,6 +45,7 @@ NO_PREEMPT static void interrupted(int signal, siginfo_t *info, void *arg)
 	/* The kernel would give the thread that it returns on the signal stack of the one that was
 	 * interrupted. It leaves a description that makes no sense alone. */
 	context->uc_stack.ss_flags = -1;
+	sanitizer_signal_left(&context->uc_sigmask);
 	/* What the watcher has written there makes it yield. */
 	door_enter();
 	door_leave();
@@ -77,13 +80,16 @@ int rt_preempt_begin(void)
 			atomic_store_explicit(&chosen, r, memory_order_release);
 		short_lock_give(&choosing);
 	}
+	door_leave();
+	/* It is still on that thread: only who is preemptible leaves it without a call. Not sooner, since door_leave
+	 * is for who stays. */
 	if (r > 0)
 		atomic_store_explicit(&t->preemptible, 1, memory_order_relaxed);
-	door_leave();
 	return r < 0 ? r : 0;
 }
 
-NO_PREEMPT void rt_preempt_end(void)
+/* ThreadSanitizer would call the handler at the store, when the thread is chosen already. */
+NO_PREEMPT SANITIZER_NO_CALL void rt_preempt_end(void)
 {
 	atomic_store_explicit(&thread_self()->preemptible, 0, memory_order_relaxed);
 }
@@ -91,7 +97,8 @@ NO_PREEMPT void rt_preempt_end(void)
 bool preempt(struct thread *t)
 {
 	if (!atomic_load_explicit(&t->preemptible, memory_order_relaxed) ||
-	    atomic_load_explicit(&t->inside, memory_order_relaxed))
+	    atomic_load_explicit(&t->inside, memory_order_relaxed) ||
+	    (sanitizer_keeps_thread() && scheduler.most_threads > 1))
 		return false;
 	atomic_fetch_or_explicit(&t->door, DOOR_YIELD, memory_order_relaxed);
 	if (atomic_exchange_explicit(&t->signalled, 1, memory_order_relaxed))

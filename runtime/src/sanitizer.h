@@ -10,6 +10,7 @@
 #ifndef RT_SANITIZER_H
 #define RT_SANITIZER_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,6 +37,8 @@
 #endif
 #ifdef SANITIZER_THREAD
 #include <sanitizer/tsan_interface.h>
+
+#include "kernel_call.h"
 #endif
 #if defined __has_include
 #if __has_include(<valgrind/memcheck.h>)
@@ -182,6 +185,32 @@ SANITIZER_INLINE void sanitizer_stack_given_back(void *at, size_t bytes)
 #ifdef SANITIZER_VALGRIND
 	(void)VALGRIND_MAKE_MEM_DEFINED(at, bytes);
 #endif
+}
+
+/* Within the handler of a signal, before the fiber that it interrupted is left. ThreadSanitizer keeps signals back
+ * until the program's next atomic access or call of libc, and has all of them blocked while the handler runs: who
+ * comes next on the thread would never be interrupted. (It also says that the handler has changed errno when the
+ * fiber goes on on another thread: the suppression "signal:interrupted" spares that.) */
+SANITIZER_INLINE void sanitizer_signal_left(const sigset_t *interrupted)
+{
+	(void)interrupted;
+#ifdef SANITIZER_THREAD
+	kernel_call(SYS_rt_sigprocmask, SIG_SETMASK, interrupted, NULL, 8);
+#endif
+}
+
+/* Who comes back from the handler of a signal finds the thread pointer of the thread that was interrupted: Valgrind
+ * puts back all registers. */
+SANITIZER_INLINE bool sanitizer_keeps_thread(void)
+{
+	return sanitizer_follows_calls();
+}
+
+/* Signals still come to the stack that a thread had for them once it has said that it has none: Valgrind goes by
+ * the size that it was told before. So the memory stays. */
+SANITIZER_INLINE bool sanitizer_keeps_signal_stack(void)
+{
+	return sanitizer_follows_calls();
 }
 
 /* For how many fibers of a size there may be room. */

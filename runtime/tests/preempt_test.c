@@ -2,6 +2,13 @@
  * that nothing else than a switch lets others run. */
 #include "check.h"
 
+/* See src/sanitizer.h. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+	return "signal:interrupted\n";
+}
+
 static _Atomic int stop;
 static double sums[2];
 
@@ -63,9 +70,12 @@ static int test_several(void *arg)
 	return 0;
 }
 
-int main(void)
+/* preempt_test [THREADS]: with 1 to so many (4). */
+int main(int argc, char **argv)
 {
-	for (unsigned p = 1; p <= 4; p++) {
+	unsigned most = argc > 1 ? (unsigned)atoi(argv[1]) : 4;
+
+	for (unsigned p = 1; p <= most; p++) {
 		struct rt_options options = { .processors = p, .threads = p };
 		if (p == 1)
 			CHECK(rt_run(&options, test_one_thread, NULL) == 0);
