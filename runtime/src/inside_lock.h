@@ -23,7 +23,7 @@ static inline bool is_alone(void)
 static inline void inside_lock_take(struct short_lock *l)
 {
 	if (is_alone() && __builtin_expect(atomic_load_explicit(&l->held, memory_order_acquire) == 0, 1)) {
-		perturb();
+		perturb_alone();
 		atomic_store_explicit(&l->held, 1, memory_order_relaxed);
 	} else {
 		short_lock_take(l);

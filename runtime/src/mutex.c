@@ -48,7 +48,7 @@ static inline bool swap_alone(struct rt_mutex *m, uint64_t from, uint64_t to)
 		return false;
 	door_enter();
 	bool is = is_alone() && __atomic_load_n(&m->owner, __ATOMIC_ACQUIRE) == from;
-	perturb();
+	perturb_alone();
 	if (is)
 		__atomic_store_n(&m->owner, to, __ATOMIC_RELEASE);
 	door_leave();

@@ -5,8 +5,14 @@
 
 #ifdef RT_PERTURB
 void perturb(void);
+/* Where it is believed that nobody else can be inside: others have to wake before the difference shows. */
+void perturb_alone(void);
 #else
 static inline void perturb(void)
+{
+}
+
+static inline void perturb_alone(void)
 {
 }
 #endif

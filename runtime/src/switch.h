@@ -84,6 +84,7 @@ SANITIZER_INLINE SANITIZER_NO_CALL void leave_for(struct thread *t, struct fiber
 		leave_with_exceptions(t, f, to);
 		return;
 	}
+	perturb();
 	context_switch(&f->context, to);
 	arrive(thread_self());
 }

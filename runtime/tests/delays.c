@@ -9,13 +9,18 @@
 #include "../src/relax.h"
 
 static _Atomic uint64_t seeds;
-static _Atomic uint32_t rate;
+static _Atomic uint32_t rate, alone_rate;
 static __thread uint64_t state;
 
 void delays_begin(uint64_t seed, unsigned one_in)
 {
 	atomic_store(&seeds, seed);
 	atomic_store(&rate, one_in);
+}
+
+void delays_alone(unsigned one_in)
+{
+	atomic_store(&alone_rate, one_in);
 }
 
 static uint64_t draw(void)
@@ -55,5 +60,19 @@ void perturb(void)
 		nanosleep(&(struct timespec){ .tv_nsec = (long)(luck >> 32) % 50000 }, NULL);
 		break;
 	}
+	errno = kept;
+}
+
+/* About as long as it takes others to wake, and to come to the same place. */
+void perturb_alone(void)
+{
+	uint32_t one_in = atomic_load_explicit(&alone_rate, memory_order_relaxed);
+
+	if (one_in == 0 || draw() % one_in) {
+		perturb();
+		return;
+	}
+	int kept = errno;
+	nanosleep(&(struct timespec){ .tv_nsec = (long)(draw() >> 32) % 400000 }, NULL);
 	errno = kept;
 }

@@ -8,4 +8,7 @@
  * the order of their making. */
 void delays_begin(uint64_t seed, unsigned one_in);
 
+/* One in `one_in` places where a thread goes by its being alone is delayed for long; 0: none. */
+void delays_alone(unsigned one_in);
+
 #endif

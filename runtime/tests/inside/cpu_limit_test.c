@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "cpu_limit.h"
+#include "delays.h"
 #include "in_use.h"
 
 static char root[] = "/tmp/osprey-rt-limit.XXXXXX";
@@ -202,13 +203,18 @@ static int wait_for_used(unsigned n)
 	return rt_processors() == n;
 }
 
-/* From outside, as the watcher does it: at any moment of those that run. */
+/* From outside, as the watcher does it: at any moment of those that run. With delays in what goes by one being
+ * alone, since others have to wake, and come to the same lock, before who goes on so can be seen. */
 static void *flips(void *arg)
 {
-	for (int i = 0; i < 400; i++) {
+	delays_begin((uint64_t)rt_now(), 200);
+	delays_alone(20);
+	for (int i = 0; i < 800; i++) {
 		in_use_set(i % 2 ? 4 : 1);
 		usleep(i % 7 * 100);
 	}
+	delays_begin(0, 0);
+	delays_alone(0);
 	in_use_set(4);
 	return arg;
 }
