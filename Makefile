@@ -230,11 +230,11 @@ runtime:
 runtime-tests:
 	+$(RUNTIME) all tests benches examples
 
-#: make bench-runtime   the runtime's claims, each beside Go, pthreads and Debian's allocators
+#: make bench-runtime   the runtime's claims, each beside Go, pthreads and Debian's allocators: ten minutes; LONG=1: half an hour
 bench-runtime:
 	tools/setup bench
 	+$(RUNTIME) all benches examples
-	BUILD=$(abspath $(BUILD)) runtime/bench/run
+	BUILD=$(abspath $(BUILD)) runtime/bench/run $(if $(LONG),--long)
 
 #: make bless        take the output of today's commands as what the tests expect
 bless: all

@@ -1,6 +1,6 @@
 /* The rows of core.sh on the runtime. usage: core PROCESSORS [ROW…]
  *
- * PARKED in the environment: how many wait in the rows of cold fibers and of callbacks (a million). */
+ * PARKED in the environment: how many fibers the rows of many have (a million). */
 #include <osprey/rt.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -268,15 +268,24 @@ static int naps(void *arg)
 	return rt_sleep_until((int64_t)(intptr_t)arg);
 }
 
+/* How many the rows of many have. */
+static long parked_most(void)
+{
+	const char *text = getenv("PARKED");
+
+	return text ? atol(text) : MILLION;
+}
+
 /* Seconds from the first start to the last end; each sleeps for 1 to 2 s. */
 static double row_sleeps(void)
 {
 	struct rt_scope s;
 	uint64_t luck = 1;
+	long n = parked_most();
 	double start = wall_clock();
 
 	rt_scope_open(&s, RT_FOREVER);
-	for (int i = 0; i < MILLION; i++) {
+	for (long i = 0; i < n; i++) {
 		luck = luck * 6364136223846793005u + 1442695040888963407u;
 		int64_t until = rt_now() + 1000000000 + (int64_t)((luck >> 32) * 1000000000 >> 32);
 		if (rt_scope_go(&s, naps, (void *)(intptr_t)until) < 0)
@@ -297,36 +306,30 @@ static int waits(void *arg)
 
 static double parked_ns;
 
-/* Resident bytes of each of a million that wait; then the time to start, wake and join each. */
+/* Resident bytes of each of many that wait; then the time to start, wake and join each. */
 static double row_parked_bytes(void)
 {
 	struct rt_scope s;
+	long n = parked_most();
 	double start = row_clock(), before = resident_bytes();
 
 	rt_event_reset(&event);
 	rt_scope_open(&s, RT_FOREVER);
-	for (int i = 0; i < MILLION; i++)
+	for (long i = 0; i < n; i++)
 		if (rt_scope_go(&s, waits, NULL) < 0)
 			abort();
 	rt_yield();
-	double bytes = (resident_bytes() - before) / MILLION;
+	double bytes = (resident_bytes() - before) / (double)n;
 	rt_event_set(&event);
 	if (rt_scope_close(&s) < 0)
 		abort();
-	parked_ns = (row_clock() - start) / MILLION;
+	parked_ns = (row_clock() - start) / (double)n;
 	return bytes;
 }
 
 static double row_parked_ns(void)
 {
 	return parked_ns > 0 ? parked_ns : -1;
-}
-
-static long parked_most(void)
-{
-	const char *text = getenv("PARKED");
-
-	return text ? atol(text) : MILLION;
 }
 
 static int waits_cold(void *arg)
@@ -558,9 +561,9 @@ static const struct row rows[] = {
 	{ "sleeps-s", row_sleeps },
 	{ "parked-bytes", row_parked_bytes },
 	{ "parked-ns", row_parked_ns },
-	{ "parked-cold-bytes", row_parked_cold },
-	{ "parked-cold-tables", row_cold_tables },
-	{ "parked-callback-bytes", row_parked_callback },
+	{ "cold-bytes", row_parked_cold },
+	{ "cold-tables", row_cold_tables },
+	{ "callback-bytes", row_parked_callback },
 	{ "wait", row_wait },
 	{ "wait-within", row_wait_within },
 	{ "wait-cold", row_wait_cold },

@@ -236,11 +236,20 @@ func hog() float64 {
 	return late / 40 / 1e6
 }
 
+// How many the rows of many have.
+func many() int {
+	if n, err := strconv.Atoi(os.Getenv("PARKED")); err == nil {
+		return n
+	}
+	return million
+}
+
 func sleeps() float64 {
 	var g sync.WaitGroup
 	t := wallClock()
-	g.Add(million)
-	for i := 0; i < million; i++ {
+	n := many()
+	g.Add(n)
+	for i := 0; i < n; i++ {
 		go func() {
 			time.Sleep(time.Second + time.Duration(rand.Intn(int(time.Second))))
 			g.Done()
@@ -258,15 +267,16 @@ func parked() float64 {
 	runtime.GC()
 	debug.FreeOSMemory()
 	t, before := rowClock(), resident()
-	g.Add(million)
-	for i := 0; i < million; i++ {
+	n := many()
+	g.Add(n)
+	for i := 0; i < n; i++ {
 		go func() { <-event; g.Done() }()
 	}
 	runtime.Gosched()
-	bytes := (resident() - before) / million
+	bytes := (resident() - before) / float64(n)
 	close(event)
 	g.Wait()
-	parkedNs = (rowClock() - t) / million
+	parkedNs = (rowClock() - t) / float64(n)
 	return bytes
 }
 
