@@ -178,8 +178,8 @@ const struct command command_fibers = {
 	.summary = "show the fibers of a program that uses libospreyrt, stopping nobody",
 	.description =
 		"Every fiber of a process (PID) or of a core file: how many run, are ready or wait, and for what; the channel with "
-		"its length, the mutex with its owner; how long; where they stand, and who made them where. Fibers with equal stacks "
-		"are shown once. Rings of fibers that wait for each other, and programs in which nothing is left that could wake one, "
+		"its length, the mutex with its owner; how long; where they stand, cold ones (whose stacks have no memory while they "
+		"wait) as others, and who made them where. Fibers with equal stacks are shown once. Rings of fibers that wait for each other, and programs in which nothing is left that could wake one, "
 		"are told as deadlocks (exit code 1).\n\n"
 		"The process runs on: all is read from its memory, and a fiber that moved while it was read is marked. Static, "
 		"stripped and deleted programs do as well, and those in containers. Needs the process's own user; the stacks of "

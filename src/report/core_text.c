@@ -86,7 +86,7 @@ void core_text(struct page *p, const struct core_view *v)
 	ROW(p, "took", "%s; %s copied", ms(r->wall_ns).text, size(r->copied_bytes).text);
 	if (r->unreadable_bytes) {
 		page_tone(p, TONE_YELLOW);
-		ROW(p, "missing", "%s could not be read (files that were cut, poisoned memory): zeros in the core",
+		ROW(p, "missing", "%s could not be read (guard pages, files that were cut, poisoned memory): zeros in the core",
 		    size(r->unreadable_bytes).text);
 		page_tone(p, TONE_PLAIN);
 	}

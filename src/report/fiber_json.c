@@ -79,6 +79,7 @@ static void put_fiber(struct json *j, const struct fiber_report *report, const s
 	json_reading(j, "state_ns", f->state_ns);
 	json_u64(j, "turns", f->turns);
 	json_bool(j, "cancelled", f->cancelled);
+	json_bool(j, "cold", f->cold);
 	if (running) {
 		json_i64(j, "tid", l->threads.v[running->thread].tid);
 		json_bool(j, "blocked", l->threads.v[running->thread].blocked);
@@ -198,6 +199,7 @@ void fiber_json(struct json *j, const char *key, const struct fiber_report *repo
 	json_u64(j, "count", f->all.fiber.n);
 	json_u64(j, "shown", f->shown);
 	put_counts(j, f);
+	json_u64(j, "cold", f->all.cold);
 	if (f->longest != SIZE_MAX)
 		json_u64(j, "longest_waiting", f->all.fiber.v[f->longest].id);
 	else

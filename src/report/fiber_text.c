@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/map.h"
 #include "base/units.h"
@@ -60,6 +61,12 @@ static void put_variable(struct page *p, unsigned hang, const struct fiber_repor
 		page_wrap(p, hang, "(%s)", name);
 }
 
+/* What is waited for is a fiber itself, not something that one has. */
+static bool is_fiber(enum inspect_role role, const char *fact)
+{
+	return role == INSPECT_FIBER && strcmp(fact, "id") == 0;
+}
+
 static void put_fact(struct page *p, unsigned hang, const struct fiber_report *report, const struct fiber_fact *f)
 {
 	switch (f->role) {
@@ -86,6 +93,11 @@ static void put_fact(struct page *p, unsigned hang, const struct fiber_report *r
 
 static void put_object(struct page *p, unsigned hang, const struct fiber_report *report, const struct fiber_object *o)
 {
+	if (o->nfacts && is_fiber(o->fact[0].role, o->fact[0].name) && o->fact[0].value) {
+		page_wrap(p, hang, "the end of");
+		put_fiber(p, hang, report, o->fact[0].value, "");
+		return;
+	}
 	page_wrap(p, hang, "%s 0x%llx", o->what, (unsigned long long)o->address);
 	put_variable(p, hang, report, o->address);
 	for (unsigned i = 0; i < o->nfacts; i++) {
@@ -161,6 +173,21 @@ static void put_times(struct page *p, const struct fiber_report *report, const s
 	else
 		page_wrap(p, 2, "(for %s to %s)", duration_text((double)(least > grain ? least : grain) / 1e9).text,
 			  duration_text((double)most / 1e9).text);
+}
+
+/* Of those that wait for long: how many gave the memory of their stacks back. */
+static void put_cold(struct page *p, const struct fiber_report *report, const struct equal_group *g)
+{
+	size_t cold = 0;
+
+	for (size_t i = 0; i < g->n; i++)
+		cold += row_of(report, g->member[i])->cold;
+	if (!cold)
+		return;
+	page_word(p, 2, span_from(","), true);
+	if (cold < g->n)
+		page_wrap(p, 2, "%s", number_text((double)cold).text);
+	page_wrap(p, 2, "cold");
 }
 
 static void put_one_object(struct page *p, const struct fiber_report *report, const struct fiber_row *f)
@@ -271,6 +298,7 @@ static void put_group(struct page *p, const struct fiber_report *report, const s
 	put_state(p, 2, report, f);
 	page_tone(p, TONE_PLAIN);
 	put_times(p, report, g);
+	put_cold(p, report, g);
 	page_newline(p);
 	put_ids(p, report, g);
 	put_objects(p, report, g);
@@ -337,6 +365,10 @@ static void put_counts(struct page *p, const struct fiber_report *report)
 	}
 	put_waits(p, report);
 	page_put(p, ".");
+	if (f->all.cold)
+		page_wrap(p, 2, f->all.cold == 1 ? "%s of them is cold: its stack has no memory meanwhile." :
+						   "%s of them are cold: their stacks have no memory meanwhile.",
+			  number_text((double)f->all.cold).text);
 	page_newline(p);
 }
 
@@ -368,9 +400,14 @@ static void put_ring(struct page *p, const struct fiber_report *report, const st
 		const struct fiber_row *f = row_of(report, member[i]);
 		page_indent(p, 4);
 		put_fiber(p, 6, report, f->id, "");
-		page_wrap(p, 6, "waits for %s 0x%llx", fiber_wait_of(list_of(report), f)->object, (unsigned long long)f->object);
-		put_variable(p, 6, report, f->object);
-		page_wrap(p, 6, "of");
+		const struct inspect_wait *w = fiber_wait_of(list_of(report), f);
+		if (is_fiber((enum inspect_role)w->fact[0].role, w->fact[0].name)) {
+			page_wrap(p, 6, "waits for the end of");
+		} else {
+			page_wrap(p, 6, "waits for %s 0x%llx", w->object, (unsigned long long)f->object);
+			put_variable(p, 6, report, f->object);
+			page_wrap(p, 6, "of");
+		}
 		put_fiber(p, 6, report, row_of(report, member[(i + 1) % ring->n])->id, "");
 		page_newline(p);
 	}

@@ -52,6 +52,7 @@ is "who made the scope's fiber" "$(get '[.stacks[] | select(.made_in[0].function
 first=$(get '[.stacks[].fibers[] | select(.creator == 0) | .id] | first')
 is "who made the others" "$(get "[.stacks[].fibers[] | select(.name == \"receive\") | .creator] | unique | join(\" \")")" "$first"
 is "ages go on" "$(get '[.stacks[].fibers[] | select(.name == "receive") | .state_ns > 0 and .age_ns >= .state_ns] | all')" true
+is "the one that is cold" "$(get '[.cold, (.stacks[].fibers[] | select(.cold) | .name)] | map(tostring) | join(" ")')" "1 event"
 is "no deadlock" "$(get '.deadlock_suspected, (.deadlocks | length)' | tr '\n' ' ')" "false 0 "
 
 # Filters.
@@ -74,6 +75,9 @@ has "one is shown" "$output" "1 of them is shown."
 # In words, and by `stack`.
 run fibers --no-color "$pid"
 has "the answer first" "$output" "27 fibers on 2 processors"
+has "the one that is cold" "$output" "1 of them is cold"
+has "whose end is waited for, not where it lies" "$(grep -A2 "waiting: join" <<<"$output" | tail -1)" "the end of fiber "
+lacks "an address of a fiber" "$output" "fiber 0x"
 has "a variable's name" "$output" "(held), owner fiber"
 has "who made them" "$output" "made by fiber $first"
 lacks "the runtime's own frames" "$output" "fiber_park"

@@ -76,7 +76,7 @@ static bool describe(const struct fiber_root *root, struct fiber_now now, const 
 		.turns = (uint32_t)fiber_field(b, n, is->fiber_turns), .stack = FIBER_NO_STACK,
 		.wait = wait < root->nwaits ? (uint8_t)wait : FIBER_NO_WAIT, .state = (uint8_t)state,
 		.standing = (uint8_t)root->state[state].standing,
-		.cancelled = fiber_field(b, n, is->fiber_cancelled) != 0,
+		.cancelled = fiber_field(b, n, is->fiber_cancelled) != 0, .cold = fiber_field(b, n, is->fiber_copy) != 0,
 	};
 	if (f->standing == INSPECT_PARKED)
 		f->object = fiber_field(b, n, is->fiber_object);

@@ -28,6 +28,7 @@ struct fiber_row {
 	uint8_t state;
 	uint8_t standing; /* enum inspect_standing */
 	bool torn : 1, cancelled : 1;
+	bool cold : 1; /* its stack has no memory meanwhile: what was in use of it lies in a copy */
 };
 #define FIBER_NO_WAIT 255
 

@@ -247,6 +247,7 @@ static int take_row(struct reader *r, struct fiber_batch *b, size_t i)
 	if (f->standing != INSPECT_RUNNING && map_get(&r->leaving, b->beside[i].address) != MAP_NONE)
 		f->torn = true;
 	r->to->torn += f->torn;
+	r->to->cold += f->cold;
 	r->to->by_standing[f->standing]++;
 	if (f->standing == INSPECT_PARKED && f->wait != FIBER_NO_WAIT)
 		r->to->by_wait[f->wait]++;

@@ -47,6 +47,7 @@ struct fiber_list {
 	VEC(struct fiber_row) fiber; /* by id */
 	size_t by_standing[INSPECT_ENDED + 1];
 	size_t by_wait[FIBER_WAITS_MAX];
+	size_t cold;
 	VEC(struct fiber_origin) origin;
 	VEC(struct fiber_running) running;
 	struct map running_of; /* by id */

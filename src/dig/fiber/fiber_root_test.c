@@ -201,6 +201,7 @@ static void test_copy(void)
 	fiber(2)->copy_bytes = 0x100;
 	CHECK(fiber_list_read(&space, &root, NULL, &l) == 0);
 	CHECK(l.fiber.n == 4 && l.torn == 0 && l.stack.n == 1 && l.fiber.v[1].id == 12 && l.fiber.v[1].stack == 0);
+	CHECK(l.cold == 1 && l.fiber.v[1].cold && !l.fiber.v[0].cold);
 	fiber_list_deinit(&l);
 	fiber(2)->copy_bytes = 48;
 	CHECK(fiber_list_read(&space, &root, NULL, &l) == 0);
