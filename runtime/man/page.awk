@@ -28,6 +28,61 @@ function code(s)
 	return s
 }
 
+# Columns as the header has them, where a tab is eight; what is indented by one is so by four.
+function columns(s,    out, i, c)
+{
+	for (i = 1; i <= length(s); i++) {
+		c = substr(s, i, 1)
+		if (c == "\t")
+			out = out substr("        ", length(out) % 8 + 1)
+		else
+			out = out c
+	}
+	sub(/^        /, "    ", out)
+	return out
+}
+
+# A line of a declaration or a table. What stands to the right goes on below where the terminal ends.
+function declared(s,    at, out, before, word, n, i)
+{
+	s = columns(s)
+	if (length(s) <= 72)
+		return code(s)
+	if (match(s, /\/?\* /) || match(s, /[^ ]  +[^ ]/))
+		at = RSTART + RLENGTH - (substr(s, RSTART + RLENGTH - 1, 1) == " " ? 0 : 1)
+	else
+		return prototype(s, 0)
+	out = substr(s, 1, at - 1)
+	n = split(substr(s, at), word, / +/)
+	for (i = 1; i <= n; i++)
+		if (length(out) + 1 + length(word[i]) > 72) {
+			before = before code(out) "\n"
+			out = sprintf("%" (at > 45 ? 12 : at - 1) "s", "") word[i]
+		} else {
+			out = out (i > 1 ? " " : "") word[i]
+		}
+	return before code(out)
+}
+
+# A prototype, over as many lines as fit into a terminal.
+function prototype(s, goes_on,    cut, out, indent)
+{
+	s = code(s)
+	if (goes_on)
+		sub(/^[ \t]*/, "    ", s)
+	indent = match(s, /[^ ]/) > 2 ? "        " : "    "
+	while (length(s) > 70) {
+		cut = 70
+		while (cut > 20 && substr(s, cut, 2) != ", ")
+			cut--
+		if (cut == 20)
+			break
+		out = out substr(s, 1, cut) "\n"
+		s = indent substr(s, cut + 2)
+	}
+	return out s
+}
+
 # A paragraph that begins with a title ("Memory order: …") at the top is a section of its own.
 function paragraphs(s, sections,    n, i, part, title)
 {
@@ -55,7 +110,7 @@ function lines(s,    n, i, l, out)
 		# What is indented by a tab stays as it is.
 		if (l[i] ~ /^\t/ && (i == 1 || l[i - 1] !~ /^\t/))
 			out = out (i > 1 ? "\n" : "") ".nf"
-		out = out (out != "" ? "\n" : "") (l[i] ~ /^\t/ ? code(l[i]) : text(l[i]))
+		out = out (out != "" ? "\n" : "") (l[i] ~ /^\t/ ? declared(l[i]) : text(l[i]))
 		if (l[i] ~ /^\t/ && (i == n || l[i + 1] !~ /^\t/))
 			out = out "\n.fi"
 	}
@@ -91,6 +146,13 @@ in_comment {
 	if (closes)
 		in_comment = at_top = 0
 	next
+}
+# Of what is inline, how it is called.
+in_body { in_body = !/^}/; next }
+/^static inline .*\)$/ {
+	in_body = 1
+	sub(/^static inline /, "RT_API ")
+	$0 = $0 ";"
 }
 /^#(ifndef|ifdef|endif|include)|^#define OSPREY_|^#define RT_API|^extern "C"|^}$/ { next }
 /^$/ { end_block(); next }
@@ -152,7 +214,7 @@ END {
 			if (l[j] ~ /^RT_API/ || more) {
 				if (!more && last != i)
 					print ""
-				print code(l[j])
+				print prototype(l[j], more)
 				more = l[j] !~ /;/
 				last = i
 			}
@@ -170,8 +232,11 @@ END {
 		if (declarations[i] != "") {
 			m = split(declarations[i], l, /\n/)
 			print ".nf"
-			for (j = 1; j <= m; j++)
-				print code(l[j])
+			more = 0
+			for (j = 1; j <= m; j++) {
+				print more || l[j] ~ /^RT_API/ ? prototype(l[j], more) : l[j] ~ /^typedef .*\(/ ? prototype(l[j], 0) : declared(l[j])
+				more = (more || l[j] ~ /^RT_API/) && l[j] !~ /;/
+			}
 			print ".fi"
 		}
 		if (comments[i] != "")

@@ -237,6 +237,8 @@ void rt_close(struct rt_chan *c)
 	struct fiber *woken = NULL, *f;
 	struct waiter *w;
 
+	if (!c)
+		misuse("rt_close: the channel is NULL");
 	inside_lock_take(&c->lock);
 	if (c->closed)
 		misuse("rt_close: the channel is closed already");

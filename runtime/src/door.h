@@ -35,7 +35,7 @@ static inline struct thread *door_enter(void)
 	struct thread *t = thread_self();
 
 	if (__builtin_expect(!t, 0))
-		misuse("called from a thread that is not one of the runtime's");
+		misuse(MISUSE_OUTSIDE);
 	atomic_store_explicit(&t->inside, 1, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
 	perturb();

@@ -18,7 +18,7 @@ static struct fiber *caller(void)
 	struct thread *t = thread_self();
 
 	if (!t || !t->running)
-		misuse("rt_local: called outside of a fiber");
+		misuse(MISUSE_OUTSIDE);
 	return t->running;
 }
 

@@ -23,5 +23,7 @@ _Noreturn void misuse(const char *format, ...)
 		tell_fiber(t->running);
 	}
 	tell_stack(1);
+	if (t && t->running)
+		tell_origin(t->running);
 	abort();
 }

@@ -3,6 +3,8 @@
 #ifndef RT_MISUSE_H
 #define RT_MISUSE_H
 
+#define MISUSE_OUTSIDE "a function for fibers was called outside of rt_run"
+
 _Noreturn void misuse(const char *format, ...) __attribute__((format(printf, 1, 2), cold));
 
 #endif

@@ -23,7 +23,7 @@
 
 static inline uint64_t owner_of(uint64_t word)
 {
-	return word & ~(CONTENDED | SHARED);
+	return word & MUTEX_OWNER;
 }
 
 static inline uint64_t word_of(const struct rt_mutex *m)
@@ -61,7 +61,7 @@ static inline struct thread *caller(void)
 	struct thread *t = thread_self();
 
 	if (__builtin_expect(!t, 0))
-		misuse("called from a thread that is not one of the runtime's");
+		misuse(MISUSE_OUTSIDE);
 	return t;
 }
 
@@ -228,6 +228,15 @@ void mutex_give(struct thread *t, struct rt_mutex *m)
 		pass_on(t, m);
 }
 
+_Noreturn static __attribute__((cold)) void unlocks_anothers(const struct rt_mutex *m)
+{
+	unsigned long long owner = owner_of(word_of(m));
+
+	if (owner)
+		misuse("rt_unlock: the mutex is not held by this fiber, but by fiber %llu", owner);
+	misuse("rt_unlock: the mutex is not held by this fiber, nor by another");
+}
+
 static __attribute__((noinline)) void unlock_shared(struct rt_mutex *m)
 {
 	uint64_t me = my_id(caller()) | SHARED;
@@ -236,7 +245,7 @@ static __attribute__((noinline)) void unlock_shared(struct rt_mutex *m)
 		return;
 	struct thread *t = door_enter();
 	if (!mutex_is_held(m, my_id(t)))
-		misuse("rt_unlock: the mutex is not held by this fiber");
+		unlocks_anothers(m);
 	pass_on(t, m);
 	door_leave();
 }

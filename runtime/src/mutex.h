@@ -9,6 +9,9 @@
 
 struct thread;
 
+/* Which fiber holds it, of the owner's word; the bits above say whether others wait (mutex.c). */
+#define MUTEX_OWNER (UINT64_MAX >> 2)
+
 /* Whether the fiber with this id holds it: true or false stays so for that fiber. */
 bool mutex_is_held(const struct rt_mutex *m, uint64_t by);
 

@@ -42,6 +42,7 @@ static void fault(int signal, siginfo_t *info, void *context)
 		f->stack_size == RT_STACK_LARGE ? "" : " (RT_STACK_LARGE has more)");
 	tell_fiber(f);
 	tell_stack(2);
+	tell_origin(f);
 	abort();
 }
 

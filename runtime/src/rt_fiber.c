@@ -88,7 +88,9 @@ int rt_join(struct rt_fiber fiber, int *ret_result, int64_t deadline)
 	struct waiter w;
 	int r = 0;
 
-	if (!f || atomic_load_explicit(&f->id, memory_order_relaxed) != fiber.id)
+	if (!f)
+		misuse("rt_join: zeroed memory is no fiber");
+	if (atomic_load_explicit(&f->id, memory_order_relaxed) != fiber.id)
 		misuse("rt_join: fiber %llu has been joined already", (unsigned long long)fiber.id);
 	if (!has_ended(f)) {
 		inside_lock_take(&f->lock);

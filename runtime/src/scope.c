@@ -193,6 +193,15 @@ static void run_at_close(struct scope *s)
 	}
 }
 
+static bool is_open(const struct fiber *f, const struct scope *s)
+{
+	const struct scope *o = f->opened;
+
+	while (o && o != s)
+		o = o->outer;
+	return o;
+}
+
 int rt_scope_close(struct rt_scope *public)
 {
 	struct thread *t = door_enter();
@@ -203,7 +212,7 @@ int rt_scope_close(struct rt_scope *public)
 	if (s->owner != f)
 		misuse("rt_scope_close: the scope was opened by another fiber");
 	if (f->opened != s)
-		misuse("rt_scope_close: a scope that was opened later is still open");
+		misuse("rt_scope_close: %s", is_open(f, s) ? "a scope that was opened later is still open" : "the scope is not open");
 	inside_lock_take(&s->lock);
 	if (s->fibers) {
 		f->shields++;
@@ -227,7 +236,7 @@ static struct fiber *caller(void)
 	struct thread *t = thread_self();
 
 	if (!t || !t->running)
-		misuse("called outside of a fiber");
+		misuse(MISUSE_OUTSIDE);
 	return t->running;
 }
 

@@ -13,8 +13,11 @@ void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "fiber 12 (name), started by fiber 3: waits for a mutex 0x…", a line. */
 void tell_fiber(const struct fiber *f);
 
-/* The caller's frames, a line each. Without the first `skip` of them. */
+/* The caller's frames, a line each; one that calls itself is told once. Without the first `skip` of them. */
 void tell_stack(int skip);
+
+/* Where the fiber was started, a line, for below its frames. */
+void tell_origin(const struct fiber *f);
 
 /* Every fiber that waits, with its stack, by the thread that runs none. Nobody runs meanwhile. */
 void tell_waiting(struct thread *t);

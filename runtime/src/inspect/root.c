@@ -5,6 +5,7 @@
 
 #include "chan.h"
 #include "inspect/coarse_clock.h"
+#include "mutex.h"
 #include "net/descriptor.h"
 #include "osprey/rt/sync.h"
 #include "scheduler.h"
@@ -38,8 +39,7 @@ static struct inspect_wait waits[] = {
 	[FIBER_WAIT_SEND] = { "send", "channel", .fact = CHANNEL_FACTS },
 	[FIBER_WAIT_RECEIVE] = { "receive", "channel", .fact = CHANNEL_FACTS },
 	[FIBER_WAIT_SELECT] = { "select", "cases", .cases = 1 },
-	/* The two highest bits say whether somebody waits, and whether any did (mutex.c). */
-	[FIBER_WAIT_MUTEX] = { "mutex", "mutex", .fact = { { .name = "owner", .role = INSPECT_FIBER, .mask = UINT64_MAX >> 2,
+	[FIBER_WAIT_MUTEX] = { "mutex", "mutex", .fact = { { .name = "owner", .role = INSPECT_FIBER, .mask = MUTEX_OWNER,
 							     .field = FIELD(rt_mutex, owner) } } },
 	[FIBER_WAIT_READ_LOCK] = { "read lock", "rwlock", .fact = LOCK_FACTS },
 	[FIBER_WAIT_WRITE_LOCK] = { "write lock", "rwlock", .fact = LOCK_FACTS },

@@ -36,7 +36,7 @@ static const struct {
 	[K_TAKE] = { "take", "waits for semaphore" },
 	[K_DONE] = { "done", NULL },
 	[K_WAIT_GROUP] = { "wait group", "waits for wait group" },
-	[K_JOIN] = { "join", "joins fiber at" },
+	[K_JOIN] = { "join", "joins fiber" },
 	[K_HELD] = { "lock what is held", "waits for mutex" },
 	[K_READ_HELD] = { "read what is held", "waits to read under lock" },
 	[K_WRITE_HELD] = { "write what is held", "waits to write under lock" },
@@ -73,7 +73,7 @@ static struct net {
 /* What only the running process knows, for the one that waits for it. */
 static struct shared {
 	const void *cases[MOST_NODES];
-	const void *fibers[MOST_NODES];
+	uint64_t fibers[MOST_NODES];		/* their ids */
 	int64_t received[MOST_LINKS];	/* how many, and they came in order */
 	bool wrong;
 } *shared;
@@ -345,7 +345,7 @@ static int net_main(void *arg)
 	for (unsigned f = 0; f < net.nnodes; f++) {
 		struct rt_spawn_options options = { .name = names[f] };
 		shared->wrong |= rt_spawn(node_main, (void *)(uintptr_t)f, &options, &net.fibers[f]) != 0;
-		shared->fibers[f] = net.fibers[f].fiber;
+		shared->fibers[f] = net.fibers[f].id;
 	}
 	for (unsigned f = 0; f < net.nnodes; f++)
 		if (!joined_by_another(f))
@@ -365,7 +365,6 @@ static const void *object_of(unsigned f, struct step step)
 	case K_WAIT: return &net.events[o];
 	case K_TAKE: return &net.semaphores[o];
 	case K_WAIT_GROUP: return &net.groups[o];
-	case K_JOIN: return shared->fibers[o];
 	case K_HELD: return &net.held;
 	case K_READ_HELD: case K_WRITE_HELD: return &net.held_rw;
 	case K_CONDITION: return &net.conditions[f];
@@ -383,11 +382,17 @@ static unsigned expect(const struct simulation *s, char (*lines)[160])
 		if (at_end(s, f))
 			continue;
 		struct step step = net.nodes[f].steps[s->at[f]];
-		snprintf(lines[n++], sizeof *lines, "(%s), started by fiber X: %s %p\n", names[f], kinds[step.kind].told, object_of(f, step));
+		if (step.kind == K_JOIN)
+			snprintf(lines[n++], sizeof *lines, "(%s), started by fiber X: %s %llu\n", names[f], kinds[step.kind].told,
+				 (unsigned long long)shared->fibers[step.object]);
+		else
+			snprintf(lines[n++], sizeof *lines, "(%s), started by fiber X: %s %p\n", names[f], kinds[step.kind].told,
+				 object_of(f, step));
 	}
 	for (unsigned f = 0; f < net.nnodes && !first_waits; f++)
 		if (!at_end(s, f) && !joined_by_another(f)) {
-			snprintf(lines[n++], sizeof *lines, ", started by rt_run: joins fiber at %p\n", shared->fibers[f]);
+			snprintf(lines[n++], sizeof *lines, ", started by rt_run: joins fiber %llu\n",
+				 (unsigned long long)shared->fibers[f]);
 			first_waits = true;
 		}
 	return n;

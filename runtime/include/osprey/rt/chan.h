@@ -2,7 +2,9 @@
  *
  * Memory order: what a fiber did before it sent is seen by who received that value; what it did before it
  * received the k-th value of a channel of capacity C is seen by who sent the (k+C)-th. Closing is seen by who
- * receives that a channel is closed. */
+ * receives that a channel is closed.
+ *
+ * What blocks returns -ECANCELED in a cancelled scope (scope.h). Deadlines as everywhere: absolute, RT_FOREVER, -ETIMEDOUT. */
 #ifndef OSPREY_RT_CHAN_H
 #define OSPREY_RT_CHAN_H
 
@@ -21,8 +23,8 @@ RT_API int rt_chan_new(size_t element_bytes, size_t capacity, struct rt_chan **r
 /* Nobody may wait at it, or use it afterwards. NULL is fine. Anywhere. */
 RT_API void rt_chan_free(struct rt_chan *c);
 
-/* No more values will be sent: receivers get what is inside, then -EPIPE. Senders that wait, later senders
- * and a second close end the process with a line. Fiber; does not block. */
+/* No more values will be sent: receivers get what is inside, then -EPIPE. Senders that wait, later senders,
+ * a second close and closing NULL end the process with a line. Fiber; does not block. */
 RT_API void rt_close(struct rt_chan *c);
 
 /* 0; -ETIMEDOUT at the deadline. NULL as channel waits until then. Fiber; blocks. */

@@ -16,8 +16,9 @@
  * What a thread frees of others' blocks may stay with it for a while: up to 16 times 8 KiB, until it needs memory itself, purges or ends.
  *
  * A pointer that is none of a block ends the process with a line where that can be seen at little cost, and so does a block freed
- * twice: at the second free, or when it would be allocated a second time. RT_HEAP_DEBUG=1 in the environment, read at the first allocation: bytes written in front of a block and behind it, use
- * after free, free of what is none, each with the block's size. A number above 1 is the MiB of freed blocks that are watched (16).
+ * twice: at the second free, or when it would be allocated a second time. RT_HEAP_DEBUG=1 in the environment, read at the first
+ * allocation: bytes written in front of a block and behind it, use after free, free of what is none (a fault within rt_free where
+ * nothing near it is mapped), each with the block's size. A number above 1 is the MiB of freed blocks that are watched (16).
  *
  * The same as malloc for whole programs: libospreymalloc.so, by linking or LD_PRELOAD, and libospreymalloc.a. Both are heaps of
  * their own, apart from the library's. Linux 5.10 or later; no privilege. */
