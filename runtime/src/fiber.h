@@ -32,6 +32,7 @@ enum fiber_state {
 	FIBER_ENDED,	/* waits to be joined */
 };
 
+/* The numbers stand in osprey-rt(7), for the probe `park`. */
 enum fiber_wait {
 	FIBER_WAIT_NONE,
 	FIBER_WAIT_JOIN,

@@ -106,11 +106,42 @@ static void put_arguments(struct page *p, const struct probe_variant *v)
 	page_newline(p);
 }
 
-static void put_list(struct page *p, const probe_variant_vec *found, bool arguments)
+/* A probe in an inlined function stands in several places, all under one name. How many; 0: it was listed before. */
+static size_t places_of(const probe_variant_vec *found, const struct probe_variant *variant, const struct probe_site *listed)
 {
+	bool behind = false;
+	size_t n = 0;
+
+	if (variant->kind != PROBE_USDT)
+		return 1;
 	vec_each(v, found) {
 		vec_each(site, &v->site) {
+			behind |= site == listed;
+			if (strcmp(site->name, listed->name) == 0 && !behind)
+				return 0;
+			n += strcmp(site->name, listed->name) == 0;
+		}
+	}
+	return n;
+}
+
+/* Returns how many probes. */
+static size_t put_list(struct page *p, const probe_variant_vec *found, bool arguments)
+{
+	size_t probes = 0;
+
+	vec_each(v, found) {
+		vec_each(site, &v->site) {
+			size_t places = places_of(found, v, site);
+			if (!places)
+				continue;
+			probes++;
 			page_put(p, "%s", site->name);
+			if (places > 1) {
+				page_tone(p, TONE_DIM);
+				page_wrap(p, 4, "(%zu places)", places);
+				page_tone(p, TONE_PLAIN);
+			}
 			if (site->semaphore && arguments) {
 				page_tone(p, TONE_DIM);
 				page_wrap(p, 4, "(has a semaphore)");
@@ -121,6 +152,7 @@ static void put_list(struct page *p, const probe_variant_vec *found, bool argume
 				put_arguments(p, v);
 		}
 	}
+	return probes;
 }
 
 static size_t count_sites(const probe_variant_vec *found)
@@ -236,9 +268,11 @@ static int run_list(const struct arguments *args)
 	} else if (args->option[JSON].given) {
 		code = output_write(buf_span(&text), json_list(&text, &found));
 	} else {
-		put_list(&p, &found, !world.names_only);
+		size_t probes = put_list(&p, &found, !world.names_only), places = count_sites(&found);
 		page_tone(&p, TONE_STRONG);
-		page_put(&p, "%zu probe%s", count_sites(&found), count_sites(&found) == 1 ? "" : "s");
+		page_put(&p, "%zu probe%s", probes, probes == 1 ? "" : "s");
+		if (places != probes)
+			page_put(&p, " in %zu places", places);
 		page_tone(&p, TONE_PLAIN);
 		page_newline(&p);
 		code = output_write(buf_span(&text), p.error);

@@ -138,7 +138,9 @@ if command -v perf >/dev/null; then
 fi
 
 # Lists.
-is "USDT list" "$("$osprey" probe list "usdt:$target:*" | tail -1)" "$(readelf -n "$target" | grep -c 'Provider:') probes"
+notes=$(readelf -n "$target" | grep -c 'Provider:') probes=$(readelf -n "$target" | sed -n 's/ *Name: //p' | sort -u | wc -l)
+[ "$notes" = "$probes" ] && places='' || places=" in $notes places"
+is "USDT list" "$("$osprey" probe list "usdt:$target:*" | tail -1)" "$probes probes$places"
 is "function list" "$("$osprey" probe list "uprobe:$target:w*" | head -1)" "uprobe:$target:work"
 if command -v perf >/dev/null; then
 	# Those of ftrace itself are nothing that can be attached to.
