@@ -61,6 +61,10 @@ static int table(void *arg)
 
 int main(int argc, char **argv)
 {
-	in_order = !(argc > 1 && strcmp(argv[1], "deadlock") == 0);
+	in_order = argc < 2;
+	if (argc > 2 || (argc == 2 && strcmp(argv[1], "deadlock") != 0)) {
+		fprintf(stderr, "usage: course_philosophers [deadlock]\n");
+		return 2;
+	}
 	return rt_run(NULL, table, NULL) < 0;
 }

@@ -52,12 +52,16 @@ static int to_file(void *file, const char *bytes, size_t n)
 int main(int argc, char **argv)
 {
 	static char text[1 << 16];
-	size_t n = fread(text, 1, sizeof text, stdin);
 	struct rt_encode_options pretty = { .indent = 2, .mask_secrets = true };
 	struct rt_problem problem;
 	struct order order;
-	bool toml = argc > 1 && strcmp(argv[1], "-t") == 0;
+	bool toml = argc == 2;
 
+	if (argc > 2 || (argc == 2 && strcmp(argv[1], "-t") != 0)) {
+		fprintf(stderr, "usage: json_order [-t]\n");
+		return 2;
+	}
+	size_t n = fread(text, 1, sizeof text, stdin);
 	int r = toml ? rt_toml_decode(RT_TYPE(struct order), text, n, NULL, &order, &problem) :
 		       rt_json_decode(RT_TYPE(struct order), text, n, NULL, &order, &problem);
 	if (r < 0) {

@@ -54,7 +54,7 @@ static int first(void *arg)
 {
 	char **paths = arg;
 	struct rt_workers *workers;
-	struct rt_arena *jobs;
+	struct rt_arena *jobs = NULL;
 	int result = 0, r = rt_workers_new(4, 8, &workers);
 
 	if (r < 0)
@@ -78,6 +78,9 @@ static int first(void *arg)
 
 int main(int argc, char **argv)
 {
-	(void)argc;
+	if (argc < 2) {
+		fprintf(stderr, "usage: worker_pool FILE...\n");
+		return 2;
+	}
 	return rt_run(NULL, first, argv + 1) < 0;
 }

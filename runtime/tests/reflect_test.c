@@ -138,7 +138,7 @@ static const struct {
 	{ "{\"id\":1,\"nitems\":1}", -EINVAL, 1, 9, "$.nitems", "no such key" },
 	{ "{\"id\":1,\"items\":[{\"name\":\"a\",\"price\":1},\n{\"name\":\"b\",\"price\":\"2\"}]}", -EINVAL, 2, 21, "$.items[1].price",
 	  "expected a number, got a string" },
-	{ "{\"id\":1,\"items\":[{\"name\":\"a\",\"price\":-1}]}", -ERANGE, 1, 38, "$.items[0].price", "-1 is not between its bounds" },
+	{ "{\"id\":1,\"items\":[{\"name\":\"a\",\"price\":-1}]}", -ERANGE, 1, 38, "$.items[0].price", "-1 is below 0" },
 	{ "{\"id\":1,\"items\":[{\"name\":\"a\",\"amount\":0}]}", -ERANGE, 1, 39, "$.items[0].amount", "0 is below 1" },
 	{ "{\"id\":1,\"items\":[{\"name\":\"a\",\"amount\":1025}]}", -ERANGE, 1, 39, "$.items[0].amount", "1025 is above 1024" },
 	{ "{\"id\":1,\"items\":[{\"name\":\"a\",\"code\":\"12345678\"}]}", -ERANGE, 1, 37, "$.items[0].code",

@@ -442,10 +442,11 @@ static void put_answer(struct page *p, const struct fiber_report *report)
 	page_put(p, "%s (%d)", s->comm, s->core ? s->core->pid : s->pid);
 	page_tone(p, TONE_PLAIN);
 	page_put(p, ":");
-	page_wrap(p, 2, "%s fiber%s on %llu processor%s and %zu thread%s;", number_text((double)f->all.fiber.n).text,
+	page_wrap(p, 2, "%s fiber%s on %llu processor%s and %zu thread%s%s", number_text((double)f->all.fiber.n).text,
 		  f->all.fiber.n == 1 ? "" : "s", (unsigned long long)f->all.processors, f->all.processors == 1 ? "" : "s",
-		  f->all.threads.n, f->all.threads.n == 1 ? "" : "s");
-	page_wrap(p, 2, s->stopped ? "%u threads were stopped." : "nothing was stopped.", s->stopped);
+		  f->all.threads.n, f->all.threads.n == 1 ? "" : "s", s->core ? "." : ";");
+	if (!s->core)
+		page_wrap(p, 2, s->stopped ? "%u threads were stopped." : "nothing was stopped.", s->stopped);
 	page_newline(p);
 	if (f->all.fiber.n)
 		put_counts(p, report);

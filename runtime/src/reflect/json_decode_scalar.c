@@ -76,8 +76,11 @@ int decode_floating(struct decoder *d, const struct rt_type *t, const struct rt_
 		return json_problem(&d->t, r, from, at, r == -ENOMEM ? "no memory" : "%.*s does not fit %s", n.n > 40 ? 40 : (int)n.n, n.p, t->name);
 	if (t->size == 4)
 		v = (double)s;
-	if ((f && f->flags & RT_FIELD_MIN && !(v >= f->min.d)) || (f && f->flags & RT_FIELD_MAX && !(v <= f->max.d)))
-		return json_problem(&d->t, -ERANGE, from, at, "%.*s is not between its bounds", n.n > 40 ? 40 : (int)n.n, n.p);
+	/* What is no number (nan, of TOML) is neither. */
+	bool low = f && f->flags & RT_FIELD_MIN && !(v >= f->min.d), high = f && f->flags & RT_FIELD_MAX && !(v <= f->max.d);
+	if (low || high)
+		return json_problem(&d->t, -ERANGE, from, at, "%.*s is %s %g", n.n > 40 ? 40 : (int)n.n, n.p,
+				    v != v ? "not comparable with" : low ? "below" : "above", low ? f->min.d : f->max.d);
 	if (t->size == 8)
 		memcpy(to, &v, 8);
 	else
