@@ -30,7 +30,16 @@ static void left(void)
 {
 	short_lock_take(&scheduler.lock);
 	nleaving--;
-	if (nleaving == 0 && atomic_load(&scheduler.nused) == 1 && atomic_load(&scheduler.most_used) == 1)
+	short_lock_give(&scheduler.lock);
+}
+
+/* By the holder of the only one: so it is inside. And no other thread runs a fiber: what is done to mutexes outside has
+ * looked whether one is alone before it does it. */
+void in_use_alone(void)
+{
+	short_lock_take(&scheduler.lock);
+	if (nleaving == 0 && atomic_load(&scheduler.nused) == 1 && atomic_load(&scheduler.most_used) == 1 &&
+	    scheduler.noutside == 0)
 		atomic_store(&alone.is, true);
 	short_lock_give(&scheduler.lock);
 }

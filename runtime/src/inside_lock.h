@@ -6,14 +6,14 @@
 
 #include "short_lock.h"
 
-/* in_use.c changes it: to true once all others have laid down their processors and are through with what they did
- * about it, to false before there is a second one, and then waits until the holder of the only one has been seen
- * outside. So it does not change between a look at it and what is done by it. */
+/* in_use.c changes it: to true, by the holder of the only one, once all others have laid down their processors and are
+ * through with what they did about it, and no thread runs a fiber without one; to false before there is a second one,
+ * and then waits until the holder has been seen outside. So it does not change between a look at it inside and what is
+ * done by it; and what looks outside and saw false is done before it can be true (mutex.c). */
 extern struct alone {
 	_Atomic bool is;
 } __attribute__((aligned(128))) alone;
 
-/* Inside, by who holds a processor. */
 static inline bool is_alone(void)
 {
 	return __builtin_expect(atomic_load_explicit(&alone.is, memory_order_relaxed), 0);

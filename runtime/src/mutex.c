@@ -41,15 +41,15 @@ static inline bool swap(struct rt_mutex *m, uint64_t from, uint64_t to)
 	return __atomic_compare_exchange_n(&m->owner, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-/* Without an atomic instruction, where nobody else can be inside. False: it is not `from`, or somebody can. */
-static inline bool swap_alone(struct rt_mutex *m, uint64_t from, uint64_t to)
+/* The same by who is outside: without an atomic instruction where nobody else can be inside, and then never beside one. */
+static inline bool change(struct rt_mutex *m, uint64_t from, uint64_t to)
 {
 	if (!is_alone())
-		return false;
+		return swap(m, from, to);
 	door_enter();
-	bool is = is_alone() && __atomic_load_n(&m->owner, __ATOMIC_ACQUIRE) == from;
+	bool plain = is_alone(), is = plain ? __atomic_load_n(&m->owner, __ATOMIC_ACQUIRE) == from : swap(m, from, to);
 	perturb_alone();
-	if (is)
+	if (plain && is)
 		__atomic_store_n(&m->owner, to, __ATOMIC_RELEASE);
 	door_leave();
 	return is;
@@ -138,7 +138,7 @@ static inline bool take_free(struct rt_mutex *m, uint64_t me)
 {
 	uint64_t free = word_of(m) & SHARED;
 
-	return swap_alone(m, free, free | me) || swap(m, free, free | me);
+	return change(m, free, free | me);
 }
 
 int mutex_take(struct thread *t, struct rt_mutex *m, int64_t deadline)
@@ -169,8 +169,8 @@ bool rt_try_lock(struct rt_mutex *m)
 	uint64_t me = my_id(caller()), was = word_of(m);
 
 	/* Free, though others wait: they have not come yet. */
-	while (owner_of(was) == 0)
-		if (__atomic_compare_exchange_n(&m->owner, &was, was | me, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	for (; owner_of(was) == 0; was = word_of(m))
+		if (change(m, was, was | me))
 			return true;
 	return false;
 }
@@ -241,7 +241,7 @@ static __attribute__((noinline)) void unlock_shared(struct rt_mutex *m)
 {
 	uint64_t me = my_id(caller()) | SHARED;
 
-	if (swap_alone(m, me, SHARED) || swap(m, me, SHARED))
+	if (change(m, me, SHARED))
 		return;
 	struct thread *t = door_enter();
 	if (!mutex_is_held(m, my_id(t)))

@@ -3,6 +3,7 @@
 #include "door.h"
 #include "idle.h"
 #include "in_use.h"
+#include "inside_lock.h"
 #include "inspect/probe.h"
 #include "pin.h"
 #include "queues.h"
@@ -215,6 +216,8 @@ struct fiber *find_work(struct thread *t)
 			in_use_give_up(t);
 			continue;
 		}
+		if (__builtin_expect(atomic_load_explicit(&scheduler.nused, memory_order_relaxed) == 1 && !is_alone(), 0))
+			in_use_alone();
 		if (t->pins) {
 			struct fiber *pinned = find_pinned(t);
 			if (pinned)

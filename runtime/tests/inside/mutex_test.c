@@ -4,7 +4,7 @@
 #include "check.h"
 #include "delays.h"
 
-#define FIBERS 3
+#define FIBERS 5
 #define EACH 4
 
 /* Whoever has it last frees it at once, and what it was is overwritten. */
@@ -38,7 +38,7 @@ static int takes_some(void *arg)
 static int first_to_wait(void *arg)
 {
 	(void)arg;
-	for (long i = check_load(1500); i > 0; i--) {
+	for (long i = check_load(1000); i > 0; i--) {
 		struct fresh *fresh = rt_calloc(1, sizeof *fresh);
 		struct rt_fiber f[FIBERS];
 		CHECK(fresh);
