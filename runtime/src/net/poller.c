@@ -12,6 +12,7 @@
 #include "idle.h"
 #include "kernel_call.h"
 #include "net/transfer.h"
+#include "perturb.h"
 #include "rt_spawn.h"
 #include "run_queue.h"
 #include "scheduler.h"
@@ -21,6 +22,8 @@
 #define EVENTS 32
 /* Where no descriptor is left for the call of a thread that watches, it looks so often by itself. */
 #define NAP_NS 1000000
+/* No descriptor's name: the ring has answers. */
+#define RING_EVENT UINT64_MAX
 
 void poller_init(struct poller *p)
 {
@@ -67,7 +70,7 @@ int poller_register(struct thread *t, struct descriptor *d)
 int poller_enter_ring(struct thread *t, int ring)
 {
 	struct poller *p = &t->processor->poller;
-	struct epoll_event e = { EPOLLIN | EPOLLET, { .u64 = UINT64_MAX } };
+	struct epoll_event e = { EPOLLIN | EPOLLET, { .u64 = RING_EVENT } };
 	int r = poller_open(p);
 
 	return r < 0 ? r : (int)kernel_call(SYS_epoll_ctl, atomic_load(&p->epoll), EPOLL_CTL_ADD, ring, &e);
@@ -154,11 +157,17 @@ void poller_run(struct thread *t, struct poller *of)
 
 	if (of->ring.under_way > 0)
 		ring_run(t, &of->ring);
+	perturb();
 	long n = kernel_call(SYS_epoll_pwait, epoll, events, EVENTS, 0, NULL, 0);
 	/* A call alone is made sooner by its fiber. */
 	bool together = n > 1 && ring_is_ready(t);
-	for (long i = 0; i < n; i++)
-		happened(t, &events[i], together);
+	/* Answers that have come meanwhile are told once. */
+	for (long i = 0; i < n; i++) {
+		if (events[i].data.u64 == RING_EVENT)
+			ring_run(t, &of->ring);
+		else
+			happened(t, &events[i], together);
+	}
 	if (together && t->processor->poller.ring.queued > 0)
 		ring_run(t, &t->processor->poller.ring);
 	call_another(t->processor);
