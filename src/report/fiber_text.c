@@ -444,8 +444,8 @@ static void put_answer(struct page *p, const struct fiber_report *report)
 	page_put(p, ":");
 	page_wrap(p, 2, "%s fiber%s on %llu processor%s and %zu thread%s%s", number_text((double)f->all.fiber.n).text,
 		  f->all.fiber.n == 1 ? "" : "s", (unsigned long long)f->all.processors, f->all.processors == 1 ? "" : "s",
-		  f->all.threads.n, f->all.threads.n == 1 ? "" : "s", s->core ? "." : ";");
-	if (!s->core)
+		  f->all.threads.n, f->all.threads.n == 1 ? "" : "s", list_of(report)->of_core ? "." : ";");
+	if (!list_of(report)->of_core)
 		page_wrap(p, 2, s->stopped ? "%u threads were stopped." : "nothing was stopped.", s->stopped);
 	page_newline(p);
 	if (f->all.fiber.n)
