@@ -114,6 +114,8 @@ void rt_block_begin(void)
 {
 	struct thread *t = door_enter();
 
+	if (atomic_load_explicit(&t->blocked, memory_order_relaxed))
+		misuse("rt_block_begin: within another, or one before it has no rt_block_end");
 	PROBE1(block_begin, fiber_id(t->running));
 	atomic_store_explicit(&t->blocked, 1, memory_order_relaxed);
 	door_leave();
@@ -121,8 +123,12 @@ void rt_block_begin(void)
 
 void rt_block_end(void)
 {
-	struct thread *t = door_enter();
+	struct thread *t = thread_self();
 
+	/* The door forgets it, if the processor was taken meanwhile. */
+	if (t && !atomic_load_explicit(&t->blocked, memory_order_relaxed))
+		misuse("rt_block_end: without rt_block_begin");
+	t = door_enter();
 	PROBE1(block_end, fiber_id(t->running));
 	atomic_store_explicit(&t->blocked, 0, memory_order_relaxed);
 	door_leave();

@@ -73,6 +73,21 @@ static int closes_null(void *arg)
 	return 0;
 }
 
+static int ends_no_block(void *arg)
+{
+	(void)arg;
+	rt_block_end();
+	return 0;
+}
+
+static int nests_blocks(void *arg)
+{
+	(void)arg;
+	rt_block_begin();
+	rt_block_begin();
+	return 0;
+}
+
 static int joins_nothing(void *arg)
 {
 	struct rt_fiber none = { 0 };
@@ -256,6 +271,8 @@ int main(void)
 		{ closes_under_sender, SIGABRT, "osprey/rt: rt_send: the channel is closed", { "sends+" } },
 		{ frees_under_sender, SIGABRT, "osprey/rt: rt_chan_free: fibers wait at the channel", { "frees_under_sender+" } },
 		{ closes_null, SIGABRT, "osprey/rt: rt_close: the channel is NULL", { "closes_null+", "started in " } },
+		{ ends_no_block, SIGABRT, "osprey/rt: rt_block_end: without rt_block_begin", { "ends_no_block+" } },
+		{ nests_blocks, SIGABRT, "osprey/rt: rt_block_begin: within another", { "nests_blocks+" } },
 		{ joins_nothing, SIGABRT, "osprey/rt: rt_join: zeroed memory is no fiber", { "joins_nothing+" } },
 		{ closes_scope_twice, SIGABRT, "osprey/rt: rt_scope_close: the scope is not open", { "closes_scope_twice+" } },
 		{ joins_who_selects, SIGABRT, "osprey/rt: deadlock: every fiber waits",

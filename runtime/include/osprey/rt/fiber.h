@@ -63,8 +63,8 @@ RT_API int rt_join(struct rt_fiber fiber, int *ret_result, int64_t deadline);
 RT_API void rt_yield(void);
 
 /* Around code that may block its thread (files, DNS, a library's locks): others may use its processor
- * meanwhile. They do not nest, and between them no other function of the runtime may be called. Costs some
- * nanoseconds. Fiber. */
+ * meanwhile. They do not nest, and between them no other function of the runtime may be called: where that is
+ * seen, as an end without a beginning, it ends the process with a line. Costs some nanoseconds. Fiber. */
 RT_API void rt_block_begin(void);
 RT_API void rt_block_end(void);
 
