@@ -38,19 +38,25 @@ static inline char *element_at(struct rt_chan *c, size_t i)
 	return c->elements + i * c->element_bytes;
 }
 
+/* Who only looks (chan_looks_empty) has not got the lock. */
+static inline void length_set(struct rt_chan *c, size_t length)
+{
+	__atomic_store_n(&c->length, length, __ATOMIC_RELEASE);
+}
+
 static inline void push(struct rt_chan *c, const void *element)
 {
 	size_t end = c->at + c->length;
 
 	chan_copy(c, element_at(c, end < c->capacity ? end : end - c->capacity), element);
-	c->length++;
+	length_set(c, c->length + 1);
 }
 
 static inline void pop(struct rt_chan *c, void *ret_element)
 {
 	chan_copy(c, ret_element, element_at(c, c->at));
 	c->at = c->at + 1 < c->capacity ? c->at + 1 : 0;
-	c->length--;
+	length_set(c, c->length - 1);
 }
 
 /* The oldest goes out, and another comes in its place, as the newest. */
@@ -116,10 +122,12 @@ static _Noreturn void sent_on_closed(void)
 	misuse("rt_send: the channel is closed");
 }
 
-static int send_waits(struct thread *t, struct rt_chan *c, const void *element, int64_t deadline) __asm__("rt_send.waits");
+static int send_waits(struct thread *t, struct rt_chan *c, const void *element, int64_t deadline)
+	__asm__("rt_send.waits");
 
 /* Inside, under the channel's lock; afterwards neither. */
-RETURNS_FROM_SWITCH static int send_waits(struct thread *t, struct rt_chan *c, const void *element, int64_t deadline)
+RETURNS_FROM_SWITCH static int send_waits(struct thread *t, struct rt_chan *c, const void *element,
+					  int64_t deadline)
 {
 	struct waiter w;
 
@@ -132,9 +140,11 @@ RETURNS_FROM_SWITCH static int send_waits(struct thread *t, struct rt_chan *c, c
 	return r;
 }
 
-static int receive_waits(struct thread *t, struct rt_chan *c, void *ret_element, int64_t deadline) __asm__("rt_receive.waits");
+static int receive_waits(struct thread *t, struct rt_chan *c, void *ret_element, int64_t deadline)
+	__asm__("rt_receive.waits");
 
-RETURNS_FROM_SWITCH static int receive_waits(struct thread *t, struct rt_chan *c, void *ret_element, int64_t deadline)
+RETURNS_FROM_SWITCH static int receive_waits(struct thread *t, struct rt_chan *c, void *ret_element,
+					     int64_t deadline)
 {
 	struct waiter w;
 
@@ -150,7 +160,11 @@ RETURNS_FROM_SWITCH static int receive_waits(struct thread *t, struct rt_chan *c
 	return r;
 }
 
-static __attribute__((noinline)) int without_channel(struct thread *t, bool wait, enum fiber_wait what, int64_t deadline)
+static int without_channel(struct thread *t, bool wait, enum fiber_wait what, int64_t deadline)
+	__asm__("rt_chan.null");
+
+static __attribute__((noinline)) int without_channel(struct thread *t, bool wait, enum fiber_wait what,
+						     int64_t deadline)
 {
 	struct waiter w;
 	int r = wait ? wait_in(t, NULL, NULL, &w, what, NULL, deadline) : -EAGAIN;
@@ -242,7 +256,7 @@ void rt_close(struct rt_chan *c)
 	inside_lock_take(&c->lock);
 	if (c->closed)
 		misuse("rt_close: the channel is closed already");
-	c->closed = true;
+	__atomic_store_n(&c->closed, true, __ATOMIC_RELEASE);
 	PROBE1(chan_close, c);
 	while ((w = wait_list_claim(&c->receivers)) || (w = wait_list_claim(&c->senders))) {
 		w->fiber->next = woken;

@@ -1,9 +1,10 @@
 /* Contexts of x86-64 (System V ABI), see context.h.
  *
- * What a function must preserve: rbx, rbp, r12-r15 and rsp. The control bits of mxcsr and the x87 control word, which the
- * ABI lists too, are left to the thread: reading them alone costs as much as all the rest (see context.h). From
- * stack to stack it goes by a jump: a return would miss the CPU's stack of return addresses each time, which costs twice the
- * whole switch. (The return behind it is that of the call; builds without sanitizers have none, see context_jump_inline.) */
+ * What a function must preserve: rbx, rbp, r12-r15 and rsp. The control bits of mxcsr and the x87 control
+ * word, which the ABI lists too, are left to the thread: reading them alone costs as much as all the rest
+ * (see context.h). From stack to stack it goes by a jump: a return would miss the CPU's stack of return
+ * addresses each time, which costs twice the whole switch. (The return behind it is that of the call;
+ * builds without sanitizers have none, see context_jump_inline.) */
 	.text
 
 	.macro save reg
@@ -50,8 +51,9 @@ context_jump:
 	.cfi_endproc
 	.size	context_jump, . - context_jump
 
-/* The first thing that runs on a new stack, on which the function lies, and its argument. It goes there as if it had called
- * it, but without a call that is never returned from (context_jump_inline). It is the outermost frame. */
+/* The first thing that runs on a new stack, on which the function lies, and its argument. It goes there as
+ * if it had called it, but without a call that is never returned from (context_jump_inline). It is the
+ * outermost frame. */
 	.globl	context_start
 	.hidden	context_start
 	.type	context_start, @function
@@ -62,7 +64,8 @@ context_start:
 	endbr64
 	pop	%rdx
 	pop	%rdi
-	/* What the fiber that was left had in there would be kept on this stack, and be taken for pointers by who looks for leaks. */
+	/* What the fiber that was left had in there would be kept on this stack, and be taken for pointers
+	 * by who looks for leaks. */
 	xor	%ebx, %ebx
 	xor	%r12d, %r12d
 	xor	%r13d, %r13d
@@ -76,7 +79,8 @@ context_start:
 	.cfi_endproc
 	.size	context_start, . - context_start
 
-/* Where functions that switch return, see returns.h. Where the jump lands is no mark: it is a return. The compiler chose the name. */
+/* Where functions that switch return, see returns.h. Where the jump lands is no mark: it is a return. The
+ * compiler chose the name. */
 	.globl	__x86_return_thunk
 	.hidden	__x86_return_thunk
 	.type	__x86_return_thunk, @function

@@ -33,8 +33,8 @@ static void left(void)
 	short_lock_give(&scheduler.lock);
 }
 
-/* By the holder of the only one: so it is inside. And no other thread runs a fiber: what is done to mutexes outside has
- * looked whether one is alone before it does it. */
+/* By the holder of the only one: so it is inside. And no other thread runs a fiber: what is done to mutexes
+ * outside has looked whether one is alone before it does it. */
 void in_use_alone(void)
 {
 	short_lock_take(&scheduler.lock);
@@ -51,8 +51,8 @@ static void nap(void)
 	futex_wait(&never, 0, rt_now() + NAP_NS);
 }
 
-/* It is outside, or was so. Where there are few CPUs, or the fibers do little else than call, it is never seen
- * there by chance: so it is kept out. */
+/* It is outside, or was so. Where there are few CPUs, or the fibers do little else than call, it is never
+ * seen there by chance: so it is kept out. */
 static bool comes_out(struct thread *holder, struct processor *p)
 {
 	bool is = false;

@@ -20,7 +20,8 @@ static inline bool in_use_too_many(void)
 	       atomic_load_explicit(&scheduler.most_used, memory_order_relaxed);
 }
 
-/* For a thread that looks for work: the processor that it holds is the only one in use, which is not known yet. */
+/* For a thread that looks for work: the processor that it holds is the only one in use, which is not known
+ * yet. */
 void in_use_alone(void);
 
 /* There are too many. Sets an idle one aside, or the caller's, with which `t` then has none. */

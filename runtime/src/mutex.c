@@ -1,10 +1,12 @@
-/* Mutexes (osprey/rt/sync.h). The owner's word: who holds it, whether others wait, and whether any ever did.
+/* Mutexes (osprey/rt/sync.h). The owner's word: who holds it, whether others wait, and whether any ever
+ * did.
  *
- * An atomic instruction costs more than all else that a free mutex needs, so there is one to take it and, while nobody has ever waited, none
- * to give it back. Who gives says which mutex it is about to give back (`giving` of its thread), sees that nobody has marked it, and stores.
- * Who is the first to wait marks it, makes every CPU pass a barrier (door.h), and looks at `giving` of all threads: who began before is
- * waited for, and may have overwritten the mark; who begins later sees it. From then on the mutex is SHARED, and given back by an atomic
- * instruction: a barrier costs a microsecond, once for a mutex. */
+ * An atomic instruction costs more than all else that a free mutex needs, so there is one to take it and,
+ * while nobody has ever waited, none to give it back. Who gives says which mutex it is about to give back
+ * (`giving` of its thread), sees that nobody has marked it, and stores. Who is the first to wait marks it,
+ * makes every CPU pass a barrier (door.h), and looks at `giving` of all threads: who began before is waited
+ * for, and may have overwritten the mark; who begins later sees it. From then on the mutex is SHARED, and
+ * given back by an atomic instruction: a barrier costs a microsecond, once for a mutex. */
 #include "mutex.h"
 
 #include <errno.h>
@@ -41,13 +43,15 @@ static inline bool swap(struct rt_mutex *m, uint64_t from, uint64_t to)
 	return __atomic_compare_exchange_n(&m->owner, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-/* The same by who is outside: without an atomic instruction where nobody else can be inside, and then never beside one. */
+/* The same by who is outside: without an atomic instruction where nobody else can be inside, and then never
+ * beside one. */
 static inline bool change(struct rt_mutex *m, uint64_t from, uint64_t to)
 {
 	if (!is_alone())
 		return swap(m, from, to);
 	door_enter();
-	bool plain = is_alone(), is = plain ? __atomic_load_n(&m->owner, __ATOMIC_ACQUIRE) == from : swap(m, from, to);
+	bool plain = is_alone();
+	bool is = plain ? __atomic_load_n(&m->owner, __ATOMIC_ACQUIRE) == from : swap(m, from, to);
 	perturb_alone();
 	if (plain && is)
 		__atomic_store_n(&m->owner, to, __ATOMIC_RELEASE);
@@ -148,6 +152,9 @@ int mutex_take(struct thread *t, struct rt_mutex *m, int64_t deadline)
 	return swap(m, free, free | my_id(t)) ? 0 : mutex_wait(t, m, deadline);
 }
 
+/* Called last, so people see this name where they would see rt_lock. */
+static int lock_slow(struct rt_mutex *m, int64_t deadline) __asm__("rt_lock.slow");
+
 static __attribute__((noinline)) int lock_slow(struct rt_mutex *m, int64_t deadline)
 {
 	struct thread *t = door_enter();
@@ -197,7 +204,8 @@ static void pass_on(struct thread *t, struct rt_mutex *m)
 			fiber_ready(t, w->fiber);
 			return;
 		}
-		/* All have given up. The next owner may free the mutex: so nothing of it is touched once it is free. */
+		/* All have given up. The next owner may free the mutex: so nothing of it is touched once it
+		 * is free. */
 		__atomic_store_n(&m->owner, me, __ATOMIC_RELAXED);
 		short_lock_give(&q->lock);
 		if (swap(m, me, SHARED))

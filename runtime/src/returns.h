@@ -1,10 +1,12 @@
-/* How functions that switch return. The CPU guesses where a return goes by the calls that it has seen, and behind a switch it has seen those
- * of the fiber that was left: a wrong guess costs more than the switch. It is right where both fibers were called from the same place; where
- * not, a jump is better, since jumps are guessed by where they went before.
+/* How functions that switch return. The CPU guesses where a return goes by the calls that it has seen, and
+ * behind a switch it has seen those of the fiber that was left: a wrong guess costs more than the switch.
+ * It is right where both fibers were called from the same place; where not, a jump is better, since jumps
+ * are guessed by where they went before.
  *
- * So a function that is marked RETURNS_FROM_SWITCH ends in __x86_return_thunk (context_x86_64.S), which returns if the guess will be right
- * and jumps if not. Whoever leaves a fiber has said what will be guessed: returns_guessed. A function that seldom switches
- * calls the part that does last, and only that part is marked: elsewhere a plain return is right, and cheaper. */
+ * So a function that is marked RETURNS_FROM_SWITCH ends in __x86_return_thunk (context_x86_64.S), which
+ * returns if the guess will be right and jumps if not. Whoever leaves a fiber has said what will be
+ * guessed: returns_guessed. A function that seldom switches calls the part that does last, and only that
+ * part is marked: elsewhere a plain return is right, and cheaper. */
 #ifndef RT_RETURNS_H
 #define RT_RETURNS_H
 

@@ -67,7 +67,8 @@ static enum chan_done try_case(struct rt_case *k, struct fiber **ret_wake)
 	return done;
 }
 
-/* Draws each case once, in random order: among few, all orders are as likely; among many it goes in steps of a random width. */
+/* Draws each case once, in random order: among few, all orders are as likely; among many it goes in steps
+ * of a random width. */
 struct lots {
 	size_t n;
 	uint32_t luck;
@@ -231,7 +232,8 @@ SANITIZER_INLINE int select_or_wait(struct thread *t, struct selection *s, int64
 	return r;
 }
 
-static int select_few(struct thread *t, struct rt_case *cases, size_t n, int64_t deadline) __asm__("rt_select.few");
+static int select_few(struct thread *t, struct rt_case *cases, size_t n, int64_t deadline)
+	__asm__("rt_select.few");
 
 /* Inside; afterwards not. Apart, so that others do not pay for the room. */
 RETURNS_FROM_SWITCH static int select_few(struct thread *t, struct rt_case *cases, size_t n, int64_t deadline)
@@ -245,7 +247,11 @@ RETURNS_FROM_SWITCH static int select_few(struct thread *t, struct rt_case *case
 	return r;
 }
 
-static __attribute__((noinline)) int select_many(struct thread *t, struct rt_case *cases, size_t n, int64_t deadline)
+static int select_many(struct thread *t, struct rt_case *cases, size_t n, int64_t deadline)
+	__asm__("rt_select.many");
+
+static __attribute__((noinline)) int select_many(struct thread *t, struct rt_case *cases, size_t n,
+						 int64_t deadline)
 {
 	struct selection s = { .cases = cases, .n = n };
 	char *room = calloc(n, sizeof *s.order + sizeof *s.waiters);

@@ -105,7 +105,8 @@ SANITIZER_INLINE void park_locked(struct thread *t, enum fiber_wait wait, void *
 }
 
 /* fiber_park where it is hot. */
-SANITIZER_INLINE void park_here(struct thread *t, enum fiber_wait wait, void *object, void (*unlock)(void *), void *lock)
+SANITIZER_INLINE void park_here(struct thread *t, enum fiber_wait wait, void *object, void (*unlock)(void *),
+				void *lock)
 {
 	struct fiber *f = t->running;
 

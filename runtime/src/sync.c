@@ -1,4 +1,5 @@
-/* Readers and writers, semaphores, events, conditions and the like (osprey/rt/sync.h); mutexes are in mutex.c. */
+/* Readers and writers, semaphores, events, conditions and the like (osprey/rt/sync.h); mutexes are in
+ * mutex.c. */
 #include "osprey/rt/sync.h"
 
 #include <errno.h>

@@ -18,8 +18,8 @@ static inline struct queue *queue_of(struct rt_queue *q)
 	return (struct queue *)(void *)q;
 }
 
-/* For ways without the lock: true when nobody is in there who had it before what the caller has read (acquire) was written. So whoever
- * goes on at once may free the memory. */
+/* For ways without the lock: true when nobody is in there who had it before what the caller has read
+ * (acquire) was written. So whoever goes on at once may free the memory. */
 static inline bool queue_is_left(struct rt_queue *q)
 {
 	return atomic_load_explicit(&queue_of(q)->lock.held, memory_order_acquire) == 0;

@@ -47,7 +47,7 @@ struct thread {
 	_Atomic uint32_t npinned;
 
 	/* Watched by others. */
-	struct rt_mutex *_Atomic giving;	/* a mutex that it gives back without an atomic instruction (mutex.c) */
+	struct rt_mutex *_Atomic giving;	/* it gives it back without an atomic instruction (mutex.c) */
 	_Atomic int tid;
 	_Atomic uint32_t signalled;	/* such a signal is on its way: they would queue */
 	_Atomic uint32_t preemptible;	/* within rt_preempt_begin and _end */

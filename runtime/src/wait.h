@@ -26,11 +26,17 @@ struct waiter {
 	bool done;			/* of channels: a value changed hands; false: it was closed */
 };
 
+/* Under the lock of the thing; who only looks whether somebody waits has not got it (chan.h). */
+static inline void wait_list_begin_at(struct wait_list *l, struct waiter *w)
+{
+	__atomic_store_n(&l->first, w, __ATOMIC_RELEASE);
+}
+
 static inline void wait_list_append(struct wait_list *l, struct waiter *w)
 {
 	if (!l->first) {
 		w->next = w->prev = w;
-		l->first = w;
+		wait_list_begin_at(l, w);
 		return;
 	}
 	w->next = l->first;
@@ -44,12 +50,12 @@ static inline void wait_list_remove(struct wait_list *l, struct waiter *w)
 	if (!w->next)
 		return;
 	if (w->next == w) {
-		l->first = NULL;
+		wait_list_begin_at(l, NULL);
 	} else {
 		w->prev->next = w->next;
 		w->next->prev = w->prev;
 		if (l->first == w)
-			l->first = w->next;
+			wait_list_begin_at(l, w->next);
 	}
 	w->next = w->prev = NULL;
 }

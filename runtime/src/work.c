@@ -94,8 +94,8 @@ static struct fiber *steal_around(struct processor *p)
 	return NULL;
 }
 
-/* What is not in the rings, of those who have not switched since they had `turns`: who switches soon takes less time
- * to run what it made ready last than to have it run elsewhere. */
+/* What is not in the rings, of those who have not switched since they had `turns`: who switches soon takes
+ * less time to run what it made ready last than to have it run elsewhere. */
 static struct fiber *steal_from_still(struct processor *p, const uint32_t *turns)
 {
 	for (uint32_t i = 0; i < scheduler.nprocessors; i++) {
@@ -216,7 +216,7 @@ struct fiber *find_work(struct thread *t)
 			in_use_give_up(t);
 			continue;
 		}
-		if (__builtin_expect(atomic_load_explicit(&scheduler.nused, memory_order_relaxed) == 1 && !is_alone(), 0))
+		if (atomic_load_explicit(&scheduler.nused, memory_order_relaxed) == 1 && !is_alone())
 			in_use_alone();
 		if (t->pins) {
 			struct fiber *pinned = find_pinned(t);

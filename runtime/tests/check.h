@@ -27,16 +27,19 @@
 #endif
 #define SANITIZED (SANITIZED_ADDRESS || SANITIZED_THREAD)
 
-/* Limits of the process would be those of the tool that runs it, which then gives up. */
 #ifdef __has_include
 #if __has_include(<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
-#define BEARS_LIMITS (!SANITIZED && !RUNNING_ON_VALGRIND)
+#define ON_VALGRIND RUNNING_ON_VALGRIND
 #endif
 #endif
-#ifndef BEARS_LIMITS
-#define BEARS_LIMITS (!SANITIZED)
+#ifndef ON_VALGRIND
+#define ON_VALGRIND 0
 #endif
+/* Limits of the process would be those of the tool that runs it, which then gives up. */
+#define BEARS_LIMITS (!SANITIZED && !ON_VALGRIND)
+/* Who looks for pointers in all memory looks at what was never written, which Valgrind says. */
+#define BEARS_TRACERS (!ON_VALGRIND)
 
 /* Such tools leave faults to the runtime, and those that are none of its to the kernel; and refuse memory as malloc does. */
 const char *__asan_default_options(void);

@@ -1,4 +1,5 @@
-/* A mutex that nobody has waited for yet: who gives it back without an atomic instruction and who is the first to wait, at once. */
+/* A mutex that nobody has waited for yet: who gives it back without an atomic instruction and who is the
+ * first to wait, at once. */
 #include <string.h>
 
 #include "check.h"
