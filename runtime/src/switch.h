@@ -89,8 +89,7 @@ SANITIZER_INLINE SANITIZER_NO_CALL void leave_for(struct thread *t, struct fiber
 	arrive(thread_self());
 }
 
-/* fiber_park where the lock is a short one (not NULL). */
-SANITIZER_INLINE void park_locked(struct thread *t, enum fiber_wait wait, void *object, struct short_lock *lock)
+SANITIZER_INLINE void park(struct thread *t, enum fiber_wait wait, void *object, enum leave leave, void *lock)
 {
 	struct fiber *f = t->running;
 
@@ -98,27 +97,24 @@ SANITIZER_INLINE void park_locked(struct thread *t, enum fiber_wait wait, void *
 	f->wait_object = object;
 	fiber_becomes(f, FIBER_PARKED);
 	PROBE3(park, fiber_id(f), wait, object);
-	t->leave = LEAVE_LOCKED;
+	t->leave = leave;
 	t->lock = lock;
 	returns_guessed(t);
 	leave_for(t, f, next_here(t));
+}
+
+/* fiber_park where the lock is a short one (not NULL). */
+SANITIZER_INLINE void park_locked(struct thread *t, enum fiber_wait wait, void *object, struct short_lock *lock)
+{
+	park(t, wait, object, LEAVE_LOCKED, lock);
 }
 
 /* fiber_park where it is hot. */
 SANITIZER_INLINE void park_here(struct thread *t, enum fiber_wait wait, void *object, void (*unlock)(void *),
 				void *lock)
 {
-	struct fiber *f = t->running;
-
-	f->wait = (uint8_t)wait;
-	f->wait_object = object;
-	fiber_becomes(f, FIBER_PARKED);
-	PROBE3(park, fiber_id(f), wait, object);
-	t->leave = LEAVE_PARKED;
 	t->unlock = unlock;
-	t->lock = lock;
-	returns_guessed(t);
-	leave_for(t, f, next_here(t));
+	park(t, wait, object, LEAVE_PARKED, lock);
 }
 
 #endif
