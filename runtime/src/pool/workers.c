@@ -44,7 +44,8 @@ static bool take(struct rt_workers *w, struct job *ret)
 		(void)rt_condition_wait(&w->more, &w->mutex, RT_FOREVER);
 		rt_shield_end();
 	}
-	bool some = w->length > 0;
+	/* What waits when they are stopped is dropped, though that takes a while. */
+	bool some = w->length > 0 && !w->cancelled;
 	if (some) {
 		*ret = w->jobs[w->at];
 		w->at = (w->at + 1) % w->capacity;
