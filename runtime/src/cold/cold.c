@@ -159,8 +159,6 @@ void cold_put_back(struct fiber *f)
 	sanitizer_copy_stack(f->context.sp, copy, f->cold_bytes);
 	fiber_stack_is_back(f);
 	atomic_store_explicit(&f->cold_copy, NULL, memory_order_release);
-	atomic_fetch_sub_explicit(&cold_sums.fibers, 1, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&cold_sums.bytes, f->cold_bytes, memory_order_relaxed);
 	/* Freed by the fiber itself: here some lock may be held. */
 	f->cold->spent = copy;
 }
@@ -177,6 +175,8 @@ void cold_restore(struct fiber *f)
 		misuse("rt_cold_begin: the stack of fiber %llu was written to while it was cold",
 		       (unsigned long long)fiber_id(f));
 	cold_put_back(f);
+	atomic_fetch_sub_explicit(&cold_sums.fibers, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&cold_sums.bytes, f->cold_bytes, memory_order_relaxed);
 }
 
 bool cold_wake(struct fiber *f)

@@ -87,9 +87,6 @@ static void copy_out(struct item *i)
 	memset(copy + bytes, 0, heap_block_usable(copy) - bytes);
 	sanitizer_root_made(copy, bytes);
 	f->cold_bytes = (uint32_t)bytes;
-	atomic_fetch_add_explicit(&cold_sums.fibers, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&cold_sums.bytes, bytes, memory_order_relaxed);
-	atomic_fetch_add_explicit(&cold_sums.times, 1, memory_order_relaxed);
 	atomic_store_explicit(&f->cold_copy, copy, memory_order_release);
 }
 
@@ -161,6 +158,14 @@ static bool settle(struct cold *c, enum cold_state state)
 	return atomic_compare_exchange_strong(&c->state, &freezing, state);
 }
 
+/* From here on its stack has no memory: not sooner, since some wait for that. */
+static void count(const struct fiber *f)
+{
+	atomic_fetch_add_explicit(&cold_sums.bytes, f->cold_bytes, memory_order_relaxed);
+	atomic_fetch_add_explicit(&cold_sums.times, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&cold_sums.fibers, 1, memory_order_release);
+}
+
 static void finish(const struct item *i, bool given)
 {
 	struct fiber *f = cold_of(i)->fiber;
@@ -168,8 +173,10 @@ static void finish(const struct item *i, bool given)
 	if (i->copied && !given)
 		cold_put_back(f);
 	bool frozen = i->copied && given;
-	if (frozen)
+	if (frozen) {
 		sanitizer_stack_given_back(f->context.sp, f->cold_bytes);
+		count(f);
+	}
 	if (settle(cold_of(i), frozen ? COLD_FROZEN : COLD_WAITS))
 		return;
 	if (frozen)
