@@ -230,7 +230,7 @@ runtime:
 runtime-tests:
 	+$(RUNTIME) all tests benches examples
 
-#: make bench-runtime   the runtime's claims, each beside Go, pthreads and Debian's allocators: ten minutes; LONG=1: half an hour
+#: make bench-runtime   the runtime's claims, each beside Go, pthreads and Debian's allocators: ten minutes; LONG=1: more rounds
 bench-runtime:
 	tools/setup bench
 	+$(RUNTIME) all benches examples

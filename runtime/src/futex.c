@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "osprey/rt/fiber.h"
+
 void futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
 {
 	int kept = errno;
@@ -16,6 +18,13 @@ void futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
 	syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value,
 		deadline == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
 	errno = kept;
+}
+
+void futex_nap(int64_t ns)
+{
+	_Atomic uint32_t never = 0;
+
+	futex_wait(&never, 0, rt_now() + ns);
 }
 
 void futex_wake(_Atomic uint32_t *word, int most)

@@ -44,13 +44,6 @@ void in_use_alone(void)
 	short_lock_give(&scheduler.lock);
 }
 
-static void nap(void)
-{
-	_Atomic uint32_t never = 0;
-
-	futex_wait(&never, 0, rt_now() + NAP_NS);
-}
-
 /* It is outside, or was so. Where there are few CPUs, or the fibers do little else than call, it is never
  * seen there by chance: so it is kept out. */
 static bool comes_out(struct thread *holder, struct processor *p)
@@ -60,7 +53,7 @@ static bool comes_out(struct thread *holder, struct processor *p)
 	if (!door_claim(holder))
 		return false;
 	while (!(is = door_is_outside(holder)) && atomic_load(&p->thread) == holder && !atomic_load(&scheduler.stopping))
-		nap();
+		futex_nap(NAP_NS);
 	is = is && holder->processor == p;
 	door_close(holder, false);
 	return is;
@@ -87,7 +80,7 @@ static void no_longer_alone(void)
 	atomic_store(&alone.is, false);
 	short_lock_give(&scheduler.lock);
 	while (!holder_comes_out() && !atomic_load(&scheduler.stopping))
-		nap();
+		futex_nap(NAP_NS);
 }
 
 /* Timers go to a processor that is in use, which may be set aside meanwhile. */

@@ -4,23 +4,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "misuse.h"
+#include "door.h"
 #include "osprey/rt/local.h"
-#include "thread.h"
 
 #define ROUNDS 4
 
 static void (*_Atomic destructors[RT_LOCALS])(void *);
 static _Atomic uint32_t nkeys;
-
-static struct fiber *caller(void)
-{
-	struct thread *t = thread_self();
-
-	if (!t || !t->running)
-		misuse(MISUSE_OUTSIDE);
-	return t->running;
-}
 
 int rt_local_new(void (*destroy)(void *), unsigned *ret_key)
 {
@@ -37,14 +27,14 @@ int rt_local_new(void (*destroy)(void *), unsigned *ret_key)
 
 void *rt_local_get(unsigned key)
 {
-	void **locals = caller()->locals;
+	void **locals = door_outside()->locals;
 
 	return locals && key < RT_LOCALS ? locals[key] : NULL;
 }
 
 int rt_local_set(unsigned key, void *value)
 {
-	struct fiber *f = caller();
+	struct fiber *f = door_outside();
 
 	if (key >= atomic_load_explicit(&nkeys, memory_order_acquire))
 		return -EINVAL;

@@ -6,7 +6,7 @@
  * (`giving` of its thread), sees that nobody has marked it, and stores. Who is the first to wait marks it,
  * makes every CPU pass a barrier (door.h), and looks at `giving` of all threads: who began before is waited
  * for, and may have overwritten the mark; who begins later sees it. From then on the mutex is SHARED, and
- * given back by an atomic instruction: a barrier costs a microsecond, once for a mutex. */
+ * given back by an atomic instruction: a barrier costs some microseconds, once for a mutex. */
 #include "mutex.h"
 
 #include <errno.h>
@@ -85,12 +85,10 @@ static bool is_being_given(struct rt_mutex *m)
 /* Who saw it without a mark has stored what it meant to. */
 static void await_givers(struct rt_mutex *m)
 {
-	_Atomic uint32_t never = 0;
-
 	perturb();
 	door_barrier();
 	while (is_being_given(m))
-		futex_wait(&never, 0, rt_now() + NAP_NS);
+		futex_nap(NAP_NS);
 }
 
 /* Under the queue's lock: it is taken, or says that somebody waits. */

@@ -231,30 +231,21 @@ int rt_scope_close(struct rt_scope *public)
 	return s->result;
 }
 
-static struct fiber *caller(void)
-{
-	struct thread *t = thread_self();
-
-	if (!t || !t->running)
-		misuse(MISUSE_OUTSIDE);
-	return t->running;
-}
-
 bool rt_cancelled(void)
 {
-	struct fiber *f = caller();
+	struct fiber *f = door_outside();
 
 	return atomic_load_explicit(&f->cancelled, memory_order_acquire) && !f->shields;
 }
 
 void rt_shield_begin(void)
 {
-	caller()->shields++;
+	door_outside()->shields++;
 }
 
 void rt_shield_end(void)
 {
-	struct fiber *f = caller();
+	struct fiber *f = door_outside();
 
 	if (f->shields == 0)
 		misuse("rt_shield_end: there is no shield");

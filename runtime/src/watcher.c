@@ -160,13 +160,12 @@ static void follow_limit(int64_t now)
 
 static void *watch(void *unused)
 {
-	_Atomic uint32_t never = 0;
 	int quiet = 0;
 	int64_t nap = SHORTEST_NS;
 
 	(void)unused;
 	while (!atomic_load(&scheduler.stopping)) {
-		futex_wait(&never, 0, rt_now() + nap);
+		futex_nap(nap);
 		/* Who waits now and then for a moment is not to wake it each time. */
 		if (all_idle() && !something_ran()) {
 			atomic_store(&scheduler.watcher_asleep, 1);
