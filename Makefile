@@ -169,9 +169,8 @@ $(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(LIB_C) | sanitized-library
 # This one is of the runtime, by itself, with the descriptors of its own types.
 RT_FUZZ = $(CLANG) -std=gnu17 -D_GNU_SOURCE -Iruntime/include -Iruntime/src -Iruntime/tests -O1 -g -fsanitize=fuzzer,address,undefined
 $(BUILD)/tests/fuzz/reflect_fuzz: tests/fuzz/reflect_fuzz.c $(wildcard runtime/src/reflect/*.[ch] runtime/include/osprey/rt/*.h) \
-		runtime/tests/reflect_types.h
+		runtime/tests/reflect_types.h | runtime
 	@mkdir -p $(@D)
-	+$(RUNTIME) $(abspath $(BUILD))/runtime/tools/osprey-rt-types
 	$(call say,FUZZ)
 	$(Q)$(RT_FUZZ) -c -o $@.o $<
 	$(Q)$(BUILD)/runtime/tools/osprey-rt-types -o $@.types.c $@.o
@@ -215,7 +214,7 @@ check-fresh:
 check-kernels:
 	tools/setup kernels
 	$(MAKE) all tests runtime-tests
-	tests/vm/run --timeout 600 --kernel bullseye --kernel bookworm --kernel backports
+	tests/vm/run --timeout 900 --kernel bullseye --kernel bookworm --kernel backports
 
 #: make bench        every claim about speed, the peer beside osprey
 bench: all benches
@@ -227,8 +226,9 @@ RUNTIME = $(MAKE) -C runtime BUILD=$(abspath $(BUILD))/runtime
 runtime:
 	+$(RUNTIME) all
 
-runtime-tests:
-	+$(RUNTIME) all tests benches examples
+# Two makes at once in one folder would write the same files.
+runtime-tests: runtime
+	+$(RUNTIME) tests benches examples
 
 #: make bench-runtime   the runtime's claims, each beside Go, pthreads and Debian's allocators: ten minutes; LONG=1: more rounds
 bench-runtime:
