@@ -325,7 +325,6 @@ proctype thread(byte me)
 			:: processor[me] == NONE ->
 				stop_spinning(false);
 				door_barrier();
-#ifndef NO_SECOND_LOOK
 				if
 				:: nqueue > 0 || ring[0] > 0 || ring[1] > 0 ->
 					atomic {
@@ -335,7 +334,6 @@ proctype thread(byte me)
 					}
 				:: else
 				fi
-#endif
 			:: else
 			fi
 		fi

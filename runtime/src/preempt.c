@@ -73,6 +73,8 @@ int rt_preempt_begin(void)
 	struct thread *t = door_enter();
 	int r = atomic_load_explicit(&chosen, memory_order_acquire);
 
+	if (atomic_load_explicit(&t->preemptible, memory_order_relaxed))
+		misuse("rt_preempt_begin: within another, or one before it has no rt_preempt_end");
 	if (r == 0) {
 		short_lock_take(&choosing);
 		r = atomic_load_explicit(&chosen, memory_order_relaxed);
@@ -91,7 +93,13 @@ int rt_preempt_begin(void)
 /* ThreadSanitizer would call the handler at the store, when the thread is chosen already. */
 NO_PREEMPT SANITIZER_NO_CALL void rt_preempt_end(void)
 {
-	atomic_store_explicit(&thread_self()->preemptible, 0, memory_order_relaxed);
+	struct thread *t = thread_self();
+
+	if (!t)
+		misuse(MISUSE_OUTSIDE);
+	if (!atomic_load_explicit(&t->preemptible, memory_order_relaxed))
+		misuse("rt_preempt_end: without rt_preempt_begin");
+	atomic_store_explicit(&t->preemptible, 0, memory_order_relaxed);
 }
 
 bool preempt(struct thread *t)

@@ -88,6 +88,21 @@ static int nests_blocks(void *arg)
 	return 0;
 }
 
+static int ends_no_preempt(void *arg)
+{
+	(void)arg;
+	rt_preempt_end();
+	return 0;
+}
+
+static int nests_preempts(void *arg)
+{
+	(void)arg;
+	if (rt_preempt_begin() == 0)
+		rt_preempt_begin();
+	return 0;
+}
+
 static int joins_nothing(void *arg)
 {
 	struct rt_fiber none = { 0 };
@@ -273,6 +288,8 @@ int main(void)
 		{ closes_null, SIGABRT, "osprey/rt: rt_close: the channel is NULL", { "closes_null+", "started in " } },
 		{ ends_no_block, SIGABRT, "osprey/rt: rt_block_end: without rt_block_begin", { "ends_no_block+" } },
 		{ nests_blocks, SIGABRT, "osprey/rt: rt_block_begin: within another", { "nests_blocks+" } },
+		{ ends_no_preempt, SIGABRT, "osprey/rt: rt_preempt_end: without rt_preempt_begin", { "ends_no_preempt+" } },
+		{ nests_preempts, SIGABRT, "osprey/rt: rt_preempt_begin: within another", { "nests_preempts+" } },
 		{ joins_nothing, SIGABRT, "osprey/rt: rt_join: zeroed memory is no fiber", { "joins_nothing+" } },
 		{ closes_scope_twice, SIGABRT, "osprey/rt: rt_scope_close: the scope is not open", { "closes_scope_twice+" } },
 		{ joins_who_selects, SIGABRT, "osprey/rt: deadlock: every fiber waits",

@@ -79,8 +79,8 @@ RT_API void rt_unpin(void);
  * signal, so that others run on its thread too (elsewhere the processor goes to another thread, and the
  * kernel divides the CPU between both). Between them no function of the runtime or of libc may be called,
  * malloc above all: the fiber may be left while it holds a lock of theirs. Nor may the code use thread-local
- * variables, as it may go on on another thread. They do not nest. It takes 4 to 12 KiB more of the stack, for
- * the CPU's registers. The signal is the last real-time signal that the program does not handle when the
+ * variables, as it may go on on another thread. They do not nest: where that is seen, as an end without a
+ * beginning, it ends the process with a line. It takes 4 to 12 KiB more of the stack, for the CPU's registers. The signal is the last real-time signal that the program does not handle when the
  * first region begins: -EAGAIN when there is none, and then there is no region to end. Under Valgrind fibers are
  * left so only where the run has one thread, and under ThreadSanitizer only at their own atomic accesses. Fiber. */
 RT_API int rt_preempt_begin(void);
