@@ -25,8 +25,9 @@ enum { IS_GONE, IS_ASKED, IS_HALTED };
 static struct short_lock lock;
 static struct halted *threads;		/* MOST_THREADS of them, memory as it is touched */
 static size_t nthreads;
-static _Atomic uint32_t halting;
+static _Atomic uint32_t halting;	/* the number of this halt, 0: none */
 static _Atomic uint32_t nhalted;	/* in the handler */
+static uint32_t last_halt;
 
 static uintptr_t stack_pointer(const ucontext_t *c)
 {
@@ -37,20 +38,35 @@ static uintptr_t stack_pointer(const ucontext_t *c)
 #endif
 }
 
-/* Which of the threads it is comes with the signal. */
-static void on_halt(int signal, siginfo_t *info, void *context)
+static union sigval word_of(uint32_t halt, size_t n)
 {
-	(void)signal;
-	if (!atomic_load(&halting) || info->si_code != SI_QUEUE)
-		return;
-	struct halted *h = &threads[info->si_value.sival_int];
-	h->sp = stack_pointer(context);
-	h->frame = (uintptr_t)__builtin_frame_address(0);
-	atomic_fetch_add(&nhalted, 1);
+	return (union sigval){ .sival_ptr = (void *)((uintptr_t)halt << 32 | n) };
+}
+
+static void rest(struct halted *h, uint32_t halt)
+{
 	atomic_store(&h->state, IS_HALTED);
 	futex_wake(&h->state, 1);
-	while (atomic_load(&halting))
-		futex_wait(&halting, 1, INT64_MAX);
+	while (atomic_load(&halting) == halt)
+		futex_wait(&halting, halt, INT64_MAX);
+}
+
+/* Which of the threads it is, and for which halt, comes with the signal: one that was blocked may come when that halt has
+ * been given up. It counts itself before it looks: then either it sees that, or who gave up waits for it. */
+static void on_halt(int signal, siginfo_t *info, void *context)
+{
+	uintptr_t word = (uintptr_t)info->si_value.sival_ptr;
+
+	(void)signal;
+	if (info->si_code != SI_QUEUE)
+		return;
+	atomic_fetch_add(&nhalted, 1);
+	if (atomic_load(&halting) == word >> 32) {
+		struct halted *h = &threads[(uint32_t)word];
+		h->sp = stack_pointer(context);
+		h->frame = (uintptr_t)__builtin_frame_address(0);
+		rest(h, (uint32_t)(word >> 32));
+	}
 	atomic_fetch_sub(&nhalted, 1);
 }
 
@@ -93,7 +109,7 @@ static int ask(pid_t tid)
 	info.si_signo = HALT_SIGNAL;
 	info.si_pid = getpid();
 	info.si_uid = getuid();
-	info.si_value.sival_int = (int)nthreads;
+	info.si_value = word_of(atomic_load(&halting), nthreads);
 	h->tid = tid;
 	h->sp = h->frame = 0;
 	atomic_store(&h->state, IS_ASKED);
@@ -214,7 +230,8 @@ int halt_begin(const struct halted **ret, size_t *ret_n)
 	short_lock_take(&lock);
 	int r = prepare();
 	if (r == 0) {
-		atomic_store(&halting, 1);
+		last_halt += last_halt == UINT32_MAX ? 2 : 1;
+		atomic_store(&halting, last_halt);
 		r = halt_all();
 		if (r < 0)
 			resume();
