@@ -1,7 +1,10 @@
 /* What rows of core.sh take that no scheduler can save: a fiber has a page of stack, which the system has to find,
- * clear and map when it is first touched. usage: floor PROCESSORS [ROW…]
+ * clear and map when it is first touched; and what one CPU stores, another sees after a while.
+ * usage: floor PROCESSORS [ROW…]
  *
  * PARKED in the environment: how many fibers (a million). */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 
 #include "../rows.h"
@@ -49,9 +52,49 @@ static double row_parked_ns(void)
 	return took < 0 ? took : took / (double)fibers();
 }
 
+/* Each on a line of its own, as two CPUs hand a line over. */
+static _Alignas(128) _Atomic long there;
+static _Alignas(128) _Atomic long back;
+
+static void spin_until(_Atomic long *word, long value)
+{
+	while (atomic_load_explicit(word, memory_order_acquire) != value) {
+#ifdef __x86_64__
+		__builtin_ia32_pause();
+#endif
+	}
+}
+
+static void *answers(void *trips)
+{
+	for (long i = 1; i <= (long)trips; i++) {
+		spin_until(&there, i);
+		atomic_store_explicit(&back, i, memory_order_release);
+	}
+	return NULL;
+}
+
+static double row_across_spinning(void)
+{
+	const long n = 100000;
+	pthread_t other;
+
+	if (!rows_wall || pthread_create(&other, NULL, answers, (void *)n))
+		return -1;
+	double start = wall_clock();
+	for (long i = 1; i <= n; i++) {
+		atomic_store_explicit(&there, i, memory_order_release);
+		spin_until(&back, i);
+	}
+	double took = wall_clock() - start;
+	pthread_join(other, NULL);
+	return took / (double)n;
+}
+
 static const struct row rows[] = {
 	{ "sleeps-s", row_sleeps },
 	{ "parked-ns", row_parked_ns },
+	{ "across-spinning", row_across_spinning },
 };
 
 int main(int argc, char **argv)

@@ -1,6 +1,10 @@
 /* Rows of core.sh with threads of the system. usage: pthread PROCESSORS [ROW…] */
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/syscall.h>
 
 #include "../rows.h"
 
@@ -77,12 +81,74 @@ static double row_mutex_100(void)
 	return run(locks, 50000, 100) / 5e6;
 }
 
+/* Whose turn it is: of the first, of the second, or over. */
+enum { FIRST, SECOND, OVER };
+static _Atomic uint32_t turn;
+
+static void turn_give(uint32_t to)
+{
+	atomic_store(&turn, to);
+	syscall(SYS_futex, &turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static void turn_await(uint32_t not_mine)
+{
+	while (atomic_load(&turn) == not_mine)
+		syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, not_mine, NULL, NULL, 0);
+}
+
+static void *answers(void *arg)
+{
+	for (;;) {
+		turn_await(FIRST);
+		if (atomic_load(&turn) == OVER)
+			return arg;
+		turn_give(FIRST);
+	}
+}
+
+/* As in core.c. */
+static double across(int n, double apart_ns)
+{
+	pthread_t other;
+	double took = 0;
+
+	if (!rows_wall)
+		return -1;
+	atomic_store(&turn, FIRST);
+	if (pthread_create(&other, NULL, answers, NULL))
+		abort();
+	for (int i = 0; i < n; i++) {
+		double start = wall_clock(), until = start + apart_ns;
+		while (start < until)
+			start = wall_clock();
+		turn_give(SECOND);
+		turn_await(SECOND);
+		took += wall_clock() - start;
+	}
+	turn_give(OVER);
+	pthread_join(other, NULL);
+	return took / n;
+}
+
+static double row_across_spinning(void)
+{
+	return across(100000, 0);
+}
+
+static double row_across_parked(void)
+{
+	return across(2000, 200e3);
+}
+
 static const struct row rows[] = {
 	{ "yield", row_yield },
 	{ "spawn+join", row_spawn_join },
 	{ "batch", row_batch },
 	{ "mutex", row_mutex },
 	{ "mutex-100", row_mutex_100 },
+	{ "across-spinning", row_across_spinning },
+	{ "across-parked", row_across_parked },
 };
 
 int main(int argc, char **argv)
