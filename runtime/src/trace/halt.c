@@ -56,16 +56,16 @@ static void rest(struct halted *h, uint32_t halt)
 static void on_halt(int signal, siginfo_t *info, void *context)
 {
 	uintptr_t word = (uintptr_t)info->si_value.sival_ptr;
+	uint32_t halt = (uint32_t)(word >> 32), n = (uint32_t)word;
 
 	(void)signal;
-	if (info->si_code != SI_QUEUE)
+	if (info->si_code != SI_QUEUE || halt == 0 || n >= MOST_THREADS)
 		return;
 	atomic_fetch_add(&nhalted, 1);
-	if (atomic_load(&halting) == word >> 32) {
-		struct halted *h = &threads[(uint32_t)word];
-		h->sp = stack_pointer(context);
-		h->frame = (uintptr_t)__builtin_frame_address(0);
-		rest(h, (uint32_t)(word >> 32));
+	if (atomic_load(&halting) == halt) {
+		threads[n].sp = stack_pointer(context);
+		threads[n].frame = (uintptr_t)__builtin_frame_address(0);
+		rest(&threads[n], halt);
 	}
 	atomic_fetch_sub(&nhalted, 1);
 }
