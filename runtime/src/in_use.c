@@ -4,6 +4,7 @@
 #include "futex.h"
 #include "idle.h"
 #include "inside_lock.h"
+#include "outside.h"
 #include "run_queue.h"
 #include "spare.h"
 #include "watcher.h"
@@ -18,6 +19,7 @@ static uint32_t nleaving;
 static void set_aside(struct processor *p)
 {
 	nleaving++;
+	outside_expect();
 	atomic_store_explicit(&p->thread, NULL, memory_order_relaxed);
 	p->next_idle = scheduler.aside;
 	scheduler.aside = p;
@@ -31,6 +33,7 @@ static void left(void)
 	short_lock_take(&scheduler.lock);
 	nleaving--;
 	short_lock_give(&scheduler.lock);
+	outside_done();
 }
 
 /* By the holder of the only one: so it is inside. And no other thread runs a fiber: what is done to mutexes
@@ -39,8 +42,10 @@ void in_use_alone(void)
 {
 	short_lock_take(&scheduler.lock);
 	if (nleaving == 0 && atomic_load(&scheduler.nused) == 1 && atomic_load(&scheduler.most_used) == 1 &&
-	    scheduler.noutside == 0)
+	    scheduler.noutside == 0) {
+		perturb_alone();
 		atomic_store(&alone.is, true);
+	}
 	short_lock_give(&scheduler.lock);
 }
 
@@ -73,14 +78,18 @@ static bool holder_comes_out(void)
 	return idle || (holder && comes_out(holder, p));
 }
 
-/* Before a second one is in use. */
-static void no_longer_alone(void)
+/* From now on so many are to be in use. True: one was alone, which it is no longer, and may be inside as if it were. As one
+ * step: who finds itself alone looks at both. */
+static bool most_used_set(uint32_t n)
 {
+	bool was;
+
 	short_lock_take(&scheduler.lock);
-	atomic_store(&alone.is, false);
+	atomic_store(&scheduler.most_used, n);
+	if ((was = n > 1 && atomic_load(&alone.is)))
+		atomic_store(&alone.is, false);
 	short_lock_give(&scheduler.lock);
-	while (!holder_comes_out() && !atomic_load(&scheduler.stopping))
-		futex_nap(NAP_NS);
+	return was;
 }
 
 /* Timers go to a processor that is in use, which may be set aside meanwhile. */
@@ -106,7 +115,7 @@ static struct processor *idle_without_calls(void)
 	return NULL;
 }
 
-void in_use_give_up(struct thread *t)
+bool in_use_give_up(struct thread *t)
 {
 	struct processor *own = t->processor, *p = NULL;
 
@@ -122,7 +131,8 @@ void in_use_give_up(struct thread *t)
 	}
 	short_lock_give(&scheduler.lock);
 	if (!p)
-		return;
+		return false;
+	perturb_alone();
 	processor_lay_down(p);
 	for (int size = 0; size < FIBER_STACK_SIZES; size++)
 		spare_to_all(p, size, UINT32_MAX);
@@ -130,17 +140,23 @@ void in_use_give_up(struct thread *t)
 	left();
 	if (p == own && atomic_load(&scheduler.nidle))
 		wake_another();
+	return true;
 }
 
-/* Under the scheduler's lock. */
+/* Under the scheduler's lock. False: there is none, or not yet, since others still work on it. */
 static bool put_back_one(void)
 {
 	struct processor *p = scheduler.aside;
 
-	if (!p || atomic_load(&scheduler.nused) >= atomic_load(&scheduler.most_used))
+	if (!p || nleaving > 0 || atomic_load(&scheduler.nused) >= atomic_load(&scheduler.most_used))
 		return false;
-	scheduler.aside = p->next_idle;
+	/* Who polls for it counts itself and then looks whether it is aside. */
 	atomic_store(&p->is_aside, false);
+	if (atomic_load(&p->guests)) {
+		atomic_store(&p->is_aside, true);
+		return false;
+	}
+	scheduler.aside = p->next_idle;
 	atomic_fetch_add(&scheduler.nused, 1);
 	idle_processor_put(p);
 	return true;
@@ -159,23 +175,27 @@ static struct processor *take_away_one(void)
 void in_use_set(uint32_t n)
 {
 	struct processor *p;
-	bool more = false;
+	bool more = false, is_early;
 
 	n = n < 1 ? 1 : n < scheduler.nprocessors ? n : scheduler.nprocessors;
-	atomic_store(&scheduler.most_used, n);
-	if (n > 1 && atomic_load(&alone.is))
-		no_longer_alone();
+	/* Before a second one is in use. */
+	if (most_used_set(n))
+		while (!holder_comes_out() && !atomic_load(&scheduler.stopping))
+			futex_nap(NAP_NS);
 	do {
 		short_lock_take(&scheduler.lock);
 		while (put_back_one())
 			more = true;
 		p = take_away_one();
+		is_early = !p && scheduler.aside && atomic_load(&scheduler.nused) < n;
 		short_lock_give(&scheduler.lock);
 		if (p) {
 			empty_wheel(p);
 			left();
 		}
-	} while (p);
+		if (is_early)
+			futex_nap(NAP_NS);
+	} while (p || is_early);
 	if (more) {
 		atomic_thread_fence(memory_order_seq_cst);
 		wake_another();

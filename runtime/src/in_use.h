@@ -24,7 +24,8 @@ static inline bool in_use_too_many(void)
  * yet. */
 void in_use_alone(void);
 
-/* There are too many. Sets an idle one aside, or the caller's, with which `t` then has none. */
-void in_use_give_up(struct thread *t);
+/* There are too many. Sets an idle one aside, or the caller's, with which `t` then has none. False: neither can be spared
+ * before the calls in its ring have come back. */
+bool in_use_give_up(struct thread *t);
 
 #endif

@@ -36,6 +36,7 @@ struct processor {
 	uint32_t number;
 	struct processor *next_idle;	/* in the list of idle ones, or of those set aside */
 	_Atomic bool is_aside;
+	_Atomic uint32_t guests;	/* threads that poll for it while it is set aside */
 	_Atomic uint32_t seen_turns;	/* the watcher's, or none of its who holds it anew; */
 	int64_t seen_since;		/* and when it first saw that number; */
 	int64_t seen_cpu_ns;		/* what its thread had used when it saw it again, or -1 */

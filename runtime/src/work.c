@@ -41,8 +41,12 @@ static void poll(struct thread *t)
 		return;
 	for (uint32_t i = 0; i < scheduler.nprocessors; i++) {
 		struct processor *p = &scheduler.processors[i];
-		if (atomic_load_explicit(&p->is_aside, memory_order_relaxed) && poller_exists(&p->poller))
+		if (!atomic_load_explicit(&p->is_aside, memory_order_relaxed) || !poller_exists(&p->poller))
+			continue;
+		atomic_fetch_add(&p->guests, 1);
+		if (atomic_load(&p->is_aside))
 			poller_run(t, &p->poller);
+		atomic_fetch_sub(&p->guests, 1);
 	}
 }
 
@@ -213,19 +217,22 @@ struct fiber *find_work(struct thread *t)
 			return NULL;
 		if (in_use_too_many()) {
 			stop_spinning(t, false);
-			in_use_give_up(t);
-			continue;
+			if (in_use_give_up(t))
+				continue;
 		}
 		if (atomic_load_explicit(&scheduler.nused, memory_order_relaxed) == 1 && !is_alone())
 			in_use_alone();
 		if (t->pins) {
+			stop_spinning(t, true);
 			struct fiber *pinned = find_pinned(t);
 			if (pinned)
 				return pinned;
 			continue;
 		}
-		if (atomic_load_explicit(&scheduler.nwanted, memory_order_relaxed) && pinned_help(t))
+		if (atomic_load_explicit(&scheduler.nwanted, memory_order_relaxed) && pinned_help(t)) {
+			stop_spinning(t, true);
 			continue;
+		}
 		struct fiber *f = look_around(t);
 		if (f) {
 			stop_spinning(t, true);

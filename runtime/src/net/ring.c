@@ -8,7 +8,9 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 
+#include "in_use.h"
 #include "kernel_call.h"
+#include "misuse.h"
 #include "queues.h"
 #include "scheduler.h"
 
@@ -99,7 +101,7 @@ bool ring_is_ready(struct thread *t)
 
 	if (r->fd < 0 && (r->fd == -2 || !open_ring(t, r)))
 		return false;
-	return r->under_way < r->most_under_way;
+	return r->under_way < r->most_under_way && !in_use_too_many();
 }
 
 /* The kernel takes less than all only while it has no memory for them: there is nothing to do but to ask again. */
@@ -109,8 +111,10 @@ static void submit(struct ring *r)
 		long n = kernel_call(SYS_io_uring_enter, r->fd, r->queued, 0, 0, NULL, 0);
 		if (n > 0)
 			r->queued -= (uint32_t)n;
-		else if (n != -EINTR)
+		else if (n == 0 || n == -EAGAIN || n == -EBUSY || n == -ENOMEM)
 			kernel_call(SYS_sched_yield);
+		else if (n != -EINTR)
+			misuse("io_uring_enter is refused since the run began: a sandbox allows it, or is there from the start");
 	}
 }
 
