@@ -28,6 +28,15 @@ static uintptr_t pc_of(const ucontext_t *context)
 #endif
 }
 
+/* The kernel lets a handler begin with what a process begins with; whoever runs next on the thread wants what its threads
+ * have. */
+static inline void floating_point_of_run(void)
+{
+#if defined __x86_64__
+	__asm__ volatile("ldmxcsr %0\n\tfldcw %1" : : "m"(scheduler.mxcsr), "m"(scheduler.x87_control));
+#endif
+}
+
 NO_PREEMPT static void interrupted(int signal, siginfo_t *info, void *arg)
 {
 	ucontext_t *context = arg;
@@ -46,6 +55,7 @@ NO_PREEMPT static void interrupted(int signal, siginfo_t *info, void *arg)
 	 * interrupted. It leaves a description that makes no sense alone. */
 	context->uc_stack.ss_flags = -1;
 	sanitizer_signal_left(&context->uc_sigmask);
+	floating_point_of_run();
 	/* What the watcher has written there makes it yield. */
 	door_enter();
 	door_leave();
@@ -109,9 +119,12 @@ bool preempt(struct thread *t)
 	    (sanitizer_keeps_thread() && scheduler.most_threads > 1))
 		return false;
 	atomic_fetch_or_explicit(&t->door, DOOR_YIELD, memory_order_relaxed);
+	/* The last one has not come yet: it is blocked, or the thread has no CPU. */
 	if (atomic_exchange_explicit(&t->signalled, 1, memory_order_relaxed))
+		return false;
+	if (kernel_call(SYS_tgkill, getpid(), atomic_load_explicit(&t->tid, memory_order_relaxed),
+			atomic_load_explicit(&chosen, memory_order_relaxed)) == 0)
 		return true;
-	kernel_call(SYS_tgkill, getpid(), atomic_load_explicit(&t->tid, memory_order_relaxed),
-		    atomic_load_explicit(&chosen, memory_order_relaxed));
-	return true;
+	atomic_store_explicit(&t->signalled, 0, memory_order_relaxed);
+	return false;
 }

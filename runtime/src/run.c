@@ -43,6 +43,9 @@ void run_is_over(void)
 		poller_wake(t);
 }
 
+/* Numbers of fibers that earlier runs gave: a handle of theirs is never one of this run's. */
+static uint64_t ids_of_before;
+
 /* What other runs left for this one stays: fibers that ended. */
 static int processors_init(uint32_t n, uint32_t used, bool follows_limit, uint32_t threads)
 {
@@ -65,6 +68,7 @@ static int processors_init(uint32_t n, uint32_t used, bool follows_limit, uint32
 		struct processor *p = &scheduler.processors[i];
 		p->number = i;
 		p->luck = i + 1;
+		p->ids = ids_of_before;
 		timer_wheel_init(&p->timers, now);
 		poller_init(&p->poller);
 		if (i > 0)
@@ -122,6 +126,9 @@ int scheduler_start(uint32_t processors, uint32_t threads)
 	thread_current = t;
 	atomic_store_explicit(&t->tid, gettid(), memory_order_relaxed);
 	pthread_sigmask(SIG_SETMASK, NULL, &scheduler.signals);
+#if defined __x86_64__
+	__asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(scheduler.mxcsr), "=m"(scheduler.x87_control));
+#endif
 	t->exceptions = exceptions_of_thread();
 	strays_begin(t);
 	r = helpers_start(t);
@@ -142,11 +149,12 @@ void scheduler_run(void)
 	watcher_stop();
 	overflow_thread_end(self);
 	overflow_end();
-	strays_end(self);
 	/* Those that still end may look at others, which have ended: at who sleeps. */
 	for (t = scheduler.threads; t; t = t->next)
 		if (t != self)
 			pthread_join(t->handle, NULL);
+	/* Not sooner: a cancellation that was put off would end this thread there. */
+	strays_end(self);
 	for (t = scheduler.threads; t; t = next) {
 		next = t->next;
 		poller_thread_end(t);
@@ -157,6 +165,8 @@ void scheduler_run(void)
 	for (uint32_t i = 0; i < scheduler.nprocessors; i++) {
 		for (int size = 0; size < FIBER_STACK_SIZES; size++)
 			spare_to_all(&scheduler.processors[i], size, UINT32_MAX);
+		if (scheduler.processors[i].ids > ids_of_before)
+			ids_of_before = scheduler.processors[i].ids;
 		poller_deinit(&scheduler.processors[i].poller);
 	}
 	descriptor_forget_pollers();

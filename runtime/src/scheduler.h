@@ -38,7 +38,9 @@ struct scheduler {
 	_Atomic bool called_for_one;
 	_Atomic uint32_t watcher_word;
 	pthread_t watcher;
-	sigset_t signals;		/* the mask of who began the run, which all threads start with */
+	sigset_t signals;		/* the mask of who began the run, which all threads start with; */
+	uint32_t mxcsr;			/* and floating-point control of x86-64 */
+	uint16_t x87_control;
 };
 
 extern struct scheduler scheduler;
