@@ -163,7 +163,6 @@ static void guard(struct fiber *f)
 {
 	char *low = fiber_stack_low(f);
 
-	*canary_below(low + fiber_tables[f->stack_size].stack_bytes) = CANARY;
 	if (without_guards)
 		return;
 	if (madvise(low, page_bytes, MADV_GUARD_INSTALL) == 0)
@@ -183,6 +182,8 @@ struct fiber *fiber_table_grow(enum rt_stack size)
 	if (i < t->ready || table_make_writable(t) == 0) {
 		f = &t->fibers[i];
 		f->stack_size = (uint8_t)size;
+		/* Before anybody has the next one, who looks at it. */
+		*canary_below(fiber_stack_low(f) + t->stack_bytes) = CANARY;
 		atomic_store_explicit(&t->used, i + 1, memory_order_release);
 	}
 	short_lock_give(&t->lock);
