@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pool/process_server.h"
@@ -47,16 +48,23 @@ static void set_limit(int which, rlim_t soft, bool hard)
 	setrlimit(which, &l);
 }
 
-/* The kernel counts the process's time; the limit is one of the call. */
+/* A timer, since RLIMIT_CPU is of the process's life, by ticks, and what getrusage(2) says by another clock: the two
+ * drift apart. Commands have their own (become_command). */
 static void limit_cpu(uint32_t cpu_s)
 {
-	struct rusage used;
+	static timer_t timer;
+	static bool made;
+	struct sigevent by = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGXCPU };
 
-	if (cpu_s && getrusage(RUSAGE_SELF, &used) == 0)
-		set_limit(RLIMIT_CPU, (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec + 1) + cpu_s, false);
+	if (!cpu_s || (!made && timer_create(CLOCK_PROCESS_CPUTIME_ID, &by, &timer) < 0))
+		return;
+	made = true;
+	timer_settime(timer, 0, &(struct itimerspec){ .it_value = { .tv_sec = cpu_s } }, NULL);
 }
 
 /* -- commands */
+
+static uint32_t command_cpu_s;
 
 struct command {
 	pid_t pid;
@@ -67,6 +75,8 @@ static _Noreturn void become_command(char **argv, int in, int out, int failed)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGPIPE, SIG_DFL);
+	if (command_cpu_s)
+		set_limit(RLIMIT_CPU, command_cpu_s, false);
 	/* These are never 0 or 1: the server has something open there. */
 	if (dup2(in, 0) >= 0 && dup2(out, 1) >= 0)
 		execvp(argv[0], argv);
@@ -229,6 +239,7 @@ static int answer_one(int fd, const struct process_limits *limits)
 		r = process_read(fd, input, q.input_bytes);
 	if (r == 0) {
 		limit_cpu(limits->cpu_s);
+		command_cpu_s = limits->cpu_s;
 		reply.error = (q.is_command ? command_answer(&q, name, input, output, &reply) :
 					      function_answer(&q, name, input, output, &reply));
 		r = process_write(fd, &reply, sizeof reply);

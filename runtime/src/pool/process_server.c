@@ -345,7 +345,7 @@ static int count_threads(void)
 /* Through a process between, which ends at once: so the server is no child of this one. */
 static int fork_server(int pair[2])
 {
-	int status;
+	int status = 0;	/* where SIGCHLD is ignored nothing is told of it */
 	pid_t between = fork();
 
 	if (between < 0)

@@ -116,7 +116,7 @@ static void idle_remove(struct rt_pool *p, struct pool_thread *t)
 /* True: there may be a call. False: nothing came for long. */
 static bool await_call(struct rt_pool *p, struct pool_thread *t)
 {
-	int64_t until = rt_now() + p->limits.idle_ns;
+	int64_t now = rt_now(), until = p->limits.idle_ns < INT64_MAX - now ? now + p->limits.idle_ns : RT_FOREVER;
 
 	while (atomic_load_explicit(&t->wake, memory_order_acquire) == 0 && rt_now() < until)
 		futex_wait(&t->wake, 0, until);
