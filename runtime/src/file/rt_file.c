@@ -115,14 +115,10 @@ int rt_fsync(int file, bool data_only)
 
 int rt_file_close(int file)
 {
-	struct io_uring_sqe call = { .opcode = IORING_OP_CLOSE, .fd = file };
-
-	/* Interrupted or not, the number is free: once is enough. */
-	int answer;
-	if (call_ring(&call, &answer))
-		return answer;
+	/* Not by the ring, which does it where it is submitted: freeing what has no name any more takes long. Interrupted or
+	 * not, the number is free: once is enough. */
 	rt_block_begin();
-	answer = (int)kernel_call(SYS_close, file);
+	int answer = (int)kernel_call(SYS_close, file);
 	rt_block_end();
 	return answer;
 }

@@ -35,7 +35,8 @@ RT_API ssize_t rt_pwrite(int file, const void *buffer, size_t bytes, off_t offse
 /* As fsync(2), or with `data_only` fdatasync(2). */
 RT_API int rt_fsync(int file, bool data_only);
 
-/* As close(2), whose number is free in any case. */
+/* As close(2), whose number is free in any case. Takes its thread for as long as the kernel takes: long for a large file that
+ * has no name any more; its processor is given to others then. */
 RT_API int rt_file_close(int file);
 
 #ifdef __cplusplus
