@@ -164,12 +164,15 @@ static int look_up(void *arg)
 static int lookup_new(const char *text, struct lookup **ret)
 {
 	const char *port;
+	char *end;
 	size_t bytes = strlen(text) + 1;
 	struct lookup *l = calloc(1, sizeof *l + bytes);
 
 	if (!l)
 		return -ENOMEM;
-	if (split(text, l->host, bytes, &port) < 0 || !*l->host || strlen(port) >= sizeof l->port) {
+	/* A number that is none of a port: getaddrinfo would take its lower half. */
+	if (split(text, l->host, bytes, &port) < 0 || !*l->host || strlen(port) >= sizeof l->port ||
+	    (strtoul(port, &end, 10), !*end && parse_port(port, &(in_port_t){ 0 }) < 0)) {
 		free(l);
 		return -EINVAL;
 	}

@@ -81,6 +81,14 @@ int descriptor_new(int fd, unsigned kind, struct descriptor **ret)
 	return 0;
 }
 
+void descriptor_drop(struct descriptor *d)
+{
+	short_lock_take(&table.lock);
+	d->on_readable_arg = table.free;
+	table.free = d;
+	short_lock_give(&table.lock);
+}
+
 struct rt_fd descriptor_open(struct descriptor *d)
 {
 	uint64_t word = atomic_fetch_and_explicit(&d->word, ~DESCRIPTOR_FREE, memory_order_release);
@@ -110,11 +118,14 @@ struct descriptor *descriptor_enter(struct rt_fd fd)
 
 	if (__builtin_expect(!d, 0))
 		return NULL;
-	uint64_t word = atomic_fetch_add_explicit(&d->word, 1, memory_order_acquire);
-	if (__builtin_expect(word >> 32 == fd.turn && !(word & (DESCRIPTOR_CLOSED | DESCRIPTOR_FREE)), 1))
-		return d;
-	descriptor_leave(d);
-	return NULL;
+	uint64_t word = atomic_load_explicit(&d->word, memory_order_relaxed);
+	do {
+		/* A late handle is not to be seen, by who looks whether others use it. */
+		if (__builtin_expect(word >> 32 != fd.turn || word & (DESCRIPTOR_CLOSED | DESCRIPTOR_FREE), 0))
+			return NULL;
+	} while (!atomic_compare_exchange_weak_explicit(&d->word, &word, word + 1, memory_order_acquire,
+							memory_order_relaxed));
+	return d;
 }
 
 bool descriptor_close(struct descriptor *d)
@@ -137,13 +148,8 @@ void descriptor_finish(struct descriptor *d, uint64_t word)
 {
 	uint64_t next = (word >> 32) + 1, turn = next > UINT32_MAX ? 1 : next;
 
-	/* A late handle may have entered, and finds out: then it is the last one out. */
-	if (!atomic_compare_exchange_strong(&d->word, &word, turn << 32 | DESCRIPTOR_FREE))
-		return;
+	atomic_store(&d->word, turn << 32 | DESCRIPTOR_FREE);
 	if (!(d->kind & DESCRIPTOR_KEEP))
 		kernel_call(SYS_close, d->fd);
-	short_lock_take(&table.lock);
-	d->on_readable_arg = table.free;
-	table.free = d;
-	short_lock_give(&table.lock);
+	descriptor_drop(d);
 }

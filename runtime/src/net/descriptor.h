@@ -46,6 +46,9 @@ struct descriptor {
 /* A new one, which is nobody's but the caller's until descriptor_open. -ENOMEM, -ENFILE. Any thread. */
 int descriptor_new(int fd, unsigned kind, struct descriptor **ret);
 
+/* It is not wanted after all. */
+void descriptor_drop(struct descriptor *d);
+
 /* From now on its handle, which is returned, works. */
 struct rt_fd descriptor_open(struct descriptor *d);
 

@@ -51,11 +51,16 @@ static int poller_open(struct poller *p)
 	return 0;
 }
 
+static struct epoll_event events_of(struct descriptor *d)
+{
+	return (struct epoll_event){ EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
+				     { .u64 = descriptor_name(d) } };
+}
+
 int poller_register(struct thread *t, struct descriptor *d)
 {
 	struct poller *p = &t->processor->poller;
-	struct epoll_event e = { EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
-				 { .u64 = descriptor_name(d) } };
+	struct epoll_event e = events_of(d);
 	int r = poller_open(p);
 
 	if (r == 0)
@@ -91,9 +96,12 @@ static void start_callback(struct thread *t, struct descriptor *d)
 {
 	struct fiber *f = spawn_prepare(t, d->on_readable, d->on_readable_arg, NULL);
 
-	/* Without memory it is kept for the next event. */
-	if (!f)
+	/* Without memory it is kept for the next event, which comes at once. */
+	if (!f) {
+		struct epoll_event e = events_of(d);
+		kernel_call(SYS_epoll_ctl, atomic_load(&scheduler.processors[d->poller].poller.epoll), EPOLL_CTL_MOD, d->fd, &e);
 		return;
+	}
 	d->on_readable = NULL;
 	t->processor->alive--;
 	t->processor->poller.outside--;
@@ -112,15 +120,21 @@ static void make_call(struct thread *t, struct descriptor *d, struct waiter *w)
 	ring_put(t, &call, &expected->answer);
 }
 
-static void edge(struct thread *t, struct descriptor *d, enum direction way, bool together)
+/* One of those that wait for data, and those that wait for something else too; `all`: everybody. */
+static void edge(struct thread *t, struct descriptor *d, enum direction way, bool together, bool all)
 {
-	struct waiter *w = wait_list_claim(&d->waiters[way]);
+	struct waiter *w;
 
-	if (w && w->element && together && ring_is_ready(t))
-		make_call(t, d, w);
-	else if (w)
-		fiber_ready_later(t, w->fiber);
-	else if (way == READING && d->on_readable)
+	for (bool more = true; more && (w = wait_list_claim(&d->waiters[way]));) {
+		bool aside = w->element == &expected_aside;
+		more = all || aside;
+		if (w->element && !aside && together && ring_is_ready(t))
+			make_call(t, d, w);
+		else
+			fiber_ready_later(t, w->fiber);
+	}
+	/* Who was woken may leave some of it. */
+	if (way == READING && d->on_readable)
 		start_callback(t, d);
 }
 
@@ -135,11 +149,15 @@ static void happened(struct thread *t, const struct epoll_event *e, bool togethe
 		atomic_store_explicit(&d->unsure, 1, memory_order_relaxed);
 	short_lock_take(&d->lock);
 	uint32_t edges = atomic_load_explicit(&d->edges, memory_order_relaxed);
+	/* After 2^32 of them the number is what a direction has noted long ago. */
+	for (int way = READING; way <= WRITING; way++)
+		if (atomic_load_explicit(&d->drained[way], memory_order_relaxed) == edges + 1)
+			atomic_store_explicit(&d->drained[way], edges, memory_order_relaxed);
 	atomic_store_explicit(&d->edges, edges + 1, memory_order_release);
 	if (e->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
-		edge(t, d, READING, together);
+		edge(t, d, READING, together, e->events & (EPOLLERR | EPOLLPRI));
 	if (e->events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
-		edge(t, d, WRITING, together);
+		edge(t, d, WRITING, together, false);
 	short_lock_give(&d->lock);
 }
 

@@ -26,19 +26,10 @@ static unsigned kind_of(int number)
 	return protocol == IPPROTO_TCP ? DESCRIPTOR_SOCKET | DESCRIPTOR_SHORT_IS_ALL : DESCRIPTOR_SOCKET;
 }
 
-static int adopt(int number, unsigned kind, struct rt_fd *ret)
-{
-	struct descriptor *d;
-	int r = descriptor_new(number, kind, &d);
-
-	if (r == 0)
-		*ret = descriptor_open(d);
-	return r;
-}
-
 int rt_fd_adopt(int number, unsigned flags, struct rt_fd *ret)
 {
 	long status = kernel_call(SYS_fcntl, number, F_GETFL);
+	struct descriptor *d;
 
 	if (status < 0)
 		return (int)status;
@@ -47,12 +38,13 @@ int rt_fd_adopt(int number, unsigned flags, struct rt_fd *ret)
 		kind &= ~(unsigned)DESCRIPTOR_SHORT_IS_ALL;
 	if (flags & RT_FD_KEEP)
 		kind |= DESCRIPTOR_KEEP;
-	if (!(status & O_NONBLOCK)) {
-		long r = kernel_call(SYS_fcntl, number, F_SETFL, status | O_NONBLOCK);
-		if (r < 0)
-			return (int)r;
-	}
-	return adopt(number, kind, ret);
+	int r = descriptor_new(number, kind, &d);
+	if (r == 0 && !(status & O_NONBLOCK) &&
+	    (r = (int)kernel_call(SYS_fcntl, number, F_SETFL, status | O_NONBLOCK)) < 0)
+		descriptor_drop(d);
+	if (r == 0)
+		*ret = descriptor_open(d);
+	return r;
 }
 
 int rt_fd_number(struct rt_fd fd)
@@ -103,9 +95,11 @@ int rt_fd_close(struct rt_fd fd)
 			r = -EBADF;
 		}
 		short_lock_give(&d->lock);
-		descriptor_leave(d);
 	}
 	door_leave();
+	/* Outside, since it takes time where the last one out closes (SO_LINGER, terminals). */
+	if (d)
+		descriptor_leave(d);
 	return r;
 }
 
@@ -142,10 +136,10 @@ static void look(struct descriptor *d)
 static int arm(struct thread *t, struct descriptor *d, rt_function *function, void *arg)
 {
 	struct fiber *f = NULL;
-	int r = d->registered ? 0 : poller_register(t, d);
+	int r = descriptor_is_closed(d) ? -EBADF : d->on_readable ? -EALREADY : 0;
 
-	if (r == 0)
-		r = descriptor_is_closed(d) ? -EBADF : d->on_readable ? -EALREADY : 0;
+	if (r == 0 && !d->registered)
+		r = poller_register(t, d);
 	if (r < 0)
 		return r;
 	if (descriptor_drained(d, READING)) {

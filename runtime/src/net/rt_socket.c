@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "kernel_call.h"
@@ -49,7 +50,10 @@ static void remove_old(const struct rt_address *a)
 {
 	const struct sockaddr_un *u = (const struct sockaddr_un *)&a->storage;
 
-	if (a->storage.ss_family == AF_UNIX && u->sun_path[0])
+	struct stat is;
+
+	if (a->storage.ss_family == AF_UNIX && u->sun_path[0] &&
+	    kernel_call(SYS_newfstatat, AT_FDCWD, u->sun_path, &is, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(is.st_mode))
 		kernel_call(SYS_unlinkat, AT_FDCWD, u->sun_path, 0);
 }
 
@@ -59,6 +63,11 @@ static int prepare_listener(long number, const struct rt_address *a, const struc
 
 	if (is_ip(a) && ((r = set_option(number, SOL_SOCKET, SO_REUSEADDR, 1)) < 0 ||
 			 (r = set_option(number, IPPROTO_TCP, TCP_NODELAY, 1)) < 0))
+		return r;
+	/* ":80" is both, whatever net.ipv6.bindv6only says. */
+	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)&a->storage)->sin6_addr;
+	if (a->storage.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(v6) &&
+	    (r = set_option(number, IPPROTO_IPV6, IPV6_V6ONLY, 0)) < 0)
 		return r;
 	if (o->shared && (r = set_option(number, SOL_SOCKET, SO_REUSEPORT, 1)) < 0)
 		return r;
@@ -145,22 +154,29 @@ int rt_accept(struct rt_fd listener, struct rt_address *ret_peer, struct rt_fd *
 	struct rt_address peer;
 	long at = ret_peer ? (long)&peer.storage : 0, bytes = ret_peer ? (long)&peer.bytes : 0;
 	struct attempt attempt = { SYS_accept4, { at, bytes, SOCK_NONBLOCK | SOCK_CLOEXEC }, 0, 0 };
-	struct descriptor *d = transfer_begin(listener);
+	struct descriptor *d = transfer_begin(listener), *made;
 	long number;
 
 	if (!d)
 		return -EBADF;
+	/* What there is no descriptor for is not to be taken. */
+	int r = descriptor_new(-1, d->kind & ~(unsigned)DESCRIPTOR_KEEP, &made);
+	if (r < 0)
+		return (int)transfer_end(d, r);
 	do {
 		peer.bytes = sizeof peer.storage;
 		number = transfer_at(d, READING, &attempt, deadline);
 	} while (is_of_the_connection(number));
-	unsigned kind = d->kind & ~(unsigned)DESCRIPTOR_KEEP;
 	descriptor_leave(d);
-	if (number < 0)
+	if (number < 0) {
+		descriptor_drop(made);
 		return (int)number;
+	}
 	if (ret_peer)
 		*ret_peer = peer;
-	return open_descriptor(number, kind, ret);
+	made->fd = (int)number;
+	*ret = descriptor_open(made);
+	return 0;
 }
 
 static int connect_at(struct descriptor *d, const struct rt_address *a, int64_t deadline)

@@ -13,8 +13,12 @@ static bool is_socket(struct descriptor *d)
 	return d->kind & DESCRIPTOR_SOCKET;
 }
 
+/* What the kernel's calls take at most at a time; that of io_uring refuses more. */
+#define MOST_BYTES 0x7ffff000u
+
 static ssize_t read_at(struct descriptor *d, void *buffer, size_t bytes, int64_t deadline)
 {
+	bytes = bytes < MOST_BYTES ? bytes : MOST_BYTES;
 	struct attempt socket = { SYS_recvfrom, { (long)buffer, (long)bytes }, IORING_OP_RECV, (long)bytes };
 	struct attempt other = { SYS_read, { (long)buffer, (long)bytes }, 0, 0 };
 
@@ -23,6 +27,7 @@ static ssize_t read_at(struct descriptor *d, void *buffer, size_t bytes, int64_t
 
 static ssize_t write_at(struct descriptor *d, const void *buffer, size_t bytes, int64_t deadline)
 {
+	bytes = bytes < MOST_BYTES ? bytes : MOST_BYTES;
 	struct attempt socket = { SYS_sendto, { (long)buffer, (long)bytes, MSG_NOSIGNAL }, IORING_OP_SEND,
 				  (long)bytes };
 	struct attempt other = { SYS_write, { (long)buffer, (long)bytes }, 0, 0 };
@@ -73,10 +78,26 @@ ssize_t rt_writev(struct rt_fd fd, const struct iovec *parts, int n, int64_t dea
 
 ssize_t rt_recvmsg(struct rt_fd fd, struct msghdr *message, int flags, int64_t deadline)
 {
-	struct attempt attempt = { SYS_recvmsg, { (long)message, flags }, 0, 0 };
+	struct attempt attempt = { SYS_recvmsg, { (long)message, flags }, 0, 0, flags & (MSG_ERRQUEUE | MSG_OOB) };
 	struct descriptor *d = transfer_begin(fd);
 
 	return d ? transfer_end(d, transfer_at(d, READING, &attempt, deadline)) : -EBADF;
+}
+
+/* A queue of another that is full says nothing of the socket: one of the unix domain can be written to all the
+ * while, and nobody tells when there is room. */
+static ssize_t send_to(struct descriptor *d, const struct attempt *a, int64_t deadline)
+{
+	for (;;) {
+		long r = kernel_call(a->number, d->fd, a->args[0], a->args[1]);
+		if (r == -EAGAIN)
+			r = transfer_is_ready(d->fd, WRITING) ? transfer_nap(d, deadline) :
+								transfer_wait_ready(d, WRITING, deadline);
+		else if (r != -EINTR)
+			return r;
+		if (r < 0 && r != -EINTR)
+			return r;
+	}
 }
 
 ssize_t rt_sendmsg(struct rt_fd fd, const struct msghdr *message, int flags, int64_t deadline)
@@ -84,7 +105,10 @@ ssize_t rt_sendmsg(struct rt_fd fd, const struct msghdr *message, int flags, int
 	struct attempt attempt = { SYS_sendmsg, { (long)message, flags | MSG_NOSIGNAL }, 0, 0 };
 	struct descriptor *d = transfer_begin(fd);
 
-	return d ? transfer_end(d, transfer_at(d, WRITING, &attempt, deadline)) : -EBADF;
+	if (!d)
+		return -EBADF;
+	return transfer_end(d, message->msg_name ? send_to(d, &attempt, deadline) :
+						   transfer_at(d, WRITING, &attempt, deadline));
 }
 
 int rt_read_all(struct rt_fd fd, void *buffer, size_t bytes, size_t *ret_done, int64_t deadline)

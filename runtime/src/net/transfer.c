@@ -10,17 +10,20 @@
 #include "queues.h"
 #include "scheduler.h"
 
+#define NAP_NS 1000000
+
 static bool passed(int64_t deadline)
 {
 	return deadline != RT_FOREVER && deadline <= rt_now();
 }
 
 /* Under the descriptor's lock, which it gives back. Inside. */
-static int wait_for_edge(struct thread *t, struct descriptor *d, enum direction way, struct expected_call *call,
+static int wait_for_edge(struct thread *t, struct descriptor *d, enum direction way, const struct expected_call *call,
 			 int64_t deadline)
 {
 	/* A stack that can be taken away meanwhile is no place for a call, nor is a buffer on it. */
-	struct waiter w = { .element = t->running->cold ? NULL : call };
+	bool aside = call == &expected_aside;
+	struct waiter w = { .element = t->running->cold && !aside ? NULL : (void *)call };
 
 	t->processor->poller.outside++;
 	enum fiber_wait what = way == READING ? FIBER_WAIT_READ : FIBER_WAIT_WRITE;
@@ -29,18 +32,19 @@ static int wait_for_edge(struct thread *t, struct descriptor *d, enum direction 
 	return r;
 }
 
-/* `call` (NULL: there is none) may have been made when it returns 0. */
-static int wait_or_call(struct descriptor *d, enum direction way, struct expected_call *call, int64_t deadline)
+/* For an edge after `seen`. `call` (NULL: there is none) may have been made when it returns 0. */
+static int wait_or_call(struct descriptor *d, enum direction way, const struct expected_call *call, const _Atomic uint32_t *seen,
+			int64_t deadline)
 {
 	struct thread *t = door_enter();
 	int r = 0;
 
 	short_lock_take(&d->lock);
-	if (!d->registered)
-		r = poller_register(t, d);
-	if (r == 0 && descriptor_is_closed(d))
+	if (descriptor_is_closed(d))
 		r = -EBADF;
-	if (r == 0 && descriptor_drained(d, way))
+	else if (!d->registered)
+		r = poller_register(t, d);
+	if (r == 0 && atomic_load_explicit(seen, memory_order_relaxed) == atomic_load_explicit(&d->edges, memory_order_relaxed))
 		r = passed(deadline) ? -ETIMEDOUT : 1;
 	if (r == 1) {
 		r = wait_for_edge(t, d, way, call, deadline);
@@ -56,7 +60,7 @@ static int wait_or_call(struct descriptor *d, enum direction way, struct expecte
 
 int transfer_wait(struct descriptor *d, enum direction way, int64_t deadline)
 {
-	return wait_or_call(d, way, NULL, deadline);
+	return wait_or_call(d, way, NULL, &d->drained[way], deadline);
 }
 
 /* There may be more for the next one that waits. */
@@ -65,11 +69,13 @@ static void pass_on(struct descriptor *d, enum direction way)
 	struct thread *t = door_enter();
 
 	short_lock_take(&d->lock);
-	struct waiter *w = wait_list_claim(&d->waiters[way]);
-	struct fiber *f = w ? w->fiber : NULL;
+	for (bool aside = true; aside;) {
+		struct waiter *w = wait_list_claim(&d->waiters[way]);
+		aside = w && w->element == &expected_aside;
+		if (w)
+			fiber_ready(t, w->fiber);
+	}
 	short_lock_give(&d->lock);
-	if (f)
-		fiber_ready(t, f);
 	door_leave();
 }
 
@@ -121,14 +127,46 @@ static long try_call(struct descriptor *d, enum direction way, const struct atte
 	return answered(d, way, a, edges, r);
 }
 
+const struct expected_call expected_aside;
+
+static long transfer_aside(struct descriptor *d, enum direction way, const struct attempt *a, int64_t deadline)
+{
+	for (long waited = 0;;) {
+		_Atomic uint32_t seen = atomic_load_explicit(&d->edges, memory_order_acquire);
+		long r = kernel_call(a->number, d->fd, a->args[0], a->args[1], a->args[2], a->args[3], a->args[4]);
+		if (r != -EAGAIN && r != -EINTR)
+			return r;
+		if (r == -EINTR)
+			continue;
+		if (waited < 0)
+			return waited;
+		waited = wait_or_call(d, way, &expected_aside, &seen, deadline);
+		if (waited < 0 && waited != -ETIMEDOUT)
+			return waited;
+	}
+}
+
+int transfer_nap(struct descriptor *d, int64_t deadline)
+{
+	int64_t now = rt_now(), next = now + NAP_NS;
+
+	if (descriptor_is_closed(d))
+		return -EBADF;
+	if (deadline <= now)
+		return -ETIMEDOUT;
+	return rt_sleep_until(next < deadline ? next : deadline);
+}
+
 long transfer_at(struct descriptor *d, enum direction way, const struct attempt *a, int64_t deadline)
 {
+	if (a->aside)
+		return transfer_aside(d, way, a, deadline);
 	for (;;) {
 		struct expected_call call = { .attempt = a };
 		long r = descriptor_drained(d, way) ? -EAGAIN : try_call(d, way, a);
 		if (r != -EAGAIN)
 			return r;
-		r = wait_or_call(d, way, a->opcode ? &call : NULL, deadline);
+		r = wait_or_call(d, way, a->opcode ? &call : NULL, &d->drained[way], deadline);
 		if (call.made && call.answer.result != -EINTR &&
 		    (r = answered(d, way, a, call.edges, call.answer.result)) != -EAGAIN)
 			return r;
@@ -145,7 +183,12 @@ bool transfer_is_ready(int fd, enum direction way)
 	struct pollfd p = { .fd = fd, .events = way == READING ? POLLIN | POLLRDHUP : POLLOUT };
 	struct timespec none = { 0 };
 
-	return kernel_call(SYS_ppoll, &p, 1, &none, NULL, 0) != 0;
+	long n;
+
+	/* It also says so when it has found nothing and a signal waits. */
+	while ((n = kernel_call(SYS_ppoll, &p, 1, &none, NULL, 0)) == -EINTR)
+		;
+	return n != 0;
 }
 
 int transfer_wait_ready(struct descriptor *d, enum direction way, int64_t deadline)

@@ -14,6 +14,7 @@ struct attempt {
 	long args[5];
 	uint8_t opcode;		/* of io_uring for the same on a socket; 0: there is none */
 	long whole;		/* bytes that are asked for; 0: a smaller answer shows nothing */
+	bool aside;		/* of another queue than the data's: that it is empty says nothing of those */
 };
 
 /* One that has an opcode, for a ring; it does not wait in the kernel. */
@@ -52,6 +53,12 @@ static inline long transfer_end(struct descriptor *d, long result)
 /* What the call returned, or why it did not come to that. By who has entered it. Outside; the fiber may
  * wait. */
 long transfer_at(struct descriptor *d, enum direction way, const struct attempt *attempt, int64_t deadline);
+
+/* For a moment, where nobody tells when a call is to be tried again. 0: now. */
+int transfer_nap(struct descriptor *d, int64_t deadline);
+
+/* The `element` of a waiter whose attempt is one aside: it takes no edge from others. */
+extern const struct expected_call expected_aside;
 
 /* Waits for an edge that has not been seen. 0: the call is to be tried. */
 int transfer_wait(struct descriptor *d, enum direction way, int64_t deadline);
