@@ -240,6 +240,13 @@ static void look_at_meaningful(struct tracer *t, struct span page)
 	}
 }
 
+/* Who sleeps for want of work holds nothing: what is in its registers, and on its stack below its loop, is old. Who wakes it
+ * says so first. */
+static bool rests(const struct thread *t)
+{
+	return atomic_load(&t->parked) && !t->running;
+}
+
 /* A thread's stack for signals is in use where the halting signal came to it, from there on: false, not at
  * all. */
 static bool of_signal_stack(struct tracer *t, uintptr_t page, uintptr_t *from)
@@ -248,7 +255,7 @@ static bool of_signal_stack(struct tracer *t, uintptr_t page, uintptr_t *from)
 		uintptr_t low = (uintptr_t)at->signal_stack;
 		if (!low || page < low || page >= low + SIGNAL_STACK)
 			continue;
-		for (size_t i = 0; i < t->nhalted; i++)
+		for (size_t i = 0; i < t->nhalted && !rests(at); i++)
 			if (t->halted[i].frame >= low && t->halted[i].frame < low + SIGNAL_STACK) {
 				*from = t->halted[i].frame;
 				return true;
@@ -279,6 +286,11 @@ static uintptr_t lowest_in_use(void *arg, uintptr_t from, uintptr_t to)
 	struct tracer *t = arg;
 	uintptr_t lowest = UINTPTR_MAX;
 
+	for (struct thread *at = scheduler.threads; at; at = at->next) {
+		uintptr_t sp = (uintptr_t)at->loop.sp;
+		if (sp >= from && sp < to && rests(at))
+			return sp;
+	}
 	for (size_t i = 0; i <= t->nhalted; i++) {
 		uintptr_t sp = i < t->nhalted ? t->halted[i].sp : t->own_sp, frame = i < t->nhalted ? t->halted[i].frame : sp;
 		if (sp < from || sp >= to)
