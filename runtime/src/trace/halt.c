@@ -129,33 +129,6 @@ struct entry {
 	char name[];
 };
 
-/* Asks those that are not known. *ret_new: how many. */
-static int ask_all(size_t *ret_new)
-{
-	char buffer[2048] __attribute__((aligned(8)));
-	int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = fd < 0 ? -errno : 0;
-	pid_t self = (pid_t)syscall(SYS_gettid);
-	long n;
-
-	*ret_new = 0;
-	while (r == 0 && (n = syscall(SYS_getdents64, fd, buffer, sizeof buffer)) != 0) {
-		if (n < 0)
-			r = -errno;
-		for (long at = 0; at < n && r == 0; ) {
-			const struct entry *e = (const void *)(buffer + at);
-			pid_t tid = atoi(e->name);
-			at += e->bytes;
-			if (tid <= 0 || tid == self || known(tid))
-				continue;
-			r = ask(tid);
-			++*ret_new;
-		}
-	}
-	if (fd >= 0)
-		close(fd);
-	return r;
-}
-
 /* Has it ended, or is it the first thread, which stays as a zombie after pthread_exit? */
 static bool is_gone(pid_t tid)
 {
@@ -178,6 +151,33 @@ static bool is_gone(pid_t tid)
 	stat[bytes] = '\0';
 	at = strrchr(stat, ')');
 	return at && at[1] == ' ' && (at[2] == 'Z' || at[2] == 'X');
+}
+
+/* Asks those that are not known. *ret_new: how many. */
+static int ask_all(size_t *ret_new)
+{
+	char buffer[2048] __attribute__((aligned(8)));
+	int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = fd < 0 ? -errno : 0;
+	pid_t self = (pid_t)syscall(SYS_gettid);
+	long n;
+
+	*ret_new = 0;
+	while (r == 0 && (n = syscall(SYS_getdents64, fd, buffer, sizeof buffer)) != 0) {
+		if (n < 0)
+			r = -errno;
+		for (long at = 0; at < n && r == 0; ) {
+			const struct entry *e = (const void *)(buffer + at);
+			pid_t tid = atoi(e->name);
+			at += e->bytes;
+			if (tid <= 0 || tid == self || known(tid) || (tid == getpid() && is_gone(tid)))
+				continue;
+			r = ask(tid);
+			++*ret_new;
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	return r;
 }
 
 static int await(struct halted *h, int64_t deadline)

@@ -13,6 +13,7 @@
 #include "door.h"
 #include "heap/heap_debug.h"
 #include "heap/heap_walk.h"
+#include "heap/huge.h"
 #include "heap/mapping.h"
 #include "tell.h"
 #include "trace/trace.h"
@@ -192,6 +193,10 @@ static int look(struct tracer *t, struct findings *f, const struct tracer *first
 
 	if (r < 0)
 		return r;
+	/* Huge blocks that were freed and are kept are no segments: what is in them would be a root. */
+	short_lock_take(&segments.lock);
+	(void)huge_purge(0);
+	short_lock_give(&segments.lock);
 	heap_marks_begin();
 	r = trace_from_roots(t, halted, n);
 	if (r == 0)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define PRESENT (UINT64_C(1) << 63)
@@ -16,11 +17,21 @@ struct walk {
 	void *arg;
 	int pagemap;
 	size_t page_bytes;
+	uintptr_t guarded;	/* where a mapping without access ends */
 };
 
-static int walk_pages(struct walk *w, uintptr_t from, uintptr_t to)
+/* Guards that the program made (MADV_GUARD_INSTALL) are told as if they were swapped. */
+static bool is_readable(uintptr_t page)
 {
-	uintptr_t lowest = w->lowest(w->arg, from, to), page = lowest & ~(w->page_bytes - 1);
+	char byte;
+	struct iovec to = { &byte, 1 }, from = { (void *)page, 1 };
+
+	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1;
+}
+
+static int walk_pages(struct walk *w, uintptr_t from, uintptr_t to, bool is_stack)
+{
+	uintptr_t lowest = is_stack ? w->lowest(w->arg, from, to) : from, page = lowest & ~(w->page_bytes - 1);
 	uint64_t entries[ENTRIES];
 
 	while (page < to) {
@@ -30,7 +41,7 @@ static int walk_pages(struct walk *w, uintptr_t from, uintptr_t to)
 			return bytes < 0 ? -errno : 0;
 		n = (size_t)bytes / sizeof *entries;
 		for (size_t i = 0; i < n; i++, page += w->page_bytes)
-			if (entries[i] & (PRESENT | SWAPPED))
+			if (entries[i] & PRESENT || (entries[i] & SWAPPED && is_readable(page)))
 				w->page(w->arg, page, lowest, w->page_bytes);
 	}
 	return 0;
@@ -59,7 +70,11 @@ static int walk_line(struct walk *w, const char *line)
 	if (*s++ != '-')
 		return -EINVAL;
 	s = hex(s, &to);
-	return strncmp(s, " rw", 3) == 0 && s[4] == 'p' ? walk_pages(w, from, to) : 0;
+	/* Only what begins behind a guard, or is the first thread's, is surely a stack from its begin on. */
+	bool is_stack = w->guarded == from || strstr(s, "[stack]");
+	if (strncmp(s, " ---p 00000000 00:00 0", 22) == 0)
+		w->guarded = to;
+	return strncmp(s, " rw", 3) == 0 && s[4] == 'p' ? walk_pages(w, from, to, is_stack) : 0;
 }
 
 /* Lines may be cut by the ends of what is read at a time. What a walk maps itself may come or not. */
@@ -76,8 +91,10 @@ static int walk_lines(struct walk *w, int fd)
 		have += (size_t)n;
 		buffer[have] = '\0';
 		char *at = buffer, *end;
-		for (; r == 0 && (end = strchr(at, '\n')); at = end + 1)
+		for (; r == 0 && (end = strchr(at, '\n')); at = end + 1) {
+			*end = '\0';
 			r = walk_line(w, at);
+		}
 		have -= (size_t)(at - buffer);
 		memmove(buffer, at, have);
 	}
@@ -87,8 +104,8 @@ static int walk_lines(struct walk *w, int fd)
 int mappings_walk(void (*page)(void *arg, uintptr_t page, uintptr_t from, size_t page_bytes),
 		  uintptr_t (*lowest)(void *arg, uintptr_t from, uintptr_t to), void *arg)
 {
-	struct walk w = { page, lowest, arg, open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), (size_t)sysconf(_SC_PAGESIZE) };
-	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	struct walk w = { page, lowest, arg, open("/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC), (size_t)sysconf(_SC_PAGESIZE) };
+	int fd = open("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC);
 	int r = w.pagemap < 0 || fd < 0 ? -errno : walk_lines(&w, fd);
 
 	if (fd >= 0)

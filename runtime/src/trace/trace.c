@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -96,7 +97,7 @@ bool trace_reached(const struct tracer *t, const struct fiber *f)
 /* Its stack from `sp` on, and what its descriptor holds. */
 static void fiber_runs_from(struct tracer *t, struct fiber *f, uintptr_t sp)
 {
-	uintptr_t low = (uintptr_t)fiber_stack_low(f), top = stack_top(f);
+	uintptr_t low = (uintptr_t)fiber_stack_low(f) + (f->guarded ? fiber_page_bytes() : 0), top = stack_top(f);	/* without the guard */
 
 	*reached(t, f) = 1;
 	trace_later(t, (struct span){ sp < low ? low : sp, top });
@@ -154,6 +155,13 @@ static void push_fiber_of_thread(struct tracer *t, uintptr_t sp, uintptr_t frame
 	fiber_runs_from(t, f, from);
 }
 
+/* One that runs, and on whose stack no thread stands: a handler of signals runs on another one. Where it
+ * stands is not known, so all of its stack counts. */
+static bool is_running(const struct fiber *f)
+{
+	return atomic_load_explicit(&f->state, memory_order_relaxed) == FIBER_RUNNING;
+}
+
 static void push_fibers(struct tracer *t)
 {
 	for (size_t i = 0; i < t->nhalted; i++)
@@ -163,7 +171,7 @@ static void push_fibers(struct tracer *t)
 		for (uint32_t i = 0, n = fiber_used((enum rt_stack)size); i < n; i++) {
 			struct fiber *f = fiber_at((enum rt_stack)size, i);
 			if (may_run(t, f) && !*reached(t, f))
-				fiber_runs_from(t, f, (uintptr_t)f->context.sp);
+				fiber_runs_from(t, f, is_running(f) ? 0 : (uintptr_t)f->context.sp);
 		}
 }
 
@@ -323,7 +331,9 @@ static void note_tables(struct tracer *t)
 __attribute__((noinline)) int trace_standing(int (*function)(void *arg, uintptr_t sp), void *arg)
 {
 	uintptr_t sp;
+	int cancel;
 
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	/* What this thread holds in registers goes to this frame, which stays during the call. */
 	__builtin_unwind_init();
 #if defined __x86_64__
@@ -332,6 +342,7 @@ __attribute__((noinline)) int trace_standing(int (*function)(void *arg, uintptr_
 	__asm__ volatile("mov %0, sp" : "=r"(sp));
 #endif
 	int r = function(arg, sp);
+	pthread_setcancelstate(cancel, NULL);
 	__asm__ volatile("" : : : "memory");
 	return r;
 }
