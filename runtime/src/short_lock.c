@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "relax.h"
 
@@ -22,7 +24,7 @@ void short_lock_wait(struct short_lock *l)
 		else if (turn < SPINS + YIELDS)
 			sched_yield();
 		else
-			nanosleep(&(struct timespec){ .tv_nsec = NAP_NS }, NULL);
+			syscall(SYS_nanosleep, &(struct timespec){ .tv_nsec = NAP_NS }, NULL);	/* no cancellation point */
 		if (atomic_load_explicit(&l->held, memory_order_relaxed) == 0 && short_lock_try(l))
 			break;
 	}

@@ -129,15 +129,19 @@ static void page_extend(struct heap_page *page)
 	n = n ? n : 1;
 	n = n < left ? n : left;
 	char *at = page->start + (size_t)page->extended * page->block_bytes;
-	page->extended += n;
-	page->free = (struct heap_block *)at;
-	for (struct heap_block *b = page->free;; b = b->next) {
+	struct heap_block *first = (struct heap_block *)at;
+	uint32_t extended = page->extended + n;
+	for (struct heap_block *b = first;; b = b->next) {
 		at += page->block_bytes;
 		b->key = heap_key(b);
 		b->next = --n ? (struct heap_block *)at : NULL;
 		if (!n)
 			break;
 	}
+	/* Who halts this thread walks the list (trace/leaks.c): it is whole when it is there. */
+	atomic_signal_fence(memory_order_seq_cst);
+	page->free = first;
+	page->extended = extended;
 }
 
 /* What others freed. Of a current page `left` says nothing. */

@@ -48,7 +48,7 @@ void *heap_zalloc(size_t n, size_t size)
 
 	if (__builtin_mul_overflow(n, size, &bytes))
 		return NULL;
-	if (bytes > HEAP_MEDIUM_MAX && !heap_debugged)
+	if (bytes > HEAP_MEDIUM_MAX && heap_of_thread())
 		block = heap_take_large(bytes, &zero);
 	else
 		block = heap_malloc(bytes);

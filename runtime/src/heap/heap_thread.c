@@ -229,21 +229,43 @@ void heap_count(uint32_t *ret_threads, uint32_t *ret_left)
 /* -- fork: the child has the locks free, and its own heap. Those of other threads are left as they are: one
  * may have been within. */
 
+/* stdio's lock of all streams, which fork takes after these handlers: somebody who has it may wait for a stream, whose
+ * holder waits for memory (getline). So it is taken before, as glibc does for its own malloc. */
+extern void _IO_list_lock(void) __attribute__((weak));
+extern void _IO_list_unlock(void) __attribute__((weak));
+extern void _IO_list_resetlock(void) __attribute__((weak));
+
 static void fork_before(void)
 {
+	if (_IO_list_resetlock)
+		_IO_list_lock();
 	short_lock_take(&heaps.common_lock);
 	short_lock_take(&heaps.lock);
 	short_lock_take(&segments.lock);
 }
 
-static void fork_after(void)
+static void locks_give(void)
 {
 	short_lock_give(&segments.lock);
 	short_lock_give(&heaps.lock);
 	short_lock_give(&heaps.common_lock);
 }
 
+static void fork_after(void)
+{
+	locks_give();
+	if (_IO_list_resetlock)
+		_IO_list_unlock();
+}
+
+static void fork_in_child(void)
+{
+	locks_give();
+	if (_IO_list_resetlock)
+		_IO_list_resetlock();
+}
+
 __attribute__((constructor(101))) static void fork_prepared(void)
 {
-	pthread_atfork(fork_before, fork_after, fork_after);
+	pthread_atfork(fork_before, fork_after, fork_in_child);
 }

@@ -31,7 +31,7 @@ bool heap_found_at(const void *address, struct heap_found *ret)
 	if (page->state == PAGE_FREE)
 		return false;
 	size_t n = (size_t)((const char *)address - page->start) / page->block_bytes;
-	if (page->state != PAGE_LARGE && n >= page->extended)
+	if (n >= (page->state == PAGE_LARGE ? 1 : page->extended))
 		return false;
 	*ret = (struct heap_found){ .block = page->start + n * page->block_bytes, .bytes = page->block_bytes,
 				    .segment = s, .page = page };

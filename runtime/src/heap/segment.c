@@ -149,31 +149,34 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void discard(struct segment *s, uint64_t mask)
+/* Which of them the kernel took: of memory that is locked (mlockall) it takes none. */
+static uint64_t discard(struct segment *s, uint64_t mask)
 {
+	uint64_t zero = 0;
 	int kept = errno;
 
 	for (uint64_t left = mask; left;) {
 		unsigned first = (unsigned)__builtin_ctzll(left);
 		unsigned n = ~(left >> first) ? (unsigned)__builtin_ctzll(~(left >> first)) : 64 - first;
-		madvise((char *)s + ((size_t)first << SLICE_SHIFT), (size_t)n << SLICE_SHIFT, MADV_DONTNEED);
+		if (madvise((char *)s + ((size_t)first << SLICE_SHIFT), (size_t)n << SLICE_SHIFT, MADV_DONTNEED) == 0)
+			zero |= slices_mask(first, n);
 		left &= ~slices_mask(first, n);
 	}
 	errno = kept;
+	return zero;
 }
 
 /* The slices are nobody's meanwhile, so that others need not wait for the kernel. Under the lock, which is
  * given back and taken. */
 static size_t segment_purge(struct segment *s, uint64_t mask)
 {
-	size_t bytes = (size_t)__builtin_popcountll(mask) << SLICE_SHIFT;
-
 	slices_take(s, mask);
 	short_lock_give(&segments.lock);
-	discard(s, mask);
+	uint64_t zero = discard(s, mask);
+	size_t bytes = (size_t)__builtin_popcountll(zero) << SLICE_SHIFT;
 	short_lock_take(&segments.lock);
 	s->free |= mask;
-	s->touched &= ~mask;
+	s->touched &= ~zero;
 	segments.purged_bytes += bytes;
 	free_changed(s);
 	return bytes;
