@@ -88,8 +88,8 @@ static int copy_fields(const struct rt_type *t, const struct rt_field *but, cons
 	for (int pass = 0; pass < 2; pass++) {
 		for (uint32_t i = 0; i < t->count; i++) {
 			const struct rt_field *f = &t->fields[i];
-			bool number = f->type->kind <= RT_KIND_ENUM && !(f->flags & RT_FIELD_PICKED);
-			if (number != (pass == 0) || f == but || (pass == 1 && !value_is_there(t, f, from)))
+			bool number = f->type->kind <= RT_KIND_ENUM;
+			if (number != (pass == 0) || f == but || ((pass == 1 || f->flags & RT_FIELD_PICKED) && !value_is_there(t, f, from)))
 				continue;
 			int r = copy_field(t, f, from, to, m, depth);
 			if (r < 0)

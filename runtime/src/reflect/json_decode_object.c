@@ -27,7 +27,7 @@ struct filling {
 	struct tail *tail;		/* NULL: its memory is not its own */
 	const struct place *at;
 	bool defers;			/* a member of a union came before what says which */
-	uint64_t seen[FIELDS / 64];
+	uint64_t seen[FIELDS / 64], waited[FIELDS / 64];	/* waited: came before what says which */
 };
 
 static const struct rt_field *key_find(const struct rt_type *t, const char *key, size_t n, uint32_t first)
@@ -123,10 +123,10 @@ OUTLINE static int union_field(struct decoder *d, struct filling *o, const struc
 		json_leave(&d->t);
 		return 0;
 	}
-	r = json_key(&d->t, at, &key);
+	r = from < d->t.end && *from == '}' ? 0 : json_key(&d->t, at, &key);
 	if (r < 0)
 		return r;
-	if (!there || field_of(f->type, &key, 0) != there)
+	if (!there || *from == '}' || field_of(f->type, &key, 0) != there)
 		return json_problem(&d->t, -EINVAL, from, at, "expected %s%s, for %s says so", there ? "the one key " : "no key",
 				    there ? there->key : "", o->type->fields[f->by].key);
 	struct place here = { at, there->key, there->key_bytes };
@@ -243,7 +243,9 @@ static int member(struct decoder *d, struct filling *o, const struct rt_field *f
 	bool waits = is_conditional(f) && !second && !is_seen(o, (uint32_t)f->by);
 
 	o->defers |= waits;
-	if (waits || (second && !is_conditional(f)))
+	if (waits)
+		o->waited[i / 64] |= UINT64_C(1) << i % 64;
+	if (waits || (second && !(o->waited[i / 64] >> i % 64 & 1)))
 		return json_skip(&d->t, at);
 	int r = is_seen(o, i) ? again(d, o, f, from, at) : 0;
 	see(o, i);
@@ -338,7 +340,7 @@ static int members_again(struct decoder *d, struct filling *o, const char *first
 	const char *end = d->t.p;
 
 	for (uint32_t i = 0; i < o->type->count; i++) {
-		if (!is_conditional(&o->type->fields[i]) || !is_seen(o, i))
+		if (!(o->waited[i / 64] >> i % 64 & 1) || !is_seen(o, i))
 			continue;
 		reset(d, o, &o->type->fields[i]);
 		o->seen[i / 64] &= ~(UINT64_C(1) << i % 64);

@@ -205,6 +205,8 @@ static int counted(struct encoder *e, const struct rt_type *outer, const struct 
 	return elements(e, f->type->element, p, n, at);
 }
 
+static int field(struct encoder *e, const struct rt_type *outer, const struct rt_field *f, const void *object, const struct place *at);
+
 static int union_value(struct encoder *e, const struct rt_type *outer, const struct rt_field *f, const void *object, const struct place *at)
 {
 	const struct rt_field *there = value_picked(outer, f, object);
@@ -218,7 +220,7 @@ static int union_value(struct encoder *e, const struct rt_type *outer, const str
 	if (r == 0)
 		r = key(e, there, &here);
 	if (r == 0)
-		r = value(e, there->type, there, value_at(object, f->offset + there->offset), &here);
+		r = field(e, f->type, there, value_at(object, f->offset), &here);
 	if (r == 0)
 		leave(e, '}', false);
 	return r;

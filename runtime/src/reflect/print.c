@@ -265,7 +265,15 @@ static void union_show(struct printer *p, const struct rt_type *outer, const str
 		return;
 	}
 	out_format(&p->out, "{ .%s = ", there->name);
-	value(p, there->type, object + f->offset + there->offset, depth, shown);
+	int64_t v;
+	if (there->flags & RT_FIELD_SECRET && !p->o.secrets)
+		out_text(&p->out, "(secret)");
+	else if (!there->bits)
+		value(p, there->type, object + f->offset + there->offset, depth, shown);
+	else if (number(p, there, object + f->offset, &v))
+		integer_show(p, there->type, v);
+	else
+		unread(p);
 	out_text(&p->out, " }");
 }
 

@@ -224,7 +224,7 @@ static int based(struct toml_tree *t, const char *p, const char *end, struct tom
 	for (const char *d = p + 2; d < end; d++) {
 		if (*d == '_')
 			continue;
-		if (v >> (63 - bits))
+		if (v >> (64 - bits))
 			return toml_problem(t, -EBADMSG, p, "the number does not fit 64 bits");
 		v = v << bits | (uint64_t)(*d <= '9' ? *d - '0' : (*d | 0x20) - 'a' + 10);
 	}
