@@ -195,6 +195,19 @@ static bool take(struct thread *t, struct processor *p)
 	return true;
 }
 
+/* Under the lock: has `t` a use for a processor, to run what is ready, or to find who does? Where fibers are pinned to it, it
+ * runs no others. */
+static bool is_of_use(const struct thread *t)
+{
+	const struct thread *other = scheduler.idle_threads;
+
+	if (!t->pins || scheduler.nthreads < scheduler.most_threads)
+		return true;
+	while (other && other->pins)
+		other = other->next_idle;
+	return other != NULL;
+}
+
 void idle_threads_look_again(void)
 {
 	short_lock_take(&scheduler.lock);
@@ -229,7 +242,7 @@ bool thread_sleep(struct thread *t)
 		}
 		/* Who pushed work meanwhile may have found an idle processor, and no thread for it: then that one
 		 * was laid down with what it had. */
-		if (work_anywhere() && take(t, idle_processor_take())) {
+		if (is_of_use(t) && work_anywhere() && take(t, idle_processor_take())) {
 			called = false;
 			break;
 		}

@@ -1,5 +1,7 @@
 /* Fibers that are pinned run on one thread only, and still run. */
 #include <errno.h>
+#include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -113,7 +115,69 @@ static const struct check_test tests[] = {
 	{ "beside hogs", test_beside_hogs },
 };
 
+/* -- two threads: one is another's alone, one blocks, so nobody can run what is ready */
+
+#define BLOCKS_US 300000
+
+static int sleeps_pinned(void *arg)
+{
+	(void)arg;
+	rt_pin();
+	rt_sleep(2 * BLOCKS_US * INT64_C(1000));
+	rt_unpin();
+	return 0;
+}
+
+static int blocks(void *arg)
+{
+	(void)arg;
+	rt_block_begin();
+	usleep(BLOCKS_US);
+	rt_block_end();
+	return 0;
+}
+
+static int64_t used_us(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * INT64_C(1000000) + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
+}
+
+static int64_t used_then;
+
+static int is_run_at_last(void *arg)
+{
+	(void)arg;
+	used_then = used_us();
+	return 0;
+}
+
+static int waits_in_peace(void *arg)
+{
+	(void)arg;
+	CHECK(rt_go(sleeps_pinned, NULL) == 0 && rt_sleep(10 * MS) == 0);
+	CHECK(rt_go(blocks, NULL) == 0 && rt_sleep(10 * MS) == 0);
+	CHECK(rt_go(is_run_at_last, NULL) == 0);
+	return 0;
+}
+
+/* Meanwhile the process sleeps, too. */
+static void two_threads(void)
+{
+	struct rt_options options = { .processors = 2, .threads = 2 };
+	int64_t before = used_us();
+
+	used_then = -1;
+	CHECK(rt_run(&options, waits_in_peace, NULL) == 0);
+	CHECK(used_then >= 0);
+	if (!SANITIZED && !ON_VALGRIND)
+		CHECK(used_then - before < BLOCKS_US / 2);
+}
+
 int main(void)
 {
+	two_threads();
 	return check_all(tests, sizeof tests / sizeof *tests);
 }
