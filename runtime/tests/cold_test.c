@@ -110,10 +110,12 @@ static __attribute__((noinline)) void start_some(void)
 	CHECK(rt_chan_new(8, 0, &known) == 0 && rt_go(holds_and_waits, known) == 0);
 }
 
-/* No scope holds them, which could cancel them. A word may look like a pointer to one. */
+/* No scope holds them, which could cancel them. A word may look like a pointer to one; and what threads have left in
+ * registers may, until they have rested. */
 static int leaks(void *arg)
 {
-	struct rt_leaks l;
+	struct rt_leaks l = { 0 };
+	int r = 0;
 
 	(void)arg;
 	if (!BEARS_TRACERS)
@@ -121,10 +123,14 @@ static int leaks(void *arg)
 	start_some();
 	wipe_stack();
 	CHECK(cold_until(UNKNOWN + 1));
-	int r = rt_leaks_find(&l, NULL, 0);
-	CHECK(r == (SANITIZED ? -ENOSYS : 0));
-	if (r == 0)
-		CHECK(l.fibers <= UNKNOWN && l.fibers >= UNKNOWN / 2);
+	for (int look = 0; look < 10 && r == 0 && l.fibers < UNKNOWN / 2; look++) {
+		if (look > 0)
+			rt_sleep(5 * MS);
+		r = rt_leaks_find(&l, NULL, 0);
+		CHECK(r == (SANITIZED ? -ENOSYS : 0));
+		CHECK(l.fibers <= UNKNOWN);
+	}
+	CHECK(r < 0 || l.fibers >= UNKNOWN / 2);
 	rt_close(known);
 	rt_chan_free(known);
 	for (int i = 0; i < UNKNOWN; i++)
