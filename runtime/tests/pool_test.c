@@ -69,6 +69,25 @@ static int bounded(void *arg)
 	return calls((void *)5);
 }
 
+/* A thread that may be idle for ever is still there. */
+static int stays(void *arg)
+{
+	struct rt_pool_options options = { .threads = 1, .idle_ns = RT_FOREVER };
+	struct rt_pool_state state;
+
+	(void)arg;
+	CHECK(rt_pool_new(&options, &pool) == 0);
+	CHECK(calls((void *)7) == 0);
+	for (int i = 0; i < 20; i++) {
+		rt_sleep(MS);
+		rt_pool_look(pool, &state);
+		CHECK(state.threads == 1);
+	}
+	CHECK(calls((void *)8) == 0);
+	rt_pool_free(pool);
+	return 0;
+}
+
 static int waits_for_pipe(void *arg)
 {
 	char c;
@@ -316,6 +335,7 @@ int main(void)
 {
 	static const struct check_test tests[] = {
 		{ "threads are bounded, and end", bounded },
+		{ "a thread that stays", stays },
 		{ "deadlines of calls", deadlines },
 		{ "deadlines race with ends", deadlines_race },
 		{ "workers", works },
