@@ -160,6 +160,35 @@ static int test_naps_ended(void *arg)
 	return 0;
 }
 
+/* A handle of an earlier run never names a fiber of a later one, with however many processors. */
+#define NUMBERED 20
+#define NUMBERED_RUNS 8
+
+static uint64_t numbers[NUMBERED * NUMBERED_RUNS];
+static int numbered;
+
+static bool is_new(uint64_t number)
+{
+	for (int i = 0; i < numbered; i++)
+		if (numbers[i] == number)
+			return false;
+	return true;
+}
+
+static int test_numbers(void *arg)
+{
+	struct rt_fiber f;
+
+	(void)arg;
+	for (int i = 0; i < NUMBERED; i++) {
+		CHECK(rt_spawn(add, NULL, NULL, &f) == 0);
+		CHECK(is_new(f.id));
+		numbers[numbered++] = f.id;
+		CHECK(rt_join(f, NULL, RT_FOREVER) == 0);
+	}
+	return 0;
+}
+
 static const struct check_test tests[] = {
 	{ "many", test_many },
 	{ "one by one", test_one_by_one },
@@ -169,6 +198,8 @@ static const struct check_test tests[] = {
 	{ "blocking calls", test_blocking },
 	{ "naps", test_naps },
 	{ "naps have ended", test_naps_ended },
+	{ "numbers", test_numbers },
+	{ "numbers of another run", test_numbers },
 };
 
 int main(void)
