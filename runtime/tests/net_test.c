@@ -739,6 +739,8 @@ static int addresses(void *arg)
 	static const char *const good[] = { "127.0.0.1:80", "[::1]:80", "unix:/a/path", "unix:@name" };
 	static const char *const bad[] = { "", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "::1:80", "[::1:80",
 					   "host:80", "127.0.0.1:-1", "[127.0.0.1]:80", "unix:", "127.0.0.1:80 " };
+	static const char *const no_ports[] = { "no-port", "localhost:", "localhost:65536", "localhost:4294967376",
+						"localhost:-1", "localhost: 80", "127.0.0.1:", "127.0.0.1:65616", "[::1]:99999" };
 	struct rt_address a, found[8];
 	char text[128];
 	size_t n = 8;
@@ -756,7 +758,11 @@ static int addresses(void *arg)
 	CHECK(rt_resolve("localhost:80", found, &n, RT_FOREVER) == 0 && n >= 1);
 	rt_address_print(&found[0], text, sizeof text);
 	CHECK(strcmp(text, "127.0.0.1:80") == 0 || strcmp(text, "[::1]:80") == 0);
-	CHECK(rt_resolve("no-port", found, &n, RT_FOREVER) == -EINVAL);
+	/* What is no port is not another one, whether it stands beside a name or not. */
+	for (size_t i = 0; i < sizeof no_ports / sizeof *no_ports; i++) {
+		n = 8;
+		CHECK(rt_resolve(no_ports[i], found, &n, RT_FOREVER) == -EINVAL && n == 8);
+	}
 	return 0;
 }
 
