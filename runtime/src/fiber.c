@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "misuse.h"
+#include "perturb.h"
 #include "short_lock.h"
 
 #ifndef MADV_GUARD_INSTALL
@@ -187,6 +188,8 @@ struct fiber *fiber_table_grow(enum rt_stack size)
 		atomic_store_explicit(&t->used, i + 1, memory_order_release);
 	}
 	short_lock_give(&t->lock);
+	/* Others have the next one meanwhile. */
+	perturb();
 	if (f) {
 		guard(f);
 		sanitizer_stack_made(fiber_stack_low(f) + page_bytes, t->stack_bytes - page_bytes);

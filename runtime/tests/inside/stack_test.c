@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "delays.h"
 #include "scheduler.h"
 
 #define FIBERS 2600
@@ -92,10 +93,47 @@ static int starts_one(void *arg)
 	return rt_join(f, NULL, RT_FOREVER);
 }
 
-/* In a process of its own, whose last words are looked at. */
-static bool ends_by_overflow(void *arg)
+#define MAKERS 4
+#define MADE 100	/* by each */
+
+static struct rt_event all_made;
+
+/* So that none serves again. */
+static int stays(void *arg)
 {
-	struct rt_options options = { .processors = 1 };
+	(void)arg;
+	return rt_event_wait(&all_made, RT_FOREVER);
+}
+
+static int makes(void *arg)
+{
+	(void)arg;
+	for (long i = 0; i < check_load(MADE); i++) {
+		CHECK(rt_go(stays, NULL) == 0);
+		rt_yield();
+	}
+	return 0;
+}
+
+/* Several make fibers at the same time: whoever has the next stack finds the word at the end of the one below, whose
+ * fiber is not made yet. */
+static int makers(void *arg)
+{
+	struct rt_scope s;
+
+	(void)arg;
+	rt_scope_open(&s, RT_FOREVER);
+	for (int i = 0; i < MAKERS; i++)
+		CHECK(rt_scope_go(&s, makes, NULL) == 0);
+	CHECK(rt_scope_close(&s) == 0);
+	rt_event_set(&all_made);
+	return 0;
+}
+
+/* In a process of its own, whose last words are looked at. */
+static bool ends_by_overflow(rt_function *first, void *arg, unsigned processors)
+{
+	struct rt_options options = { .processors = processors };
 	char text[4096] = "";
 	int fds[2], status = 0;
 
@@ -104,7 +142,8 @@ static bool ends_by_overflow(void *arg)
 	if (pid == 0) {
 		dup2(fds[1], STDERR_FILENO);
 		fiber_table_without_guards();
-		_exit(rt_run(&options, starts_one, arg) == 0 && !check_failed ? 0 : 1);
+		delays_begin(1, 2);
+		_exit(rt_run(&options, first, arg) == 0 && !check_failed ? 0 : 1);
 	}
 	close(fds[1]);
 	for (size_t n = 0; n < sizeof text - 1;) {
@@ -124,8 +163,9 @@ int main(void)
 {
 	struct rt_options options = { .processors = 1 };
 
-	CHECK(!ends_by_overflow(NULL));
-	CHECK(ends_by_overflow(&options));
+	CHECK(!ends_by_overflow(starts_one, NULL, 1));
+	CHECK(ends_by_overflow(starts_one, &options, 1));
+	CHECK(!ends_by_overflow(makers, NULL, MAKERS));
 	CHECK(rt_run(&options, test_trim, NULL) == 0);
 	return check_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
