@@ -2,9 +2,11 @@
  * well again when they are given. The calls of the library are wrapped by the linker (--wrap, see the
  * Makefile). */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 
 #include "child.h"
@@ -281,6 +283,52 @@ static void case_kernel(unsigned processors)
 		CHECK(r == 0 && enomem == 0);
 }
 
+/* No more descriptors can be made than fit where the first one is. */
+static struct rt_fd last_fd;
+
+static int adopt_all(int number)
+{
+	int r = 0;
+
+	for (int i = 0; i < 5000 && r == 0; i++)
+		r = rt_fd_adopt(number, RT_FD_KEEP, &last_fd);
+	return r;
+}
+
+/* A connection waits until it can be taken, and a number is as it was. */
+static int has_no_descriptor(void *arg)
+{
+	struct rt_fd listener = { 0 }, client = { 0 }, taken = { 0 };
+	int fd = eventfd(0, EFD_CLOEXEC), other = eventfd(0, EFD_CLOEXEC);
+	struct rt_address a;
+	char text[64];
+
+	(void)arg;
+	snprintf(text, sizeof text, "unix:@osprey-refusals-test-%d", getpid());
+	CHECK(rt_address_parse(text, &a) == 0 && rt_listen(&a, NULL, &listener) == 0);
+	CHECK(rt_connect(&a, &client, RT_FOREVER) == 0);
+	CHECK(adopt_all(other) == -ENOMEM);
+	CHECK(rt_fd_adopt(fd, 0, &taken) == -ENOMEM && !(fcntl(fd, F_GETFL) & O_NONBLOCK));
+	CHECK(rt_accept(listener, NULL, &taken, RT_FOREVER) == -ENOMEM);
+	CHECK(rt_fd_close(last_fd) == 0);
+	CHECK(rt_accept(listener, NULL, &taken, rt_now() + 10000 * MS) == 0);
+	CHECK(rt_write(client, "x", 1, RT_FOREVER) == 1 && rt_read(taken, text, 1, RT_FOREVER) == 1);
+	return 0;
+}
+
+static void case_descriptors(unsigned processors)
+{
+	struct rt_options options = { .processors = processors };
+	struct rt_fd first;
+
+	/* Fibers are made by as many bytes: those of before serve. */
+	CHECK(try_run(processors) == 0 && enomem == 0);
+	CHECK(rt_fd_adopt(eventfd(0, EFD_CLOEXEC), 0, &first) == 0);
+	if (refuse("descriptors") < 0)
+		_exit(77);
+	CHECK(rt_run(&options, has_no_descriptor, NULL) == 0);
+}
+
 static void check_or_skip(const char *name, child_case *run, unsigned processors)
 {
 	int status = child_status(run, processors);
@@ -310,6 +358,8 @@ int main(int argc, char **argv)
 		for (most_threads = 1; !SANITIZED && most_threads <= 4; most_threads++)
 			check_or_skip("threads", case_threads, p);
 		check_or_skip("files", case_files, p);
+		if (!SANITIZED)
+			check_or_skip("descriptors", case_descriptors, p);
 		for (size_t i = 0; !SANITIZED && i < sizeof whats / sizeof *whats; i++) {
 			what = whats[i];
 			check_or_skip(what, case_kernel, p);

@@ -33,6 +33,8 @@ static const struct refused refused_calls[] = {
 	/* As vm.overcommit_memory = 2 does when little is left: what is made writable counts. */
 	{ "commit16m", SYS_mprotect, 1, 16u << 20, ~0u, ENOMEM },
 	{ "commit1m", SYS_mprotect, 1, 1u << 20, ~0u, ENOMEM },
+	/* What descriptors are made of, a thousand at a time. */
+	{ "descriptors", SYS_mprotect, 1, 64u << 10, 64u << 10, ENOMEM },
 	{ "threads", SYS_clone3, 0, 0, ~0u, EAGAIN },
 };
 
