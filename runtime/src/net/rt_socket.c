@@ -49,12 +49,22 @@ static int open_descriptor(long number, unsigned kind, struct rt_fd *ret)
 static void remove_old(const struct rt_address *a)
 {
 	const struct sockaddr_un *u = (const struct sockaddr_un *)&a->storage;
-
 	struct stat is;
 
-	if (a->storage.ss_family == AF_UNIX && u->sun_path[0] &&
-	    kernel_call(SYS_newfstatat, AT_FDCWD, u->sun_path, &is, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(is.st_mode))
+	if (a->storage.ss_family != AF_UNIX || !u->sun_path[0])
+		return;
+	if (kernel_call(SYS_newfstatat, AT_FDCWD, u->sun_path, &is, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(is.st_mode))
 		kernel_call(SYS_unlinkat, AT_FDCWD, u->sun_path, 0);
+}
+
+/* ":80" is both, whatever net.ipv6.bindv6only says. */
+static int take_both(long number, const struct rt_address *a)
+{
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&a->storage;
+
+	if (a->storage.ss_family != AF_INET6 || !IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr))
+		return 0;
+	return set_option(number, IPPROTO_IPV6, IPV6_V6ONLY, 0);
 }
 
 static int prepare_listener(long number, const struct rt_address *a, const struct rt_listen_options *o)
@@ -64,10 +74,7 @@ static int prepare_listener(long number, const struct rt_address *a, const struc
 	if (is_ip(a) && ((r = set_option(number, SOL_SOCKET, SO_REUSEADDR, 1)) < 0 ||
 			 (r = set_option(number, IPPROTO_TCP, TCP_NODELAY, 1)) < 0))
 		return r;
-	/* ":80" is both, whatever net.ipv6.bindv6only says. */
-	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)&a->storage)->sin6_addr;
-	if (a->storage.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(v6) &&
-	    (r = set_option(number, IPPROTO_IPV6, IPV6_V6ONLY, 0)) < 0)
+	if ((r = take_both(number, a)) < 0)
 		return r;
 	if (o->shared && (r = set_option(number, SOL_SOCKET, SO_REUSEPORT, 1)) < 0)
 		return r;
@@ -99,7 +106,9 @@ int rt_datagram(const struct rt_address *a, struct rt_fd *ret)
 
 	if (number < 0)
 		return (int)number;
-	int r = (int)kernel_call(SYS_bind, number, &a->storage, a->bytes);
+	int r = take_both(number, a);
+	if (r == 0)
+		r = (int)kernel_call(SYS_bind, number, &a->storage, a->bytes);
 	if (r < 0) {
 		kernel_call(SYS_close, number);
 		return r;
