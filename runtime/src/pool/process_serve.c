@@ -48,15 +48,15 @@ static void set_limit(int which, rlim_t soft, bool hard)
 	setrlimit(which, &l);
 }
 
-/* A timer, since RLIMIT_CPU is of the process's life, by ticks, and what getrusage(2) says by another clock: the two
- * drift apart. Commands have their own (become_command). */
+/* From now on; 0: no more. A timer, since RLIMIT_CPU is of the process's life, by ticks, and what getrusage(2) says by
+ * another clock: the two drift apart. Commands have their own (become_command). */
 static void limit_cpu(uint32_t cpu_s)
 {
 	static timer_t timer;
 	static bool made;
 	struct sigevent by = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGXCPU };
 
-	if (!cpu_s || (!made && timer_create(CLOCK_PROCESS_CPUTIME_ID, &by, &timer) < 0))
+	if (!made && (!cpu_s || timer_create(CLOCK_PROCESS_CPUTIME_ID, &by, &timer) < 0))
 		return;
 	made = true;
 	timer_settime(timer, 0, &(struct itimerspec){ .it_value = { .tv_sec = cpu_s } }, NULL);
@@ -242,6 +242,8 @@ static int answer_one(int fd, const struct process_limits *limits)
 		command_cpu_s = limits->cpu_s;
 		reply.error = (q.is_command ? command_answer(&q, name, input, output, &reply) :
 					      function_answer(&q, name, input, output, &reply));
+		/* What the next call is read with is not of this one. */
+		limit_cpu(0);
 		r = process_write(fd, &reply, sizeof reply);
 	}
 	if (r == 0)

@@ -43,7 +43,7 @@ struct rt_processes_options {
 	unsigned calls;		/* a process is replaced after so many; 0: never */
 	size_t most_bytes;	/* of an input or output; 0: 64 MiB */
 	uint64_t memory_bytes;	/* address space of a process (RLIMIT_AS); 0: no limit */
-	unsigned cpu_s;		/* CPU time of a call (RLIMIT_CPU), then SIGXCPU ends the process; 0: any */
+	unsigned cpu_s;		/* CPU time of a call, then SIGXCPU ends the process; 0: any */
 };
 
 /* -ENOTCONN: not prepared; -ENOMEM. `options` may be NULL. Anywhere. */
