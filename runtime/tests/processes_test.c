@@ -1,5 +1,6 @@
 /* The pool of processes: results, crashes, limits, deadlines; no zombie and no descriptor is left. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -7,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "child.h"
 
 static struct rt_processes *processes;
 
@@ -70,6 +71,28 @@ static int counts_fds(const void *input, size_t n, void *output, size_t room, si
 	for (int fd = 0; fd < 1000; fd++)
 		open += dup2(fd, fd) >= 0;
 	return open;
+}
+
+static void burn(double seconds, int zero)
+{
+	static char bytes[1 << 16];
+	clock_t until = clock() + (clock_t)(seconds * CLOCKS_PER_SEC);
+
+	while (clock() < until)
+		if (zero >= 0 && read(zero, bytes, sizeof bytes) < 0)
+			return;
+}
+
+/* As much in the kernel as outside. */
+static int burns(const void *input, size_t n, void *output, size_t room, size_t *ret_bytes)
+{
+	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+
+	(void)input; (void)n; (void)output; (void)room; (void)ret_bytes;
+	burn(0.3, zero);
+	burn(0.3, -1);
+	close(zero);
+	return 0;
 }
 
 static int bad_call(const char *what, int64_t deadline, int *ret_status)
@@ -225,6 +248,80 @@ static void *plain_thread(void *arg)
 	return NULL;
 }
 
+/* -- CPU time, call by call: the tests below take seconds, and run beside the others */
+
+static struct rt_processes *new_limited(void)
+{
+	struct rt_processes_options options = { .processes = 1, .cpu_s = 1 };
+	struct rt_processes *p = NULL;
+
+	CHECK(rt_processes_new(&options, &p) == 0);
+	return p;
+}
+
+/* What a process has used for others is not of a call. */
+static void *short_calls(void *arg)
+{
+	struct rt_processes *p = new_limited();
+	struct rt_process_exchange x = { 0 };
+
+	(void)arg;
+	for (int i = 0; i < 4; i++)
+		CHECK(rt_processes_call(p, "burns", &x, RT_FOREVER) == 0);
+	rt_processes_free(p);
+	return NULL;
+}
+
+static void *endless_call(void *arg)
+{
+	struct rt_processes *p = new_limited();
+	struct rt_process_exchange x = { .input = "b", .input_bytes = 1 };
+
+	(void)arg;
+	CHECK(rt_processes_call(p, "misbehaves", &x, rt_now() + 60000 * MS) == -EREMOTEIO);
+	CHECK(WIFSIGNALED(x.status) && WTERMSIG(x.status) == SIGXCPU);
+	rt_processes_free(p);
+	return NULL;
+}
+
+static void *endless_command(void *arg)
+{
+	char *argv[] = { "sh", "-c", "while :; do :; done", NULL };
+	struct rt_processes *p = new_limited();
+	struct rt_process_exchange x = { 0 };
+
+	(void)arg;
+	CHECK(rt_processes_command(p, argv, &x, rt_now() + 60000 * MS) == 0);
+	CHECK(WIFSIGNALED(x.result) && WTERMSIG(x.result) == SIGXCPU);
+	rt_processes_free(p);
+	return NULL;
+}
+
+/* -- a program that does not want to be told of its children's ends: nothing of theirs is told, then */
+
+__attribute__((noinline)) static void soil_stack(void)
+{
+	char old[8192];
+
+	memset(old, 1, sizeof old);
+	__asm__ volatile("" : : "r"(old) : "memory");
+}
+
+static void case_ignores_children(unsigned processors)
+{
+	(void)processors;
+	signal(SIGCHLD, SIG_IGN);
+	CHECK(rt_process_register("reverse", reverse) == 0);
+	soil_stack();
+	int r = rt_processes_prepare();
+	CHECK(r == 0);
+	if (r < 0)
+		return;
+	CHECK(rt_processes_new(NULL, &processes) == 0);
+	exchanges((void *)1);
+	rt_processes_free(processes);
+}
+
 static int count_fds(void)
 {
 	int open = 0;
@@ -258,11 +355,16 @@ int main(void)
 		{ "cancelled calls", cancelled },
 		{ "commands", commands },
 	};
+	static void *(*const of_cpu_time[])(void *) = { short_calls, endless_call, endless_command };
 	pthread_t t[3];
 
+	/* ThreadSanitizer has a thread of its own in what is forked, which is then too late to prepare. */
+	if (!SANITIZED_THREAD)
+		child_check("SIGCHLD is ignored", case_ignores_children, 1, 100, 0, "");
 	CHECK(rt_process_register("reverse", reverse) == 0);
 	CHECK(rt_process_register("reverse", reverse) == -EEXIST);
 	CHECK(rt_process_register("misbehaves", misbehaves) == 0);
+	CHECK(rt_process_register("burns", burns) == 0);
 	CHECK(rt_process_register("pid", tells_pid) == 0);
 	CHECK(rt_process_register("fds", counts_fds) == 0);
 	CHECK(rt_process_register("server", tells_server) == 0);
@@ -280,7 +382,11 @@ int main(void)
 	pid_t server = x.result;
 	CHECK(count_children(server) != 0);
 	rt_processes_free(processes);
+	for (int i = 0; i < 3; i++)
+		CHECK(pthread_create(&t[i], NULL, of_cpu_time[i], NULL) == 0);
 	int r = check_all(tests, sizeof tests / sizeof *tests);
+	for (int i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
 	CHECK(count_fds() == before);
 	/* What was killed with its group takes a moment to end. */
 	for (int i = 0; i < 5000 && count_children(server) > 0; i++)
