@@ -329,6 +329,39 @@ static void case_descriptors(unsigned processors)
 	CHECK(rt_run(&options, has_no_descriptor, NULL) == 0);
 }
 
+static int refuses_ring(void *arg)
+{
+	int file = rt_file_open("/dev/null", O_WRONLY, 0);
+
+	(void)arg;
+	CHECK(file >= 0 && rt_pwrite(file, "x", 1, 0) == 1);
+	if (refuse("ring") < 0)
+		_exit(77);
+	/* Where there is no ring nothing is missed. */
+	CHECK(rt_pwrite(file, "x", 1, 0) == 1);
+	_exit(77);
+}
+
+/* What was asked of it cannot be taken back: in the midst of a run the end is the only answer. */
+static void case_ring(unsigned processors)
+{
+	struct rt_options options = { .processors = processors };
+
+	alarm(20);
+	_exit(rt_run(&options, refuses_ring, NULL));
+}
+
+static void ring(unsigned processors)
+{
+	int status = child_status(case_ring, processors);
+	bool said_so = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT &&
+		       strstr(child_said, "io_uring_enter is refused since the run began");
+
+	CHECK(said_so || (WIFEXITED(status) && WEXITSTATUS(status) == 77 && !*child_said));
+	if (!said_so && WEXITSTATUS(status) != 77)
+		fprintf(stderr, "ring, P = %u: status %#x, said: %s\n", processors, (unsigned)status, child_said);
+}
+
 static void check_or_skip(const char *name, child_case *run, unsigned processors)
 {
 	int status = child_status(run, processors);
@@ -364,6 +397,8 @@ int main(int argc, char **argv)
 			what = whats[i];
 			check_or_skip(what, case_kernel, p);
 		}
+		if (!SANITIZED)
+			ring(p);
 	}
 	return check_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

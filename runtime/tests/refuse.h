@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -36,6 +37,7 @@ static const struct refused refused_calls[] = {
 	/* What descriptors are made of, a thousand at a time. */
 	{ "descriptors", SYS_mprotect, 1, 64u << 10, 64u << 10, ENOMEM },
 	{ "threads", SYS_clone3, 0, 0, ~0u, EAGAIN },
+	{ "ring", SYS_io_uring_enter, 0, 0, ~0u, EPERM },
 };
 
 static inline int refuse(const char *name)
@@ -58,9 +60,11 @@ static inline int refuse(const char *name)
 	};
 	struct sock_fprog program = { sizeof code / sizeof *code, code };
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	return 0;
+	/* For all threads, unless one has another filter already. */
+	long result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+	return result < 0 ? -errno : result > 0 ? -EBUSY : 0;
 }
 
 #endif
