@@ -99,7 +99,8 @@ static void start_callback(struct thread *t, struct descriptor *d)
 	/* Without memory it is kept for the next event, which comes at once. */
 	if (!f) {
 		struct epoll_event e = events_of(d);
-		kernel_call(SYS_epoll_ctl, atomic_load(&scheduler.processors[d->poller].poller.epoll), EPOLL_CTL_MOD, d->fd, &e);
+		struct poller *p = &scheduler.processors[d->poller].poller;
+		kernel_call(SYS_epoll_ctl, atomic_load(&p->epoll), EPOLL_CTL_MOD, d->fd, &e);
 		return;
 	}
 	d->on_readable = NULL;

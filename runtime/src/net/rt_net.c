@@ -118,9 +118,10 @@ int rt_fd_release(struct rt_fd fd)
 			d->kind |= DESCRIPTOR_KEEP;
 		}
 		short_lock_give(&d->lock);
-		descriptor_leave(d);
 	}
 	door_leave();
+	if (d)
+		descriptor_leave(d);
 	return r;
 }
 
@@ -166,9 +167,10 @@ int rt_fd_on_readable(struct rt_fd fd, rt_function *function, void *arg)
 		short_lock_take(&d->lock);
 		r = arm(t, d, function, arg);
 		short_lock_give(&d->lock);
-		descriptor_leave(d);
 	}
 	door_leave();
+	if (d)
+		descriptor_leave(d);
 	return r;
 }
 

@@ -33,8 +33,8 @@ static int wait_for_edge(struct thread *t, struct descriptor *d, enum direction 
 }
 
 /* For an edge after `seen`. `call` (NULL: there is none) may have been made when it returns 0. */
-static int wait_or_call(struct descriptor *d, enum direction way, const struct expected_call *call, const _Atomic uint32_t *seen,
-			int64_t deadline)
+static int wait_or_call(struct descriptor *d, enum direction way, const struct expected_call *call,
+			const _Atomic uint32_t *seen, int64_t deadline)
 {
 	struct thread *t = door_enter();
 	int r = 0;
@@ -44,7 +44,8 @@ static int wait_or_call(struct descriptor *d, enum direction way, const struct e
 		r = -EBADF;
 	else if (!d->registered)
 		r = poller_register(t, d);
-	if (r == 0 && atomic_load_explicit(seen, memory_order_relaxed) == atomic_load_explicit(&d->edges, memory_order_relaxed))
+	if (r == 0 && atomic_load_explicit(seen, memory_order_relaxed) ==
+			      atomic_load_explicit(&d->edges, memory_order_relaxed))
 		r = passed(deadline) ? -ETIMEDOUT : 1;
 	if (r == 1) {
 		r = wait_for_edge(t, d, way, call, deadline);
