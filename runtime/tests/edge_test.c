@@ -144,6 +144,63 @@ static void case_cancel(unsigned processors)
 	run(processors, cancels_thread);
 }
 
+static pthread_t beginner;
+
+static int blocks(void *arg)
+{
+	(void)arg;
+	rt_block_begin();
+	usleep(2000);
+	rt_block_end();
+	return 0;
+}
+
+/* There are threads whose end takes a moment. */
+static int cancels_beginner(void *arg)
+{
+	struct rt_fiber f[20];
+
+	(void)arg;
+	pthread_cancel(beginner);
+	for (int i = 0; i < 20; i++)
+		CHECK(rt_spawn(blocks, NULL, NULL, &f[i]) == 0);
+	for (int i = 0; i < 20; i++)
+		CHECK(rt_join(f[i], NULL, RT_FOREVER) == 0);
+	return 7;
+}
+
+static int returned;
+
+static void *begins(void *processors)
+{
+	struct rt_options options = { .processors = (unsigned)(uintptr_t)processors };
+
+	beginner = pthread_self();
+	returned = rt_run(&options, cancels_beginner, NULL);
+	pthread_testcancel();
+	return NULL;
+}
+
+static int succeeds(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+/* A run is over before the thread that began it is, and another may begin. */
+static void case_beginner_cancelled(unsigned processors)
+{
+	for (int i = 0; i < 5; i++) {
+		pthread_t thread;
+		void *end;
+		returned = 0;
+		CHECK(pthread_create(&thread, NULL, begins, (void *)(uintptr_t)processors) == 0);
+		CHECK(pthread_join(thread, &end) == 0);
+		CHECK(returned == 7 && end == PTHREAD_CANCELED);
+		run(processors, succeeds);
+	}
+}
+
 /* -- fork */
 
 static int status_of(pid_t pid)
@@ -433,6 +490,7 @@ int main(void)
 		{ "abort", case_abort, 0, SIGABRT, "" },
 		{ "pthread_exit", case_pthread_exit, 0, SIGABRT, "osprey/rt: a thread of the runtime ends" },
 		{ "pthread_cancel", case_cancel, 9, 0, "" },
+		{ "who began the run is cancelled", case_beginner_cancelled, 100, 0, "" },
 		{ "programs", case_programs, 11, 0, "" },
 		{ "a child does without the runtime", case_child_does_without, 12, 0, "" },
 		{ "a child yields", case_child_yields, 13, 0, "osprey/rt: called in a child that was forked within a run" },
