@@ -249,6 +249,33 @@ static int outside(void *arg)
 	return pthread_join(t, NULL);
 }
 
+static struct rt_fiber earlier;
+
+static int spawns(void *arg)
+{
+	(void)arg;
+	CHECK(rt_spawn(nothing, NULL, NULL, &earlier) == 0);
+	return rt_join(earlier, NULL, RT_FOREVER);
+}
+
+/* What that one had is another's by now, who is to be joined too. */
+static int joins_earlier(void *arg)
+{
+	struct rt_fiber f;
+
+	(void)arg;
+	CHECK(rt_spawn(nothing, NULL, NULL, &f) == 0);
+	return rt_join(earlier, NULL, RT_FOREVER);
+}
+
+static void joins_of_earlier_run(unsigned processors)
+{
+	struct rt_options options = { .processors = processors };
+
+	CHECK(rt_run(&options, spawns, NULL) == 0);
+	CHECK(rt_run(&options, joins_earlier, NULL) == 0);
+}
+
 static void child(rt_function *run, unsigned processors, int out)
 {
 	struct rt_options options = { .processors = processors };
@@ -320,6 +347,7 @@ int main(void)
 			if (check_failed != before)
 				fprintf(stderr, "case %zu, P = %u, status %#x: %s\n", i, p, (unsigned)status, text);
 		}
+		child_check("a fiber of an earlier run", joins_of_earlier_run, p, 0, SIGABRT, "has been joined already");
 	}
 	return check_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
