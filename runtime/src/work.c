@@ -203,6 +203,8 @@ static struct fiber *find_pinned(struct thread *t)
 {
 	struct fiber *f = look_for_pinned(t);
 
+	/* Who calls others in vain, and finds nothing, is called by them in turn, for ever. */
+	stop_spinning(t, f != NULL);
 	if (f)
 		return f;
 	if (has_work(t->processor) || give_up_processor(t))
@@ -223,7 +225,6 @@ struct fiber *find_work(struct thread *t)
 		if (atomic_load_explicit(&scheduler.nused, memory_order_relaxed) == 1 && !is_alone())
 			in_use_alone();
 		if (t->pins) {
-			stop_spinning(t, true);
 			struct fiber *pinned = find_pinned(t);
 			if (pinned)
 				return pinned;
