@@ -77,6 +77,25 @@ static void check_text(const struct rt_type *t, const void *object, const char *
 	free(text);
 }
 
+struct sink {
+	char text[16384];
+	size_t n, parts, fail_at;
+};
+
+static int sink_write(void *arg, const char *bytes, size_t n)
+{
+	struct sink *s = arg;
+
+	if (++s->parts == s->fail_at)
+		return -EPIPE;
+	if (n > sizeof s->text - s->n - 1)
+		return -ENOSPC;
+	memcpy(s->text + s->n, bytes, n);
+	s->n += n;
+	s->text[s->n] = '\0';
+	return 0;
+}
+
 static const char every_text[] =
 	"{\"b\":true,\"c\":65,\"i8\":-128,\"i16\":-32768,\"i32\":-2147483648,\"i64\":-9223372036854775808,\"u8\":255,\"u16\":65535,"
 	"\"u32\":4294967295,\"u64\":18446744073709551615,\"f\":0.1,\"d\":1e-300,\"state\":\"lost it\",\"plain\":\"PLAIN_B\",\"bit1\":1,"
@@ -263,6 +282,132 @@ static int unions(void *arg)
 	return 0;
 }
 
+/* Flags and bits of a union's members are heeded as those of a struct's. */
+static int flagged_unions(void *arg)
+{
+	static const struct {
+		struct token token;
+		const char *text, *masked, *printed;
+	} tries[] = {
+		{ { TOKEN_PIN, { .pin = (char *)"1234" } }, "{\"kind\":\"pin\",\"u\":{\"pin\":\"1234\"}}",
+		  "{\"kind\":\"pin\",\"u\":{\"pin\":\"***\"}}", "u = { .pin = (secret) }\n" },
+		{ { TOKEN_SMALL, { .small = 5 } }, "{\"kind\":\"small\",\"u\":{\"small\":5}}", NULL, "u = { .small = 5 }\n" },
+		{ { TOKEN_NEGATIVE, { .negative = -3 } }, "{\"kind\":\"negative\",\"u\":{\"negative\":-3}}", NULL, "u = { .negative = -3 }\n" },
+		{ { TOKEN_LENT, { .lent = (char *)"others" } }, "{\"kind\":\"lent\",\"u\":null}", NULL, "u = { .lent = \"others\" }\n" },
+	};
+
+	(void)arg;
+	for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+		struct rt_encode_options masked = { .mask_secrets = true };
+		struct sink *s = calloc(1, sizeof *s);
+		struct token t, back;
+		/* What lies about the bits is none of theirs. */
+		memset(&t, 0xff, sizeof t);
+		t.kind = tries[i].token.kind;
+		if (t.kind == TOKEN_SMALL)
+			t.u.small = tries[i].token.u.small;
+		else if (t.kind == TOKEN_NEGATIVE)
+			t.u.negative = tries[i].token.u.negative;
+		else
+			t.u.pin = tries[i].token.u.pin;
+		check_text(RT_TYPE(struct token), &t, tries[i].text);
+		CHECK(rt_json_encode(RT_TYPE(struct token), &t, &masked, sink_write, s, NULL) == 0);
+		CHECK(strcmp(s->text, tries[i].masked ? tries[i].masked : tries[i].text) == 0);
+		memset(s, 0, sizeof *s);
+		CHECK(rt_print(RT_TYPE(struct token), &t, NULL, sink_write, s) == 0 && strstr(s->text, tries[i].printed));
+		free(s);
+		CHECK(decode(RT_TYPE(struct token), tries[i].text, 0, &back, NULL) == 0 && back.kind == t.kind);
+		CHECK(t.kind == TOKEN_LENT ? !back.u.lent : rt_equal(RT_TYPE(struct token), &t, &back) == 1);
+		rt_clear(RT_TYPE(struct token), &back, &memory);
+		CHECK(counts.live == 0);
+	}
+	struct token t;
+	struct rt_problem p;
+	CHECK(decode(RT_TYPE(struct token), "{\"kind\":\"lent\",\"u\":{}}", 0, &t, &p) == 0 && !t.u.lent);
+	CHECK(decode(RT_TYPE(struct token), "{\"kind\":\"lent\",\"u\":{\"lent\":\"x\"}}", 0, &t, &p) == -EINVAL);
+	CHECK(decode(RT_TYPE(struct token), "{\"kind\":\"pin\",\"u\":null}", 0, &t, &p) == -EINVAL);
+	/* A value that is missing, not a text that is none. */
+	CHECK(decode(RT_TYPE(struct token), "{\"kind\":\"pin\",\"u\":{}}", 0, &t, &p) == -EINVAL && strstr(p.reason, "the one key pin"));
+	CHECK(decode(RT_TYPE(struct token), "{\"kind\":\"pin\",\"u\":{", 0, &t, &p) == -EBADMSG && counts.live == 0);
+	return 0;
+}
+
+/* When there is no memory, what has been made is given back, whatever has been made by then. */
+static int counts_in_unions(void *arg)
+{
+	char *names[] = { (char *)"a", (char *)"bb", (char *)"ccc" };
+	struct named v = { .kind = 1, .names = names, .nnames = 3, .after = (char *)"after" }, copy;
+	int r = -ENOMEM;
+
+	(void)arg;
+	for (size_t n = 1; r == -ENOMEM; n++) {
+		counts.requests = 0;
+		counts.fail_at = n;
+		r = rt_copy(RT_TYPE(struct named), &v, &memory, &copy);
+		CHECK(r == 0 || (r == -ENOMEM && counts.live == 0));
+	}
+	counts.fail_at = 0;
+	CHECK(r == 0 && rt_equal(RT_TYPE(struct named), &v, &copy) == 1);
+	rt_clear(RT_TYPE(struct named), &copy, &memory);
+	struct named x = { .kind = 2, .x = 7 };
+	CHECK(rt_copy(RT_TYPE(struct named), &x, &memory, &copy) == 0 && copy.x == 7 && !copy.after && counts.live == 0);
+	return 0;
+}
+
+/* A member that had to wait is decoded a second time, and what is within it; those that had not to wait are
+ * not. Else a level more is twice the work: 2^30 at this depth. */
+static int unions_within(void *arg)
+{
+	enum { LEVELS = 30 };
+	static char text[LEVELS * 64];
+	struct twofold t, *at = &t;
+	size_t n = 0;
+	int levels = 0;
+
+	(void)arg;
+	for (int i = 0; i < LEVELS; i++)
+		n += (size_t)sprintf(text + n, "{\"first\":1,\"child\":");
+	n += (size_t)sprintf(text + n, "null");
+	for (int i = 0; i < LEVELS; i++)
+		n += (size_t)sprintf(text + n, ",\"y\":%d,\"second\":1}", LEVELS - 1 - i);
+	CHECK(decode(RT_TYPE(struct twofold), text, 0, &t, NULL) == 0);
+	for (; at; at = at->child, levels++)
+		CHECK(at->y == levels);
+	CHECK(levels == LEVELS);
+	rt_clear(RT_TYPE(struct twofold), &t, &memory);
+	CHECK(counts.live == 0);
+	return 0;
+}
+
+/* The limit is that of the result, in which the array is once. */
+static int tail_budget(void *arg)
+{
+	enum { MANY = 1000 };
+	static char text[2 * (2 * MANY + 32)];
+	struct rt_decode_options o = { .memory = &memory, .memory_bytes = sizeof(struct numbered) + MANY * sizeof(int) };
+	struct numbered *f = NULL;
+	size_t n = (size_t)sprintf(text, "{");
+
+	(void)arg;
+	for (int twice = 0; twice < 2; twice++) {
+		n += (size_t)sprintf(text + n, "%s\"tail\":[1", twice ? "," : "");
+		for (int i = 1; i < MANY; i++)
+			n += (size_t)sprintf(text + n, ",1");
+		n += (size_t)sprintf(text + n, "]");
+		text[n] = '}';
+		o.flags = twice ? RT_DECODE_LAST : 0;
+		int r = rt_json_decode_new(RT_TYPE(struct numbered), text, n + 1, &o, (void **)&f, NULL);
+		CHECK(r == 0 && f->n == MANY && f->tail[MANY - 1] == 1);
+		if (r == 0)
+			rt_object_free(RT_TYPE(struct numbered), f, &memory);
+		o.memory_bytes--;
+		CHECK(rt_json_decode_new(RT_TYPE(struct numbered), text, n + 1, &o, (void **)&f, NULL) == -EMSGSIZE);
+		o.memory_bytes++;
+		CHECK(counts.live == 0);
+	}
+	return 0;
+}
+
 static int tails(void *arg)
 {
 	static const char text[] = "{\"tailed\":{\"title\":\"t\",\"items\":[{\"name\":\"a\",\"price\":1.5,\"amount\":1,\"code\":\"\"},"
@@ -431,6 +576,35 @@ static const char toml_text[] =
 	"# an order\nid = 1_000\n\"customer-name\" = \"\"\"\nA\\\n   nn\"\"\"\nweight = -inf\n"
 	"[[items]]\nname = 'tea'\nprice = 0x10\n[[items]]\nname = \"\\u00e4\"\namount = 0b11\n";
 
+/* Numbers with a base may have all 64 bits, as those without. */
+static void toml_wide_numbers(void)
+{
+	static const struct {
+		const char *text;
+		int result;
+		uint64_t id;
+	} tries[] = {
+		{ "id = 18446744073709551615", 0, UINT64_MAX },
+		{ "id = 0xffff_ffff_ffff_ffff", 0, UINT64_MAX },
+		{ "id = 0x8000000000000000", 0, UINT64_C(1) << 63 },
+		{ "id = 0x00008000000000000000", 0, UINT64_C(1) << 63 },
+		{ "id = 0o1777777777777777777777", 0, UINT64_MAX },
+		{ "id = 0b1000000000000000000000000000000000000000000000000000000000000000", 0, UINT64_C(1) << 63 },
+		{ "id = 0x10000000000000000", -EBADMSG, 0 },
+		{ "id = 0o2000000000000000000000", -EBADMSG, 0 },
+		{ "id = 0b10000000000000000000000000000000000000000000000000000000000000000", -EBADMSG, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+		struct order order = { 0 };
+		int r = rt_toml_decode(RT_TYPE(struct order), tries[i].text, strlen(tries[i].text), NULL, &order, NULL);
+		if (r != tries[i].result || order.id != tries[i].id) {
+			fprintf(stderr, "%s: %d, %ju\n", tries[i].text, r, (uintmax_t)order.id);
+			check_failed++;
+		}
+	}
+}
+
 static int toml(void *arg)
 {
 	static const struct {
@@ -473,25 +647,7 @@ static int toml(void *arg)
 	CHECK(order.items[0].price == 16 && strcmp(order.items[1].name, "\xc3\xa4") == 0 && order.items[1].amount == 3);
 	rt_clear(RT_TYPE(struct order), &order, &memory);
 	CHECK(counts.live == 0);
-	return 0;
-}
-
-struct sink {
-	char text[16384];
-	size_t n, parts, fail_at;
-};
-
-static int sink_write(void *arg, const char *bytes, size_t n)
-{
-	struct sink *s = arg;
-
-	if (++s->parts == s->fail_at)
-		return -EPIPE;
-	if (n > sizeof s->text - s->n - 1)
-		return -ENOSPC;
-	memcpy(s->text + s->n, bytes, n);
-	s->n += n;
-	s->text[s->n] = '\0';
+	toml_wide_numbers();
 	return 0;
 }
 
@@ -640,7 +796,11 @@ int main(void)
 		{ "policies", policies },
 		{ "initial values", initial_values },
 		{ "unions", unions },
+		{ "unions of flagged members", flagged_unions },
+		{ "counts in unions", counts_in_unions },
+		{ "unions within unions", unions_within },
 		{ "flexible arrays", tails },
+		{ "limits of flexible arrays", tail_budget },
 		{ "chains", chains },
 		{ "depths", depths },
 		{ "no memory", no_memory },

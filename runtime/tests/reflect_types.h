@@ -147,6 +147,64 @@ RT_REFLECT(struct payment,
 	(left, by = kind, case = 1),
 	(right, by = kind, case = 2, required));
 
+/* A union whose members are flagged. */
+enum token_kind { TOKEN_NONE, TOKEN_PIN, TOKEN_SMALL, TOKEN_NEGATIVE, TOKEN_LENT, TOKEN_ITEM };
+RT_REFLECT(enum token_kind, (*, prefix = "TOKEN_", lower));
+
+struct token {
+	enum token_kind kind;
+	union {
+		char *pin;
+		unsigned small : 3;
+		int negative : 4;
+		char *lent;
+		struct item item;
+	} u;
+};
+RT_REFLECT(struct token,
+	(u, by = kind),
+	(u.pin, case = TOKEN_PIN, secret),
+	(u.small, case = TOKEN_SMALL),
+	(u.negative, case = TOKEN_NEGATIVE),
+	(u.lent, case = TOKEN_LENT, borrowed),
+	(u.item, case = TOKEN_ITEM));
+
+/* What counts is within the union itself. */
+struct named {
+	int kind;
+	union {
+		struct {
+			char **names;
+			uint32_t nnames;
+		};
+		int x;
+	};
+	char *after;
+};
+RT_REFLECT(struct named,
+	(names, by = kind, case = 1, count = nnames),
+	(nnames, by = kind, case = 1),
+	(x, by = kind, case = 2));
+
+/* Two unions, of which one may be told first, and the other last. */
+struct twofold {
+	int first;
+	union {
+		struct twofold *child;
+		int a;
+	};
+	int second;
+	union {
+		int y;
+		int z;
+	};
+};
+RT_REFLECT(struct twofold,
+	(child, by = first, case = 1),
+	(a, by = first, case = 2),
+	(y, by = second, case = 1),
+	(z, by = second, case = 2));
+
 struct tailed {
 	char *title;
 	uint8_t n;
@@ -159,6 +217,12 @@ struct holder {
 	int after;
 };
 RT_REFLECT(struct holder);
+
+struct numbered {
+	uint32_t n;
+	int tail[];
+};
+RT_REFLECT(struct numbered, (tail, count = n));
 
 struct defaults {
 	int number;

@@ -89,7 +89,8 @@ static int copy_fields(const struct rt_type *t, const struct rt_field *but, cons
 		for (uint32_t i = 0; i < t->count; i++) {
 			const struct rt_field *f = &t->fields[i];
 			bool number = f->type->kind <= RT_KIND_ENUM;
-			if (number != (pass == 0) || f == but || ((pass == 1 || f->flags & RT_FIELD_PICKED) && !value_is_there(t, f, from)))
+			bool asks = pass == 1 || f->flags & RT_FIELD_PICKED;
+			if (number != (pass == 0) || f == but || (asks && !value_is_there(t, f, from)))
 				continue;
 			int r = copy_field(t, f, from, to, m, depth);
 			if (r < 0)

@@ -109,7 +109,7 @@ static int list_field(struct decoder *d, struct filling *o, const struct rt_fiel
 
 OUTLINE static int union_field(struct decoder *d, struct filling *o, const struct rt_field *f, const struct place *at, struct scratch *lists)
 {
-	const struct rt_field *there = value_picked(o->type, f, o->object);
+	const struct rt_field *there = value_told(o->type, f, o->object);
 	struct json_string key;
 
 	if (json_next(&d->t) != '{')
@@ -147,7 +147,7 @@ static int null_field(struct decoder *d, struct filling *o, const struct rt_fiel
 		return r;
 	if (f->flags & RT_FIELD_REQUIRED || (!pointer && f->has < 0 && f->type->kind != RT_KIND_UNION))
 		return json_problem(&d->t, -EINVAL, from, at, "null is no value for it");
-	if (f->type->kind == RT_KIND_UNION && value_picked(o->type, f, o->object))
+	if (f->type->kind == RT_KIND_UNION && value_told(o->type, f, o->object))
 		return json_problem(&d->t, -EINVAL, from, at, "null, but %s says that there is a value", o->type->fields[f->by].key);
 	return 0;
 }
@@ -198,6 +198,7 @@ static void reset(struct decoder *d, struct filling *o, const struct rt_field *f
 		if (o->tail && o->tail->p) {
 			clear_elements(f->type->element, o->tail->p, o->tail->n, d->memory);
 			memory_put(d->memory, o->tail->p, o->tail->n * f->type->element->size);
+			decoder_credit(d, o->tail->n * f->type->element->size);
 			*o->tail = (struct tail){ 0 };
 		}
 		return;
@@ -396,8 +397,11 @@ int decode_object_new(struct decoder *d, const struct rt_type *t, const struct p
 		return r;
 	memset(p, 0, t->size);
 	r = t->kind == RT_KIND_STRUCT ? fill(d, t, p, &tail, at, lists) : decode_value(d, t, NULL, p, at, lists);
-	size_t bytes = tail.field ? tail.field->offset + tail.n * tail.field->type->element->size : 0;
+	size_t tail_bytes = tail.field ? tail.n * tail.field->type->element->size : 0;
+	size_t bytes = tail.field ? tail.field->offset + tail_bytes : 0;
 	if (r == 0 && bytes > t->size) {
+		/* Of what it is made of, nothing is left. */
+		decoder_credit(d, t->size + tail_bytes);
 		r = decoder_get(d, bytes, at, &whole);
 		if (r == 0) {
 			memcpy(whole, p, t->size);

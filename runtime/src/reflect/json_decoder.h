@@ -35,6 +35,13 @@ static inline bool decoder_at_number(struct decoder *d, int c)
 /* Memory for the result, within the budget; `ret` is a pointer's address. */
 int decoder_get(struct decoder *d, size_t bytes, const struct place *at, void *ret);
 
+/* Back into the budget, with what is released; memory without a function for that keeps it. */
+static inline void decoder_credit(struct decoder *d, size_t bytes)
+{
+	if (!d->memory || d->memory->release)
+		d->budget += bytes;
+}
+
 /* -EINVAL, or what is wrong with the text itself. */
 int decoder_mismatch(struct decoder *d, const struct place *at, const char *wanted);
 

@@ -209,7 +209,7 @@ static int field(struct encoder *e, const struct rt_type *outer, const struct rt
 
 static int union_value(struct encoder *e, const struct rt_type *outer, const struct rt_field *f, const void *object, const struct place *at)
 {
-	const struct rt_field *there = value_picked(outer, f, object);
+	const struct rt_field *there = value_told(outer, f, object);
 
 	if (!there) {
 		out_bytes(&e->out, "null", 4);

@@ -83,6 +83,13 @@ const struct rt_field *value_picked(const struct rt_type *outer, const struct rt
 	return NULL;
 }
 
+const struct rt_field *value_told(const struct rt_type *outer, const struct rt_field *f, const void *object)
+{
+	const struct rt_field *there = value_picked(outer, f, object);
+
+	return there && !(there->flags & (RT_FIELD_HIDDEN | RT_FIELD_OPAQUE)) ? there : NULL;
+}
+
 static bool is_zero(const char *p, size_t n)
 {
 	return n == 0 || (*p == 0 && memcmp(p, p + 1, n - 1) == 0);

@@ -26,6 +26,9 @@ bool value_is_there(const struct rt_type *outer, const struct rt_field *f, const
 /* The field of a union that is there, NULL without; `f` is the field of `outer` that has the union. */
 const struct rt_field *value_picked(const struct rt_type *outer, const struct rt_field *f, const void *object);
 
+/* The same; NULL too if a text says nothing of it: a borrowed one, a function. */
+const struct rt_field *value_told(const struct rt_type *outer, const struct rt_field *f, const void *object);
+
 /* Zero, NULL, no elements. */
 bool value_is_empty(const struct rt_type *outer, const struct rt_field *f, const void *object);
 
