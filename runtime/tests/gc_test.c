@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -304,6 +306,43 @@ static int sizes(void *arg)
 	return 0;
 }
 
+/* -- fork, while another thread allocates and collects */
+
+static _Atomic bool forks_end;
+
+static void *allocates_always(void *arg)
+{
+	while (!forks_end) {
+		CHECK(rt_gc_alloc(10000, &rt_gc_no_pointers));
+		if (arg)
+			CHECK(rt_gc_collect() == 0);
+	}
+	return NULL;
+}
+
+static void forks(bool collects)
+{
+	struct node *volatile mine = list_new(100, NULL);
+	pthread_t thread;
+
+	forks_end = false;
+	CHECK(pthread_create(&thread, NULL, allocates_always, collects ? &forks_end : NULL) == 0);
+	for (int i = 0; i < 15; i++) {
+		int status = -1;
+		pid_t pid = fork();
+		if (pid == 0) {
+			alarm(30);
+			check_failed = 0;
+			CHECK(list_is_whole(list_new(100, &map), 100));
+			CHECK(rt_gc_collect() == 0 && list_is_whole(mine, 100));
+			_exit(check_failed ? 1 : 0);
+		}
+		CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	}
+	forks_end = true;
+	pthread_join(thread, NULL);
+}
+
 int main(void)
 {
 	static const struct check_test tests[] = {
@@ -318,5 +357,7 @@ int main(void)
 		CHECK(rt_gc_collect() == -ENOSYS);
 		return check_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
+	forks(false);
+	forks(true);
 	return check_all(tests, sizeof tests / sizeof *tests);
 }

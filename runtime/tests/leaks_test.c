@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -346,6 +347,28 @@ static int under_load(void *arg)
 	return 0;
 }
 
+static __attribute__((noinline)) void lose_by_huge(void)
+{
+	void **huge = rt_malloc(2 << 20);
+
+	for (int i = 0; i < LOST; i++)
+		huge[i] = rt_malloc(100);
+	rt_free(huge);
+}
+
+/* The heap keeps the mapping of a huge block that was freed: what is in there holds nothing. */
+static void freed_huge(void)
+{
+	struct rt_leaks leaks;
+
+	CHECK(rt_leaks_find(&leaks, some, 4096) == 0);
+	free_some(&leaks);
+	lose_by_huge();
+	wipe_stack();
+	CHECK(rt_leaks_find(&leaks, some, 4096) == 0 && leaks.blocks >= LOST - 20 && leaks.blocks <= LOST);
+	free_some(&leaks);
+}
+
 /* Until it is told, and some time longer: then it gets at once what halts have sent that were given up. */
 static void *blocks_all_signals(void *arg)
 {
@@ -396,6 +419,37 @@ static void refuses(void)
 	CHECK(rt_leaks_find(&leaks, NULL, 0) == 0);
 }
 
+/* -- fork, while another thread looks */
+
+static void *looks_always(void *arg)
+{
+	struct rt_leaks leaks;
+
+	while (!stop)
+		CHECK(rt_leaks_find(&leaks, NULL, 0) == 0);
+	return arg;
+}
+
+static void forks(void)
+{
+	pthread_t thread;
+
+	stop = false;
+	CHECK(pthread_create(&thread, NULL, looks_always, NULL) == 0);
+	for (int i = 0; i < 15; i++) {
+		struct rt_leaks leaks;
+		int status = -1;
+		pid_t pid = fork();
+		if (pid == 0) {
+			alarm(30);
+			_exit(rt_leaks_find(&leaks, NULL, 0) == 0 ? 0 : 1);
+		}
+		CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+}
+
 int main(void)
 {
 	static const struct check_test tests[] = {
@@ -407,6 +461,8 @@ int main(void)
 		CHECK(rt_leaks_find(&(struct rt_leaks){ 0 }, NULL, 0) == -ENOSYS);
 		return check_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
+	forks();
+	freed_huge();
 	refuses();
 	return check_all(tests, sizeof tests / sizeof *tests);
 }

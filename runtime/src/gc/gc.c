@@ -2,6 +2,7 @@
 #include "osprey/rt/gc.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -271,4 +272,22 @@ void rt_gc_look(struct rt_gc_state *ret)
 	s.halted_ns = halted_ns;
 	short_lock_give(&lock);
 	*ret = s;
+}
+
+/* -- fork: the child has the heap as it is between two calls. Before the lock of halts (halt.c), which collecting takes
+ * under this one; so no collection is under way, and none waits for the thread that forks. */
+
+static void fork_before(void)
+{
+	short_lock_take(&lock);
+}
+
+static void fork_after(void)
+{
+	short_lock_give(&lock);
+}
+
+__attribute__((constructor(103))) static void fork_prepared(void)
+{
+	pthread_atfork(fork_before, fork_after, fork_after);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,4 +254,30 @@ void halt_end(void)
 	resume();
 	short_lock_give(&lock);
 	errno = kept;
+}
+
+/* -- fork: no halt is under way, and the child is alone. Before the heap's locks (heap_thread.c), which who looks for leaks
+ * takes under this one. */
+
+static void fork_before(void)
+{
+	short_lock_take(&lock);
+}
+
+static void fork_after(void)
+{
+	short_lock_give(&lock);
+}
+
+static void fork_in_child(void)
+{
+	/* Somebody whose signal came late may have been within. */
+	atomic_store(&nhalted, 0);
+	short_lock_give(&lock);
+}
+
+/* Handlers are called in the opposite order before the fork. */
+__attribute__((constructor(102))) static void fork_prepared(void)
+{
+	pthread_atfork(fork_before, fork_after, fork_in_child);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -309,4 +310,16 @@ int rt_leaks_report(struct rt_leaks *ret)
 		*ret = f->sums;
 	short_lock_give(&lock);
 	return 0;
+}
+
+/* Who looks meanwhile does so in the parent only; it is not waited for, since it tells what it finds under the
+ * lock. What it has found so far is nothing to the child. */
+static void fork_in_child(void)
+{
+	atomic_store(&lock.held, 0);
+}
+
+__attribute__((constructor)) static void fork_prepared(void)
+{
+	pthread_atfork(NULL, NULL, fork_in_child);
 }

@@ -8,6 +8,10 @@
  * sections nest. But while one lasts nothing that was retired after its beginning is freed: long ones cost
  * memory. Not in signal handlers.
  *
+ * In the child of a fork, sections that other threads stood in last for ever, and so may the call of another
+ * thread that was just freeing: all may be called there, but nothing may be freed any more, and
+ * rt_epoch_barrier needs a deadline.
+ *
  * Cost: enter and leave are two plain stores each to memory of the thread's own, some ns. What an atomic
  * instruction would do is done by who frees, with membarrier(2), once for many objects; where the kernel has
  * none (before Linux 4.14, or kept from it), each enter makes a fence.

@@ -12,7 +12,8 @@
  * out of the block, in the kernel) do not. One lock for all threads. If a thread cannot be halted nothing is
  * collected.
  *
- * Anywhere but signal handlers; does not park. errno is left as it was. Linux 5.10 or later, /proc. */
+ * Anywhere but signal handlers, also in the child of a fork (which has all blocks; a fork waits for a collection that
+ * is under way); does not park. errno is left as it was. Linux 5.10 or later, /proc. */
 #ifndef OSPREY_RT_GC_H
 #define OSPREY_RT_GC_H
 

@@ -13,8 +13,8 @@
  * pointer that the program hides (in a file, by arithmetic, in unaligned or shared memory) is not seen.
  *
  * Cost: the others stand still for about a millisecond for each some MiB in use; calls of theirs that the
- * kernel cannot take up again end with EINTR. Linux 5.10 or later, /proc. Fiber or plain thread; does not
- * park. 0; -EBUSY: another looks already, or the program uses the signal; -ETIMEDOUT: a thread keeps the
+ * kernel cannot take up again end with EINTR. Linux 5.10 or later, /proc. Fiber or plain thread, also in the
+ * child of a fork (which waits while threads are halted); does not park. 0; -EBUSY: another looks already, or the program uses the signal; -ETIMEDOUT: a thread keeps the
  * signal blocked; -EAGAIN: the heap was never found at rest; -ENOMEM; -ENOSYS: the program is built with
  * AddressSanitizer (which finds leaks itself) or ThreadSanitizer; what /proc says. */
 #ifndef OSPREY_RT_LEAKS_H
