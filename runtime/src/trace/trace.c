@@ -97,7 +97,8 @@ bool trace_reached(const struct tracer *t, const struct fiber *f)
 /* Its stack from `sp` on, and what its descriptor holds. */
 static void fiber_runs_from(struct tracer *t, struct fiber *f, uintptr_t sp)
 {
-	uintptr_t low = (uintptr_t)fiber_stack_low(f) + (f->guarded ? fiber_page_bytes() : 0), top = stack_top(f);	/* without the guard */
+	/* The red zone may reach into the guard. */
+	uintptr_t low = (uintptr_t)fiber_stack_low(f) + (f->guarded ? fiber_page_bytes() : 0), top = stack_top(f);
 
 	*reached(t, f) = 1;
 	trace_later(t, (struct span){ sp < low ? low : sp, top });
