@@ -24,7 +24,8 @@ void short_lock_wait(struct short_lock *l)
 		else if (turn < SPINS + YIELDS)
 			sched_yield();
 		else
-			syscall(SYS_nanosleep, &(struct timespec){ .tv_nsec = NAP_NS }, NULL);	/* no cancellation point */
+			/* nanosleep is a cancellation point, and malloc is none. */
+			syscall(SYS_nanosleep, &(struct timespec){ .tv_nsec = NAP_NS }, NULL);
 		if (atomic_load_explicit(&l->held, memory_order_relaxed) == 0 && short_lock_try(l))
 			break;
 	}

@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "child.h"
+#include "refuse.h"
 
 #define MIB ((size_t)1 << 20)
 
@@ -435,6 +436,30 @@ static void gives_back(void)
 	rt_heap_decay(1000);
 }
 
+/* Of memory that is locked (mlockall) the kernel takes nothing back: what was in it still is. */
+static void kept_by_the_kernel(unsigned unused)
+{
+	static const size_t sizes_of[] = { 100000, 1000000, 3000000 };
+
+	(void)unused;
+	if (refuse("madvise") < 0)
+		return;
+	for (size_t i = 0; i < sizeof sizes_of / sizeof *sizes_of; i++) {
+		size_t size = sizes_of[i], bad_bytes = 0;
+		unsigned char *p = rt_malloc(size);
+		CHECK(p);
+		memset(p, 0xff, size);
+		rt_free(p);
+		rt_heap_purge();
+		p = rt_calloc(1, size);
+		CHECK(p);
+		for (size_t k = 0; k < size; k++)
+			bad_bytes += p[k] != 0;
+		CHECK(bad_bytes == 0);
+		rt_free(p);
+	}
+}
+
 /* -- fork */
 
 static _Atomic bool forks_end;
@@ -563,6 +588,19 @@ static void walks(void)
 	size_t size;
 	CHECK(!rt_heap_block(&state, &found, &size) && !rt_heap_block(NULL, &found, &size) && !rt_heap_block(blocks, &found, &size));
 	CHECK(!rt_heap_block((void *)UINTPTR_MAX, &found, &size));
+}
+
+/* What was cut off is no part of the block, nor one behind it. */
+static void cut(void)
+{
+	char *p = rt_malloc(MIB), *q = rt_realloc(p, 128 << 10);
+	void *found;
+	size_t size;
+
+	CHECK(q && rt_heap_block(q + rt_usable(q) - 1, &found, &size) && found == q && size == rt_usable(q));
+	for (size_t at = rt_usable(q); q == p && at < MIB; at += 4096)
+		CHECK(!rt_heap_block(q + at, &found, &size) || ((char *)found <= q + at && q + at < (char *)found + size));
+	rt_free(q);
 }
 
 /* -- before main and after it */
@@ -810,13 +848,16 @@ int main(int argc, char **argv)
 	CHECK(((unsigned char *)early)[122] == 5);
 	rt_free(early);
 	walks();
+	cut();
 	threads_at_random();
 	ended_threads();
 	allocates_while_ending();
 	gives_back();
 	forks_in_the_middle();
-	if (BEARS_LIMITS)
+	if (BEARS_LIMITS) {
 		refused();
+		child_check("kept by the kernel", kept_by_the_kernel, 0, 100, 0, "");
+	}
 	tells_all();
 	no_fault();
 	return check_all(in_fibers, sizeof in_fibers / sizeof *in_fibers);

@@ -6,6 +6,7 @@
 #include "heap/heap_thread.h"
 #include "heap/huge.h"
 #include "heap/mapping.h"
+#include "perturb.h"
 
 /* Blocks are put into a list some at a time, so that memory is touched when it is needed. */
 #define EXTEND_BYTES 4096
@@ -132,6 +133,7 @@ static void page_extend(struct heap_page *page)
 	struct heap_block *first = (struct heap_block *)at;
 	uint32_t extended = page->extended + n;
 	for (struct heap_block *b = first;; b = b->next) {
+		perturb();
 		at += page->block_bytes;
 		b->key = heap_key(b);
 		b->next = --n ? (struct heap_block *)at : NULL;
