@@ -28,8 +28,10 @@ static void check_held(void *const held[HELD])
 {
 	for (int i = 0; i < HELD; i++)
 		CHECK(rt_gc_alloc(BYTES, &rt_gc_no_pointers));
+	int whole = 0;
 	for (int i = 0; i < HELD; i++)
-		CHECK(((unsigned char *)held[i])[BYTES / 2] == 0x55);
+		whole += ((unsigned char *)held[i])[BYTES / 2] == 0x55;
+	CHECK(whole == HELD);
 }
 
 static void collect(uint64_t least)
