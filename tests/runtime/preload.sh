@@ -27,75 +27,21 @@ check() {	# name command...
 did=0
 
 # It is there at all: the library's own line for a block that is none.
-cat >"$tmp/bad.c" <<'C'
-#include <stdlib.h>
-int main(void) { static char none[1 << 23]; char *volatile p = none + (1 << 22) + 16; free(p); return 0; }
-C
-gcc -w -o "$tmp/bad" "$tmp/bad.c"
+gcc -w -o "$tmp/bad" tests/runtime/preload/bad_free.c
 (ulimit -c 0; on "$tmp/bad" >"$tmp/out" 2>&1) && { echo "a block that is none was freed"; failed=1; }
 grep -q 'osprey/malloc: heap: block 0x.*: not a block of this heap' "$tmp/out" || { cat "$tmp/out"; failed=1; }
 
 # A fork finds stdio's locks and the heap's in the order in which readers of lines (a stream, then memory) and who flushes
 # all streams (their list, then a stream) take them.
-cat >"$tmp/fork.c" <<'C'
-#define _GNU_SOURCE
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-static const char *path;
-
-static void *reads(void *arg)
-{
-	for (;;) {
-		FILE *f = fopen(path, "r");
-		char *line = NULL;
-		size_t n = 0;
-		while (f && getline(&line, &n, f) > 0)
-			;
-		free(line);
-		if (f)
-			fclose(f);
-	}
-	return arg;
-}
-
-static void *flushes(void *arg)
-{
-	for (;;)
-		fflush(NULL);
-	return arg;
-}
-
-int main(int argc, char **argv)
-{
-	pthread_t thread;
-	time_t end = time(NULL) + 2;
-
-	path = argv[argc - 1];
-	pthread_create(&thread, NULL, reads, NULL);
-	pthread_create(&thread, NULL, flushes, NULL);
-	for (int i = 0; i < 1000 && time(NULL) < end; i++) {
-		pid_t pid = fork();
-		/* The child has the list of streams free, too. */
-		if (pid == 0) {
-			alarm(20);
-			FILE *f = fopen("/dev/null", "w");
-			_exit(f && fclose(f) == 0 ? 0 : 1);
-		}
-		int status = 1;
-		if (waitpid(pid, &status, 0) != pid || status != 0)
-			_exit(1);
-	}
-	_exit(0);
-}
-C
-gcc -O1 -pthread -o "$tmp/fork" "$tmp/fork.c"
+gcc -O1 -pthread -o "$tmp/fork" tests/runtime/preload/fork_beside_stdio.c
 for ((i = 1; i <= 20; i++)); do head -c $((20000 * i)) /dev/zero | tr '\0' x; echo; done >"$tmp/lines"
 check "fork beside getline and fflush" on "$tmp/fork" "$tmp/lines"
+
+# A library's handlers around a fork allocate, also those that run while the heap's own hold its locks.
+gcc -O1 -shared -fPIC -o "$tmp/libatfork.so" tests/runtime/preload/atfork.c
+gcc -O1 -o "$tmp/fork_once" tests/runtime/preload/fork_once.c -L"$tmp" -latfork -Wl,-rpath,"$tmp"
+check "handlers around a fork" on "$tmp/fork_once"
+check "handlers around a fork, in debug mode" on env RT_HEAP_DEBUG=1 "$tmp/fork_once"
 
 # The same object, on every allocator.
 compiles() {

@@ -104,13 +104,13 @@ struct heap *heap_of_thread(void)
 		return NULL;
 	if (h != &heap_none)
 		return h;
-	short_lock_take(&heaps.lock);
+	heap_lock(&heaps.lock);
 	begin();
 	h = heap_debugged ? NULL : take_left();
 	if (!h && !heap_debugged)
 		h = heap_new();
 	heaps.nthreads += h != NULL;
-	short_lock_give(&heaps.lock);
+	heap_unlock(&heaps.lock);
 	if (!h)
 		return NULL;
 	heap_current = h;
@@ -128,29 +128,29 @@ static void thread_ends(void *arg)
 
 	heap_current = &heap_ended;
 	heap_collect(h);
-	short_lock_take(&heaps.lock);
+	heap_lock(&heaps.lock);
 	heaps.nthreads--;
 	put_away(h, has_pages(h));
-	short_lock_give(&heaps.lock);
+	heap_unlock(&heaps.lock);
 }
 
 struct heap *heap_common_take(void)
 {
-	short_lock_take(&heaps.common_lock);
+	heap_lock(&heaps.common_lock);
 	if (!heaps.common) {
-		short_lock_take(&heaps.lock);
+		heap_lock(&heaps.lock);
 		begin();
 		heaps.common = heap_new();
-		short_lock_give(&heaps.lock);
+		heap_unlock(&heaps.lock);
 	}
 	if (!heaps.common)
-		short_lock_give(&heaps.common_lock);
+		heap_unlock(&heaps.common_lock);
 	return heaps.common;
 }
 
 void heap_common_give(void)
 {
-	short_lock_give(&heaps.common_lock);
+	heap_unlock(&heaps.common_lock);
 }
 
 static void adopt_listed(struct heap *h, struct heap *left)
@@ -188,17 +188,17 @@ bool heap_adopt(struct heap *h)
 {
 	if (atomic_load_explicit(&heaps.nleft, memory_order_relaxed) == 0)
 		return false;
-	short_lock_take(&heaps.lock);
+	heap_lock(&heaps.lock);
 	struct heap *left = take_left();
-	short_lock_give(&heaps.lock);
+	heap_unlock(&heaps.lock);
 	if (!left)
 		return false;
 	heap_collect(left);
 	adopt_listed(h, left);
 	adopt_full(h, left);
-	short_lock_take(&heaps.lock);
+	heap_lock(&heaps.lock);
 	put_away(left, has_pages(left));
-	short_lock_give(&heaps.lock);
+	heap_unlock(&heaps.lock);
 	return true;
 }
 
@@ -206,17 +206,17 @@ void heap_collect_left(void)
 {
 	struct heap *all, *next;
 
-	short_lock_take(&heaps.lock);
+	heap_lock(&heaps.lock);
 	all = heaps.left;
 	heaps.left = NULL;
 	atomic_store_explicit(&heaps.nleft, 0, memory_order_relaxed);
-	short_lock_give(&heaps.lock);
+	heap_unlock(&heaps.lock);
 	for (; all; all = next) {
 		next = all->next;
 		heap_collect(all);
-		short_lock_take(&heaps.lock);
+		heap_lock(&heaps.lock);
 		put_away(all, has_pages(all));
-		short_lock_give(&heaps.lock);
+		heap_unlock(&heaps.lock);
 	}
 }
 
@@ -235,20 +235,24 @@ extern void _IO_list_lock(void) __attribute__((weak));
 extern void _IO_list_unlock(void) __attribute__((weak));
 extern void _IO_list_resetlock(void) __attribute__((weak));
 
+__thread bool heap_forking __attribute__((tls_model("initial-exec")));
+
 static void fork_before(void)
 {
 	if (_IO_list_resetlock)
 		_IO_list_lock();
-	short_lock_take(&heaps.common_lock);
-	short_lock_take(&heaps.lock);
-	short_lock_take(&segments.lock);
+	heap_lock(&heaps.common_lock);
+	heap_lock(&heaps.lock);
+	heap_lock(&segments.lock);
+	heap_forking = true;
 }
 
 static void locks_give(void)
 {
-	short_lock_give(&segments.lock);
-	short_lock_give(&heaps.lock);
-	short_lock_give(&heaps.common_lock);
+	heap_forking = false;
+	heap_unlock(&segments.lock);
+	heap_unlock(&heaps.lock);
+	heap_unlock(&heaps.common_lock);
 }
 
 static void fork_after(void)

@@ -102,14 +102,14 @@ static void walk_all(struct walk *w)
 	struct heap_found found;
 
 	heap_tell_all(heap_self());
-	short_lock_take(&segments.lock);
+	heap_lock(&segments.lock);
 	each_page(w, walk_page);
 	for (struct segment *s = segments.huge; s; s = s->next_huge) {
 		huge_at(s, (char *)s + s->huge_offset, &found);
 		if (!w->unmarked || !s->huge_marked)
 			w->visit(&found, w->arg);
 	}
-	short_lock_give(&segments.lock);
+	heap_unlock(&segments.lock);
 }
 
 void heap_walk(heap_visit *visit, void *arg)
@@ -170,9 +170,9 @@ void heap_sum(uint64_t *ret_live_bytes, uint64_t *ret_live_blocks, uint64_t *ret
 	struct heap *common = heap_common_take();
 	struct sums sums = { .common = common };
 
-	short_lock_take(&segments.lock);
+	heap_lock(&segments.lock);
 	each_page(&sums.walk, sum_page);
-	short_lock_give(&segments.lock);
+	heap_unlock(&segments.lock);
 	if (common)
 		heap_common_give();
 	*ret_live_bytes = sums.live_bytes;
@@ -234,12 +234,12 @@ void heap_marks_begin(void)
 	struct walk w;
 
 	heap_tell_all(heap_self());
-	short_lock_take(&segments.lock);
+	heap_lock(&segments.lock);
 	for (uint32_t i = 0; i < segments.used; i++)
 		if (segment_numbered(i))
 			memset(segment_numbered(i)->marks, 0, sizeof segment_numbered(i)->marks);
 	for (struct segment *s = segments.huge; s; s = s->next_huge)
 		s->huge_marked = false;
 	each_page(&w, mark_free);
-	short_lock_give(&segments.lock);
+	heap_unlock(&segments.lock);
 }

@@ -11,7 +11,7 @@
 
 static void huge_link(struct segment *s)
 {
-	short_lock_take(&segments.lock);
+	heap_lock(&segments.lock);
 	s->previous_huge = NULL;
 	s->next_huge = segments.huge;
 	if (segments.huge)
@@ -20,14 +20,14 @@ static void huge_link(struct segment *s)
 	segments.huge_blocks++;
 	segments.huge_bytes += s->huge_bytes;
 	segments.mapped_bytes += s->mapped_bytes;
-	short_lock_give(&segments.lock);
+	heap_unlock(&segments.lock);
 	segment_register(s, s->mapped_bytes);
 }
 
 static void huge_unlink(struct segment *s)
 {
 	segment_unregister(s, s->mapped_bytes);
-	short_lock_take(&segments.lock);
+	heap_lock(&segments.lock);
 	if (s->next_huge)
 		s->next_huge->previous_huge = s->previous_huge;
 	if (s->previous_huge)
@@ -37,7 +37,7 @@ static void huge_unlink(struct segment *s)
 	segments.huge_blocks--;
 	segments.huge_bytes -= s->huge_bytes;
 	segments.mapped_bytes -= s->mapped_bytes;
-	short_lock_give(&segments.lock);
+	heap_unlock(&segments.lock);
 }
 
 /* Never 0, which would be no huge block. */
@@ -64,7 +64,7 @@ static struct segment *kept_take(size_t mapped)
 
 	if (!segments.kept)
 		return NULL;
-	short_lock_take(&segments.lock);
+	heap_lock(&segments.lock);
 	for (struct segment **at = &segments.kept; *at; at = &(*at)->next_huge)
 		if ((*at)->mapped_bytes >= mapped && (*at)->mapped_bytes / 2 <= mapped &&
 		    (!best || (*at)->mapped_bytes < (*best)->mapped_bytes))
@@ -74,7 +74,7 @@ static struct segment *kept_take(size_t mapped)
 		*best = s->next_huge;
 		segments.kept_bytes -= s->mapped_bytes;
 	}
-	short_lock_give(&segments.lock);
+	heap_unlock(&segments.lock);
 	return s;
 }
 
@@ -82,7 +82,7 @@ static bool kept_put(struct segment *s)
 {
 	bool kept = false;
 
-	short_lock_take(&segments.lock);
+	heap_lock(&segments.lock);
 	if (s->mapped_bytes <= KEPT_MOST_EACH && segments.kept_bytes + s->mapped_bytes <= KEPT_MOST) {
 		s->freed = atomic_load_explicit(&segments.purges, memory_order_relaxed);
 		s->next_huge = segments.kept;
@@ -90,7 +90,7 @@ static bool kept_put(struct segment *s)
 		segments.kept_bytes += s->mapped_bytes;
 		kept = true;
 	}
-	short_lock_give(&segments.lock);
+	heap_unlock(&segments.lock);
 	return kept;
 }
 

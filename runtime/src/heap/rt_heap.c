@@ -55,13 +55,13 @@ RT_API void rt_heap_stats(struct rt_heap_stats *ret_stats)
 
 	heap_tell_all(heap_self());
 	heap_sum(&stats.live_bytes, &stats.live_blocks, &stats.free_bytes);
-	short_lock_take(&segments.lock);
+	heap_lock(&segments.lock);
 	stats.mapped_bytes = segments.mapped_bytes + segments.kept_bytes;
 	stats.huge_bytes = segments.huge_bytes;
 	stats.huge_blocks = segments.huge_blocks;
 	stats.kept_bytes = ((uint64_t)segments.dirty_slices << SLICE_SHIFT) + segments.kept_bytes;
 	stats.purged_bytes = segments.purged_bytes;
-	short_lock_give(&segments.lock);
+	heap_unlock(&segments.lock);
 	uint64_t gone_bytes, gone_blocks;
 	heap_debug_quarantined(&gone_bytes, &gone_blocks);
 	stats.live_bytes += stats.huge_bytes - gone_bytes;

@@ -171,10 +171,10 @@ static uint64_t discard(struct segment *s, uint64_t mask)
 static size_t segment_purge(struct segment *s, uint64_t mask)
 {
 	slices_take(s, mask);
-	short_lock_give(&segments.lock);
+	heap_unlock(&segments.lock);
 	uint64_t zero = discard(s, mask);
 	size_t bytes = (size_t)__builtin_popcountll(zero) << SLICE_SHIFT;
-	short_lock_take(&segments.lock);
+	heap_lock(&segments.lock);
 	s->free |= mask;
 	s->touched &= ~zero;
 	segments.purged_bytes += bytes;
@@ -186,7 +186,7 @@ static void purge_old(void)
 {
 	uint32_t purges = atomic_fetch_add_explicit(&segments.purges, 1, memory_order_relaxed);
 
-	short_lock_take(&segments.lock);
+	heap_lock(&segments.lock);
 	for (uint32_t n = 0; n < segments.used; n++) {
 		struct segment *s = numbered[n];
 		if (!s || !(s->dirty[0] | s->dirty[1]))
@@ -199,7 +199,7 @@ static void purge_old(void)
 	}
 	if (purges)
 		huge_purge(purges);
-	short_lock_give(&segments.lock);
+	heap_unlock(&segments.lock);
 }
 
 /* Once in a while, by whoever comes then. */
@@ -227,7 +227,7 @@ static void segment_unmap(struct segment *s)
 
 size_t segments_purge(void)
 {
-	short_lock_take(&segments.lock);
+	heap_lock(&segments.lock);
 	size_t bytes = huge_purge(0);
 	for (uint32_t n = 0; n < segments.used; n++) {
 		struct segment *s = numbered[n];
@@ -240,7 +240,7 @@ size_t segments_purge(void)
 			bytes += segment_purge(s, s->dirty[0] | s->dirty[1]);
 		}
 	}
-	short_lock_give(&segments.lock);
+	heap_unlock(&segments.lock);
 	return bytes;
 }
 
@@ -255,7 +255,7 @@ static struct heap_page *pages_try(unsigned slices, bool *ret_zero)
 {
 	struct heap_page *page = NULL;
 
-	short_lock_take(&segments.lock);
+	heap_lock(&segments.lock);
 	struct segment *s = segment_with(slices);
 	if (s) {
 		size_t first = slices_choose(s, slices);
@@ -265,7 +265,7 @@ static struct heap_page *pages_try(unsigned slices, bool *ret_zero)
 		slices_take(s, mask);
 		page = page_make(s, first, slices);
 	}
-	short_lock_give(&segments.lock);
+	heap_unlock(&segments.lock);
 	return page;
 }
 
@@ -283,11 +283,11 @@ void pages_give(struct heap_page *page)
 {
 	struct segment *s = segment_of(page->start);
 
-	short_lock_take(&segments.lock);
+	heap_lock(&segments.lock);
 	page->state = PAGE_FREE;
 	atomic_store_explicit(&s->owner[page - s->pages], NULL, memory_order_relaxed);
 	slices_give(s, slices_mask((size_t)(page - s->pages), page->slices));
-	short_lock_give(&segments.lock);
+	heap_unlock(&segments.lock);
 	segments_purge_in_time();
 }
 
@@ -319,11 +319,11 @@ bool pages_resize(struct heap_page *page, unsigned slices)
 	struct segment *s = segment_of(page->start);
 	bool done = true;
 
-	short_lock_take(&segments.lock);
+	heap_lock(&segments.lock);
 	if (slices > page->slices)
 		done = page_grow(s, page, slices);
 	else if (slices < page->slices)
 		page_shrink(s, page, slices);
-	short_lock_give(&segments.lock);
+	heap_unlock(&segments.lock);
 	return done;
 }

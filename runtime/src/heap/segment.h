@@ -110,6 +110,22 @@ struct segments {
 };
 extern struct segments segments;
 
+/* The thread that forks has all locks of the heap from before the fork until behind it, and the atfork handlers of
+ * others that run meanwhile allocate. */
+extern __thread bool heap_forking __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+static inline void heap_lock(struct short_lock *l)
+{
+	if (__builtin_expect(!heap_forking, 1))
+		short_lock_take(l);
+}
+
+static inline void heap_unlock(struct short_lock *l)
+{
+	if (__builtin_expect(!heap_forking, 1))
+		short_lock_give(l);
+}
+
 /* A block's segment: also for one that lies at a multiple of SEGMENT_BYTES. */
 static inline struct segment *segment_of(const void *block)
 {
