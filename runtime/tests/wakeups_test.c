@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -218,6 +219,52 @@ static int starts_with_memory(void *arg)
 
 /* -- queues of others */
 
+static struct sockaddr_un peers_address;
+
+static ssize_t send_ten(struct rt_fd fd, int64_t deadline)
+{
+	static char text[10];
+	struct iovec part = { text, sizeof text };
+	struct msghdr m = { .msg_name = &peers_address, .msg_namelen = sizeof peers_address, .msg_iov = &part, .msg_iovlen = 1 };
+
+	return rt_sendmsg(fd, &m, 0, deadline);
+}
+
+static int sends_ten(void *arg)
+{
+	return (int)send_ten(*(struct rt_fd *)arg, rt_now() + MOST);
+}
+
+/* Both wait for room in the sender's own buffer: of which one edge tells. */
+static int room_for_two(void *arg)
+{
+	int from = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), least = 1, r;
+	int peers = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	static char much[3000];
+	struct rt_fiber f[2];
+	struct rt_fd fd;
+
+	(void)arg;
+	peers_address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	snprintf(peers_address.sun_path + 1, sizeof peers_address.sun_path - 1, "osprey-wakeups-test-%d", getpid());
+	CHECK(bind(peers, (void *)&peers_address, sizeof peers_address) == 0);
+	CHECK(setsockopt(from, SOL_SOCKET, SO_SNDBUF, &least, sizeof least) == 0);
+	for (size_t bytes = sizeof much; bytes > 0; bytes = bytes > 1 ? 1 : 0)
+		while (sendto(from, much, bytes, 0, (void *)&peers_address, sizeof peers_address) > 0)
+			;
+	CHECK(rt_fd_adopt(from, 0, &fd) == 0);
+	for (int i = 0; i < 2; i++)
+		CHECK(rt_spawn(sends_ten, &fd, NULL, &f[i]) == 0);
+	rt_sleep(TURN);
+	while (recv(peers, much, sizeof much, 0) > 0)
+		;
+	for (int i = 0; i < 2; i++)
+		CHECK(rt_join(f[i], &r, RT_FOREVER) == 0 && r == 10);
+	CHECK(rt_fd_close(fd) == 0);
+	close(peers);
+	return 0;
+}
+
 static int sends_one(void *arg)
 {
 	int64_t deadline = rt_now() + MOST;
@@ -373,6 +420,7 @@ int main(void)
 		{ "errors beside data", errors_beside_data },
 		{ "errors come", errors_come },
 		{ "started beside a reader", starts_beside_a_reader },
+		{ "room for two", room_for_two },
 		{ "a full queue of another", full_queue_of_another },
 		{ "signals are no data", signals_are_no_data },
 		{ "signals are no connections", signals_are_no_connections },

@@ -90,9 +90,12 @@ static ssize_t send_to(struct descriptor *d, const struct attempt *a, int64_t de
 {
 	for (;;) {
 		long r = kernel_call(a->number, d->fd, a->args[0], a->args[1]);
+		bool full = r == -EAGAIN && !transfer_is_ready(d->fd, WRITING);
+		/* The edge that woke this one is for the others too. */
+		if (!full && r != -EINTR && descriptor_is_shared(d))
+			transfer_pass_on(d, WRITING);
 		if (r == -EAGAIN)
-			r = transfer_is_ready(d->fd, WRITING) ? transfer_nap(d, deadline) :
-								transfer_wait_ready(d, WRITING, deadline);
+			r = full ? transfer_wait_ready(d, WRITING, deadline) : transfer_nap(d, deadline);
 		else if (r != -EINTR)
 			return r;
 		if (r < 0 && r != -EINTR)

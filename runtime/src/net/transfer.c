@@ -64,8 +64,7 @@ int transfer_wait(struct descriptor *d, enum direction way, int64_t deadline)
 	return wait_or_call(d, way, NULL, &d->drained[way], deadline);
 }
 
-/* There may be more for the next one that waits. */
-static void pass_on(struct descriptor *d, enum direction way)
+void transfer_pass_on(struct descriptor *d, enum direction way)
 {
 	struct thread *t = door_enter();
 
@@ -111,7 +110,7 @@ static long answered(struct descriptor *d, enum direction way, const struct atte
 	if (nothing_left(d, a, r))
 		atomic_store_explicit(&d->drained[way], edges, memory_order_relaxed);
 	else if (descriptor_is_shared(d))
-		pass_on(d, way);
+		transfer_pass_on(d, way);
 	return r;
 }
 

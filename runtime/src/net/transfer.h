@@ -54,6 +54,9 @@ static inline long transfer_end(struct descriptor *d, long result)
  * wait. */
 long transfer_at(struct descriptor *d, enum direction way, const struct attempt *attempt, int64_t deadline);
 
+/* There may be more for the next one that waits. */
+void transfer_pass_on(struct descriptor *d, enum direction way);
+
 /* For a moment, where nobody tells when a call is to be tried again. 0: now. */
 int transfer_nap(struct descriptor *d, int64_t deadline);
 
