@@ -69,6 +69,13 @@ static inline void exchange(struct rt_chan *c, void *ret_element, const void *el
 	c->at = c->at + 1 < c->capacity ? c->at + 1 : 0;
 }
 
+/* As who receives from a closed channel gets it. */
+static inline void receive_zero(struct rt_chan *c, void *ret_element)
+{
+	if (ret_element)
+		memset(ret_element, 0, c->element_bytes);
+}
+
 enum chan_done chan_send_now(struct rt_chan *c, const void *element, struct fiber **ret_wake)
 {
 	struct waiter *w;
@@ -102,8 +109,7 @@ enum chan_done chan_receive_now(struct rt_chan *c, void *ret_element, struct fib
 	} else if (w) {
 		chan_copy(c, ret_element, w->element);
 	} else if (c->closed) {
-		if (ret_element)
-			memset(ret_element, 0, c->element_bytes);
+		receive_zero(c, ret_element);
 		return CHAN_CLOSED;
 	} else {
 		return CHAN_WOULD_WAIT;
@@ -151,11 +157,8 @@ RETURNS_FROM_SWITCH static int receive_waits(struct thread *t, struct rt_chan *c
 	w.element = ret_element;
 	w.done = false;
 	int r = wait_here(t, &c->receivers, &c->lock, &w, FIBER_WAIT_RECEIVE, c, deadline);
-	if (r == 0 && !w.done) {
-		if (ret_element)
-			memset(ret_element, 0, c->element_bytes);
+	if (r == 0 && !w.done)
 		r = -EPIPE;
-	}
 	door_leave();
 	return r;
 }
@@ -245,6 +248,7 @@ size_t rt_chan_length(struct rt_chan *c)
 	return n;
 }
 
+/* Those that receive get their zeroes here: when they run the channel may be gone. */
 void rt_close(struct rt_chan *c)
 {
 	struct thread *t = door_enter();
@@ -258,7 +262,11 @@ void rt_close(struct rt_chan *c)
 		misuse("rt_close: the channel is closed already");
 	__atomic_store_n(&c->closed, true, __ATOMIC_RELEASE);
 	PROBE1(chan_close, c);
-	while ((w = wait_list_claim(&c->receivers)) || (w = wait_list_claim(&c->senders))) {
+	for (;;) {
+		if ((w = wait_list_claim(&c->receivers)))
+			receive_zero(c, w->element);
+		else if (!(w = wait_list_claim(&c->senders)))
+			break;
 		w->fiber->next = woken;
 		woken = w->fiber;
 	}

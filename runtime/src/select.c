@@ -42,6 +42,19 @@ static void lock_all(struct selection *s)
 			inside_lock_take(&s->cases[s->order[i]].chan->lock);
 }
 
+/* Who ended the waiting has taken its case from the channel's list, and may have freed the channel since then, unless another
+ * case waits at it too. */
+static void leave_out(struct selection *s, size_t which)
+{
+	size_t at = 0;
+
+	while (s->order[at] != which)
+		at++;
+	s->n--;
+	for (; at < s->n; at++)
+		s->order[at] = s->order[at + 1];
+}
+
 /* The last channel is given back last, and nothing is looked at after that: the waiting fiber may go on, and
  * `s` with it. */
 static void unlock_all(struct selection *s)
@@ -174,19 +187,21 @@ SANITIZER_INLINE int wait(struct thread *t, struct selection *s, int64_t deadlin
 	}
 	park_here(t, FIBER_WAIT_SELECT, s, parked, s);
 	int r = s->waiting ? waiting_end(&waiting) : 0;
+	struct waiter *by = f->woken_by;
+	if (r == 0)
+		leave_out(s, (size_t)(by - s->waiters));
 	lock_all(s);
-	for (size_t i = 0; i < s->n; i++)
-		if (s->cases[i].chan)
-			wait_list_remove(list_of(&s->cases[i]), &s->waiters[i]);
+	for (size_t i = 0; i < s->n; i++) {
+		size_t which = s->order[i];
+		if (s->cases[which].chan)
+			wait_list_remove(list_of(&s->cases[which]), &s->waiters[which]);
+	}
 	unlock_all(s);
 	if (r < 0)
 		return r;
-	struct waiter *by = f->woken_by;
 	struct rt_case *k = &s->cases[by - s->waiters];
 	if (!by->done && k->send)
 		misuse("rt_select: sends on a closed channel");
-	if (!by->done && k->receive)
-		memset(k->receive, 0, k->chan->element_bytes);
 	k->result = by->done ? 0 : -EPIPE;
 	return (int)(by - s->waiters);
 }

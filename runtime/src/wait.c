@@ -137,7 +137,7 @@ static __attribute__((noinline)) int wait_cold(struct thread *t, struct wait_lis
 
 	cold_stand_in(c, w, what, object);
 	int r = wait_with(t, list, lock, &c->waiter, &c->waiting, c, what, object, deadline);
-	cold_stand_down(c, w, what, object);
+	cold_stand_down(c, w, what, object, r == 0);
 	return r;
 }
 

@@ -158,6 +158,77 @@ static int test_deadlines_pass(void *arg)
 	return 0;
 }
 
+/* Nobody but the one select has to do with `a` and `b`; one of them ends its waiting, and is gone when it runs. */
+static int selects_once(void *arg)
+{
+	long v = 42;
+	struct rt_case k[] = { { .chan = a, .send = &v }, { .chan = b, .receive = &v } };
+
+	(void)arg;
+	return rt_select(k, 2, RT_FOREVER);
+}
+
+/* It would find this lock held for ever. */
+static void spoil_memory(void)
+{
+	void *taken[64];
+
+	for (size_t bytes = 32; bytes <= 512; bytes += 16) {
+		for (size_t i = 0; i < 64; i++)
+			if ((taken[i] = rt_malloc(bytes)))
+				memset(taken[i], 0xff, bytes);
+		for (size_t i = 0; i < 64; i++)
+			rt_free(taken[i]);
+	}
+}
+
+static int test_frees_what_was_selected(void *arg)
+{
+	struct rt_fiber f;
+	long v = 0;
+
+	(void)arg;
+	for (int how = 0; how < 3; how++) {
+		int which = -1;
+		channel(&a, 0);
+		channel(&b, 0);
+		CHECK(rt_spawn(selects_once, NULL, NULL, &f) == 0 && rt_sleep(MS) == 0);
+		if (how == 0)
+			CHECK(rt_receive(a, &v, RT_FOREVER) == 0 && v == 42);
+		else if (how == 1)
+			CHECK(rt_send(b, &v, RT_FOREVER) == 0);
+		else
+			rt_close(b);
+		rt_chan_free(how == 0 ? a : b);
+		spoil_memory();
+		CHECK(rt_join(f, &which, rt_now() + 20000 * MS) == 0 && which == (how > 0));
+		rt_chan_free(how == 0 ? b : a);
+	}
+	return 0;
+}
+
+static int receives_nothing(void *arg)
+{
+	long v = 42;
+
+	return rt_receive(arg, &v, RT_FOREVER) == -EPIPE && v == 0;
+}
+
+static int test_frees_what_was_closed(void *arg)
+{
+	struct rt_fiber f;
+	int right = 0;
+
+	(void)arg;
+	channel(&a, 0);
+	CHECK(rt_spawn(receives_nothing, a, NULL, &f) == 0 && rt_sleep(MS) == 0);
+	rt_close(a);
+	rt_chan_free(a);
+	spoil_memory();
+	CHECK(rt_join(f, &right, rt_now() + 20000 * MS) == 0 && right);
+	return 0;
+}
+
 static int receives_for_a_while(void *arg)
 {
 	long v;
@@ -194,6 +265,8 @@ static const struct check_test tests[] = {
 	{ "round trips", test_round_trips },
 	{ "many to many", test_fan },
 	{ "selects", test_selects },
+	{ "frees what was selected", test_frees_what_was_selected },
+	{ "frees what was closed", test_frees_what_was_closed },
 	{ "deadlines pass", test_deadlines_pass },
 	{ "deadlines compete", test_deadlines_compete },
 };

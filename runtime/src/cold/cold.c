@@ -97,8 +97,9 @@ void cold_stand_in(struct cold *c, const struct waiter *w, enum fiber_wait what,
 	if (!carries(c, w, what, object))
 		return;
 	c->waiter.element = c->element;
+	c->element_bytes = element_bytes(object);
 	if (what == FIBER_WAIT_SEND)
-		memcpy(c->element, w->element, element_bytes(object));
+		memcpy(c->element, w->element, c->element_bytes);
 }
 
 static void cold_free_copy(struct cold *c)
@@ -108,7 +109,7 @@ static void cold_free_copy(struct cold *c)
 	c->spent = NULL;
 }
 
-void cold_stand_down(struct cold *c, struct waiter *w, enum fiber_wait what, const void *object)
+void cold_stand_down(struct cold *c, struct waiter *w, enum fiber_wait what, const void *object, bool ended)
 {
 	c->stack = NULL;
 	c->fiber->woken_by = NULL;	/* it may be a block of another soon (trace/leaks.c) */
@@ -117,8 +118,8 @@ void cold_stand_down(struct cold *c, struct waiter *w, enum fiber_wait what, con
 	/* Others neither set nor read it. */
 	if (object && (is_of_channel(what) || what == FIBER_WAIT_MUTEX))
 		w->done = c->waiter.done;
-	if (what == FIBER_WAIT_RECEIVE && carries(c, w, what, object) && w->done)
-		memcpy(w->element, c->element, element_bytes(object));
+	if (ended && what == FIBER_WAIT_RECEIVE && carries(c, w, what, object))
+		memcpy(w->element, c->element, c->element_bytes);
 }
 
 void cold_parked(struct cold *c)

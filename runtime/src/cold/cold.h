@@ -37,6 +37,7 @@ struct cold {
 	char *spent;			/* the copy of a stack that was put back */
 	struct waiter waiter;
 	struct waiting waiting;
+	size_t element_bytes;		/* the channel may be gone when it has waited */
 	char element[COLD_ELEMENT];
 };
 
@@ -48,9 +49,10 @@ extern struct thread cold_place;
 bool cold_suits(struct fiber *f, const struct wait_list *list, const struct waiter *w,
 		enum fiber_wait what, const void *object);
 
-/* The waiter that stands in for the fiber's own, and back when it has waited. */
+/* The waiter that stands in for the fiber's own, and back when it has waited; `ended`: by another, who may have freed `object`
+ * since. */
 void cold_stand_in(struct cold *c, const struct waiter *w, enum fiber_wait what, const void *object);
-void cold_stand_down(struct cold *c, struct waiter *w, enum fiber_wait what, const void *object);
+void cold_stand_down(struct cold *c, struct waiter *w, enum fiber_wait what, const void *object, bool ended);
 
 /* Its context is saved, and nobody can wake it yet. */
 void cold_parked(struct cold *c);
