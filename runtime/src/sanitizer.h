@@ -126,6 +126,16 @@ SANITIZER_INLINE void sanitizer_context_make(struct sanitizer_context *c, const 
 #endif
 }
 
+/* The thread stands on its own stack again, and the tool was not told: what lies below `frame` is nobody's. */
+SANITIZER_INLINE void sanitizer_unwound(const char *frame)
+{
+	(void)frame;
+#ifdef SANITIZER_ADDRESS
+	const size_t below = 64 << 10;
+	__asan_unpoison_memory_region(frame - below, below);
+#endif
+}
+
 /* It will be left for good by the next switch. */
 SANITIZER_INLINE void sanitizer_context_ends(struct sanitizer_context *c)
 {

@@ -5,6 +5,7 @@
 
 #include "door.h"
 #include "misuse.h"
+#include "sanitizer.h"
 #include "thread.h"
 
 static pthread_key_t key;
@@ -14,6 +15,7 @@ static bool initialized;
 static void ended(void *unused)
 {
 	(void)unused;
+	sanitizer_unwound(__builtin_frame_address(0));
 	misuse("a thread of the runtime ends: pthread_exit was called in a fiber, or the thread was cancelled");
 }
 
