@@ -62,7 +62,7 @@ static struct segment *kept_take(size_t mapped)
 {
 	struct segment **best = NULL, *s = NULL;
 
-	if (!segments.kept)
+	if (atomic_load_explicit(&segments.kept_bytes, memory_order_relaxed) == 0)
 		return NULL;
 	heap_lock(&segments.lock);
 	for (struct segment **at = &segments.kept; *at; at = &(*at)->next_huge)

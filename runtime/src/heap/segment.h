@@ -101,7 +101,7 @@ struct segments {
 	uint32_t used;			/* numbers */
 	struct segment *huge;
 	struct segment *kept;		/* mappings of huge blocks that were freed */
-	uint64_t kept_bytes;
+	_Atomic uint64_t kept_bytes;	/* looked at without the lock: 0, there is none */
 	uint64_t mapped_bytes, huge_bytes, huge_blocks, purged_bytes, dirty_slices;
 	_Atomic int64_t next_purge_ms;
 	_Atomic int64_t decay_ms;
