@@ -28,15 +28,6 @@ static uintptr_t pc_of(const ucontext_t *context)
 #endif
 }
 
-/* The kernel lets a handler begin with what a process begins with; whoever runs next on the thread wants what its threads
- * have. */
-static inline void floating_point_of_run(void)
-{
-#if defined __x86_64__
-	__asm__ volatile("ldmxcsr %0\n\tfldcw %1" : : "m"(scheduler.mxcsr), "m"(scheduler.x87_control));
-#endif
-}
-
 NO_PREEMPT static void interrupted(int signal, siginfo_t *info, void *arg)
 {
 	ucontext_t *context = arg;
@@ -55,7 +46,7 @@ NO_PREEMPT static void interrupted(int signal, siginfo_t *info, void *arg)
 	 * interrupted. It leaves a description that makes no sense alone. */
 	context->uc_stack.ss_flags = -1;
 	sanitizer_signal_left(&context->uc_sigmask);
-	floating_point_of_run();
+	floating_point_set(&scheduler.floating_point);
 	/* What the watcher has written there makes it yield. */
 	door_enter();
 	door_leave();

@@ -126,9 +126,7 @@ int scheduler_start(uint32_t processors, uint32_t threads)
 	thread_current = t;
 	atomic_store_explicit(&t->tid, gettid(), memory_order_relaxed);
 	pthread_sigmask(SIG_SETMASK, NULL, &scheduler.signals);
-#if defined __x86_64__
-	__asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(scheduler.mxcsr), "=m"(scheduler.x87_control));
-#endif
+	floating_point_get(&scheduler.floating_point);
 	t->exceptions = exceptions_of_thread();
 	strays_begin(t);
 	r = helpers_start(t);

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 
+#include "floating_point.h"
 #include "processor.h"
 #include "thread.h"
 
@@ -39,8 +40,7 @@ struct scheduler {
 	_Atomic uint32_t watcher_word;
 	pthread_t watcher;
 	sigset_t signals;		/* the mask of who began the run, which all threads start with; */
-	uint32_t mxcsr;			/* and floating-point control of x86-64 */
-	uint16_t x87_control;
+	struct floating_point floating_point;	/* and this */
 };
 
 extern struct scheduler scheduler;

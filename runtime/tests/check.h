@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <osprey/rt.h>
 
@@ -109,6 +110,22 @@ static inline int check_all(const struct check_test *tests, size_t n)
 		}
 	}
 	return check_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* The same where io_uring is refused, from here on: what differs. */
+static inline int check_all_without_ring(const struct check_test *tests, size_t n)
+{
+	setenv("OSPREY_RT_URING", "0", 1);
+	return check_all(tests, n);
+}
+
+/* What all threads of the process have used of CPUs. */
+static inline int64_t check_cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * 1000 * MS + t.tv_nsec;
 }
 
 #endif

@@ -174,8 +174,7 @@ int main(void)
 	CHECK(mkdtemp(directory) != NULL);
 	snprintf(path, sizeof path, "%s/file", directory);
 	r |= check_all(tests, sizeof tests / sizeof *tests);
-	setenv("OSPREY_RT_URING", "0", 1);
-	r |= check_all(tests, sizeof tests / sizeof *tests);
+	r |= check_all_without_ring(tests, sizeof tests / sizeof *tests);
 	unlink(path);
 	rmdir(directory);
 	return r;

@@ -793,7 +793,5 @@ int main(void)
 	};
 	int r = check_all(tests, sizeof tests / sizeof *tests);
 
-	/* Without io_uring: what differs. */
-	setenv("OSPREY_RT_URING", "0", 1);
-	return r | check_all(tests, 6);
+	return r | check_all_without_ring(tests, 6);
 }

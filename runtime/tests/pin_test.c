@@ -1,7 +1,5 @@
 /* Fibers that are pinned run on one thread only, and still run. */
 #include <errno.h>
-#include <sys/resource.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -137,20 +135,12 @@ static int blocks(void *arg)
 	return 0;
 }
 
-static int64_t used_us(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_SELF, &u);
-	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * INT64_C(1000000) + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
-}
-
 static int64_t used_before, used_then;
 
 static int is_run_at_last(void *arg)
 {
 	(void)arg;
-	used_then = used_us();
+	used_then = check_cpu_ns();
 	return 0;
 }
 
@@ -160,7 +150,7 @@ static int waits_in_peace(void *arg)
 	CHECK(rt_go(sleeps_pinned, NULL) == 0 && rt_sleep(10 * MS) == 0);
 	CHECK(rt_go(blocks, NULL) == 0 && rt_sleep(10 * MS) == 0);
 	CHECK(rt_go(is_run_at_last, NULL) == 0);
-	used_before = used_us();
+	used_before = check_cpu_ns();
 	return 0;
 }
 
@@ -173,7 +163,7 @@ static void two_threads(void)
 	CHECK(rt_run(&options, waits_in_peace, NULL) == 0);
 	CHECK(used_then >= 0);
 	if (!SANITIZED && !ON_VALGRIND)
-		CHECK(used_then - used_before < BLOCKS_US / 2);
+		CHECK(used_then - used_before < BLOCKS_US / 2 * INT64_C(1000));
 }
 
 int main(void)

@@ -161,18 +161,26 @@ static int look_up(void *arg)
 	return 0;
 }
 
+/* Digits, and no port: getaddrinfo would take the lower half of the number. */
+static bool is_beyond_ports(const char *text)
+{
+	in_port_t port;
+	char *end;
+
+	strtoul(text, &end, 10);
+	return !*end && parse_port(text, &port) < 0;
+}
+
 static int lookup_new(const char *text, struct lookup **ret)
 {
 	const char *port;
-	char *end;
 	size_t bytes = strlen(text) + 1;
 	struct lookup *l = calloc(1, sizeof *l + bytes);
 
 	if (!l)
 		return -ENOMEM;
-	/* A number that is none of a port: getaddrinfo would take its lower half. */
 	if (split(text, l->host, bytes, &port) < 0 || !*l->host || strlen(port) >= sizeof l->port ||
-	    (strtoul(port, &end, 10), !*end && parse_port(port, &(in_port_t){ 0 }) < 0)) {
+	    is_beyond_ports(port)) {
 		free(l);
 		return -EINVAL;
 	}

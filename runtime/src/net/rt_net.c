@@ -77,6 +77,14 @@ static void wake_all(struct thread *t, struct descriptor *d)
 			fiber_ready(t, w->fiber);
 }
 
+/* The descriptor (NULL: none) outside, since it takes time where the last one out closes (SO_LINGER, terminals). */
+static void leave(struct descriptor *d)
+{
+	door_leave();
+	if (d)
+		descriptor_leave(d);
+}
+
 int rt_fd_close(struct rt_fd fd)
 {
 	struct thread *t = door_enter();
@@ -96,10 +104,7 @@ int rt_fd_close(struct rt_fd fd)
 		}
 		short_lock_give(&d->lock);
 	}
-	door_leave();
-	/* Outside, since it takes time where the last one out closes (SO_LINGER, terminals). */
-	if (d)
-		descriptor_leave(d);
+	leave(d);
 	return r;
 }
 
@@ -119,9 +124,7 @@ int rt_fd_release(struct rt_fd fd)
 		}
 		short_lock_give(&d->lock);
 	}
-	door_leave();
-	if (d)
-		descriptor_leave(d);
+	leave(d);
 	return r;
 }
 
@@ -168,9 +171,7 @@ int rt_fd_on_readable(struct rt_fd fd, rt_function *function, void *arg)
 		r = arm(t, d, function, arg);
 		short_lock_give(&d->lock);
 	}
-	door_leave();
-	if (d)
-		descriptor_leave(d);
+	leave(d);
 	return r;
 }
 

@@ -134,10 +134,10 @@ static long transfer_aside(struct descriptor *d, enum direction way, const struc
 	for (long waited = 0;;) {
 		_Atomic uint32_t seen = atomic_load_explicit(&d->edges, memory_order_acquire);
 		long r = kernel_call(a->number, d->fd, a->args[0], a->args[1], a->args[2], a->args[3], a->args[4]);
-		if (r != -EAGAIN && r != -EINTR)
-			return r;
 		if (r == -EINTR)
 			continue;
+		if (r != -EAGAIN)
+			return r;
 		if (waited < 0)
 			return waited;
 		waited = wait_or_call(d, way, &expected_aside, &seen, deadline);
@@ -182,7 +182,6 @@ bool transfer_is_ready(int fd, enum direction way)
 {
 	struct pollfd p = { .fd = fd, .events = way == READING ? POLLIN | POLLRDHUP : POLLOUT };
 	struct timespec none = { 0 };
-
 	long n;
 
 	/* It also says so when it has found nothing and a signal waits. */

@@ -195,9 +195,9 @@ static int look(struct tracer *t, struct findings *f, const struct tracer *first
 	if (r < 0)
 		return r;
 	/* Huge blocks that were freed and are kept are no segments: what is in them would be a root. */
-	short_lock_take(&segments.lock);
+	heap_lock(&segments.lock);
 	(void)huge_purge(0);
-	short_lock_give(&segments.lock);
+	heap_unlock(&segments.lock);
 	heap_marks_begin();
 	r = trace_from_roots(t, halted, n);
 	if (r == 0)
